@@ -1,0 +1,179 @@
+"""Sphinx extension: executes the book's notebooks, and shows how they ran.
+
+Notebooks are the jupytext sources `notebooks/NAME.py` named in the table of contents.  Before Sphinx reads
+any page, the stale ones run (see `execution.py`); where Sphinx then reads `NAME.py`, myst-nb is given the
+executed notebook.  A plain `jupyter-book build .` is therefore all there is to know.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.errors import ConfigError, SphinxError
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+import execution
+
+logger = logging.getLogger(__name__)
+
+#: One file holds all of TeX input and SVG output, and no fonts.
+MATHJAX = "mathjax/tex-svg-full.js"
+
+#: A page with one of these shows values of other pages' runs.
+SHOWS_OTHER_RUNS = ("{glue:", "{notebook-runs}")
+
+#: Executed notebook by digest of its source: a reader for myst-nb is given the source's text, not its name.
+_executed: dict[str, Path] = {}
+
+
+def notebooks(app) -> dict[str, Path]:
+    """Sources of the notebooks in the table of contents, by page name."""
+    sources = {}
+    for page in app.config.external_site_map:
+        source = Path(app.srcdir) / f"{page}.py"
+        if source.is_file():
+            sources[str(page)] = source
+    names = [source.stem for source in sources.values()]
+    if len(set(names)) < len(names):
+        raise ConfigError("two notebooks of the table of contents have the same file name")
+    return sources
+
+
+def build_parameters(app) -> dict[str, object]:
+    """Parameters from _config.yml, overridden one by one by the environment."""
+    parameters = dict(app.config.weightspace_parameters)
+    try:
+        parameters.update(json.loads(os.environ.get("WEIGHTSPACE_PARAMETERS") or "{}"))
+    except (TypeError, ValueError):
+        raise ConfigError("WEIGHTSPACE_PARAMETERS has to be a JSON object, such as {\"scale\": \"quick\"}") from None
+    return parameters
+
+
+def run_notebooks(app) -> None:
+    app.weightspace_book = book = execution.Book(
+        root=Path(app.srcdir), parameters=build_parameters(app), timeout=app.config.weightspace_timeout
+    )
+    app.weightspace_notebooks = sources = notebooks(app)
+    try:
+        execution.run_stale(book, sources.values(), report=lambda line: logger.info("notebook %s", line))
+    except execution.NotebookError as error:
+        # Not an exception of Sphinx: jupyter-book would bury the message under two tracebacks of its own.
+        sys.exit(f"\nNotebooks that did not run to their end:\n\n{error}\n")
+    _executed.clear()
+    _executed.update({execution.source_digest(source): book.output(source) for source in sources.values()})
+
+
+def read(text: str):
+    """Reader for myst-nb: the executed notebook of a source."""
+    import nbformat
+
+    try:
+        path = _executed[execution.text_digest(text)]
+    except KeyError:
+        raise SphinxError("a notebook's source changed while the book was built: build again") from None
+    return nbformat.read(path, as_version=4)
+
+
+def outdated_pages(app, env, added, changed, removed) -> set[str]:
+    """Pages whose source did not change, but whose notebook, or a notebook they show values of, ran."""
+    book, sources = app.weightspace_book, app.weightspace_notebooks
+    shown = getattr(env, "weightspace_shown", {})  # what the pages were made of when last read
+    current = {page: execution.load_stamp(book, source)["output"] for page, source in sources.items()}
+    env.weightspace_shown = current
+    # A build that was cut short can leave an HTML page older than its notebook.
+    stale = {
+        page
+        for page, source in sources.items()
+        if shown.get(page) != current[page] or _older(app, page, book.output(source))
+    }
+    newest = max((book.stamp(source) for source in sources.values()), key=os.path.getmtime, default=None)
+    for page in env.found_docs:
+        text = Path(env.doc2path(page)).read_text(encoding="utf-8")
+        if any(marker in text for marker in SHOWS_OTHER_RUNS):
+            if shown != current or (newest and _older(app, page, newest)):
+                stale.add(page)
+    return stale
+
+
+def _older(app, page: str, path: Path) -> bool:
+    """Whether a page's HTML is missing or older than a file."""
+    try:
+        return os.path.getmtime(app.builder.get_outfilename(page)) < os.path.getmtime(path)
+    except OSError:
+        return True
+    except AttributeError:  # not an HTML builder
+        return False
+
+
+class NotebookRuns(SphinxDirective):
+    """`notebook-runs`: a table of when, how long and with what every notebook ran."""
+
+    HEAD = ("Notebook", "Seconds", "Finished (UTC)", "Python", "torch", "weightspace", "Parameters")
+
+    def run(self):
+        head = nodes.thead("", self.row(nodes.Text(text) for text in self.HEAD))
+        body = nodes.tbody()
+        for page, source in self.env.app.weightspace_notebooks.items():
+            stamp = execution.load_stamp(self.env.app.weightspace_book, source)
+            run, parameters = stamp["run"], stamp["inputs"]["parameters"]
+            texts = (
+                f"{run['seconds']:.1f}",
+                run["finished"],
+                run["python"],
+                run["torch"] or "–",
+                run["weightspace"] or "–",
+                ", ".join(f"{name}={value}" for name, value in parameters.items()) or "–",
+            )
+            body += self.row([self.link(page), *map(nodes.Text, texts)])
+        columns = [nodes.colspec(colwidth=1) for _ in self.HEAD]
+        group = nodes.tgroup("", *columns, head, body, cols=len(self.HEAD))
+        return [nodes.table("", group, classes=["ws-runs"])]
+
+    def row(self, contents):
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", node)) for node in contents))
+
+    def link(self, page: str):
+        target = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{page}"}
+        # refexplicit false: the link shows the chapter's title
+        return addnodes.pending_xref(
+            "", nodes.inline("", page), refdoc=self.env.docname, refexplicit=False, refwarn=True, **target
+        )
+
+
+def use_local_mathjax(app, config) -> None:
+    config.mathjax_path = MATHJAX
+
+
+def copy_mathjax(app) -> None:
+    """Put MathJax into the site, so that formulas need no network when the book is read."""
+    if app.builder.format != "html":
+        return
+    # The package's name has hyphens: it can be found, not imported by a statement.
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    if package is None:
+        raise ConfigError("formulas need the package sphinx-mathjax-offline")
+    source = Path(package.submodule_search_locations[0]) / "static" / MATHJAX
+    target = Path(app.outdir) / "_static" / MATHJAX
+    if not target.is_file() or target.stat().st_size != source.stat().st_size:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def setup(app):
+    # Neither value forces pages to be read again: what depends on them is in the stamps.
+    app.add_config_value("weightspace_parameters", {}, "", (dict,))
+    app.add_config_value("weightspace_timeout", 1800.0, "", (int, float))
+    app.add_directive("notebook-runs", NotebookRuns)
+    app.connect("config-inited", use_local_mathjax)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", run_notebooks)
+    app.connect("env-get-outdated", outdated_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,19 @@
+"""weightspace: what happens inside a network's weights. Two papers reproduced, and the tools to look at your own.
+
+The names below are imported when first used, so that reading records does not have to wait for PyTorch.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+
+__version__ = version("weightspace")
+
+_HOMES = {"DualLinear": "weightspace.dual", "fold": "weightspace.dual"}
+
+__all__ = ["DualLinear", "__version__", "fold"]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'weightspace' has no attribute {name!r}")

@@ -1,0 +1,98 @@
+"""From records to the numbers of a chapter: summaries, paired tests, and ours held against what was reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+
+from weightspace import records
+from weightspace.stats import compare_paired, holm, mean_interval, prediction_interval
+
+CONFIGURATION = ["dataset", "layers", "train_size"]
+
+
+def reported_dual_weight() -> pd.DataFrame:
+    """Every number printed in the released notebooks of paper B: single runs, one of them done twice."""
+    with files("weightspace").joinpath("reported/dual_weight.csv").open() as stream:
+        return pd.read_csv(stream)
+
+
+def last_turn(frame: pd.DataFrame, test_inputs: str = "clean") -> pd.DataFrame:
+    """Rows after the last turn with clean or noisy test inputs."""
+    return frame[(frame["turn"] == frame["turn"].max()) & (frame["test_inputs"] == test_inputs)]
+
+
+def summarize(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
+    """Per group: n, mean and 95 % t interval of the mean (columns n, mean, low, high)."""
+    rows = []
+    for key, group in frame.groupby(list(by), sort=False):
+        mean, low, high = mean_interval(group[value])
+        rows.append((*key, len(group), mean, low, high))
+    return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
+
+
+def against_reported(experiment: str, scale: str = "paper") -> pd.DataFrame:
+    """Each reported value beside ours, marking those that a single run of ours would hardly give.
+
+    Columns: configuration, method, test_inputs, turn, reported, n, mean, low, high (95 % interval of our mean),
+    run_low, run_high (95 % prediction interval of one run), inside (reported lies in the prediction interval).
+    """
+    ours = records.load(experiment, scale)
+    reported = reported_dual_weight().rename(columns={"value": "reported"})
+    by = [*CONFIGURATION, "method", "test_inputs", "turn"]
+    table = reported.merge(summarize(ours, by), on=by)
+    if table.empty:
+        return table.assign(run_low=[], run_high=[], inside=[])
+    groups = ours.groupby(by)["value"]
+    log = table["metric"].eq("mse_x1e4")  # accuracies are bounded shares, their spread is taken as it is
+    intervals = [
+        prediction_interval(groups.get_group(tuple(row[name] for name in by)), log=use_log)
+        for (_, row), use_log in zip(table.iterrows(), log)
+    ]
+    table[["run_low", "run_high"]] = intervals
+    table["inside"] = table["reported"].between(table["run_low"], table["run_high"])
+    return table[[*by, "metric", "run", "reported", "n", "mean", "low", "high", "run_low", "run_high", "inside"]]
+
+
+def paired(frame: pd.DataFrame, ours: str, baseline: str, value: str = "value") -> pd.DataFrame:
+    """One row per configuration and seed with the values of two methods, columns ``ours`` and ``baseline``.
+
+    Seeds that only one of the two has are an error: a comparison must not depend on which runs are missing.
+    """
+    keys = [*CONFIGURATION, "seed"]
+    a, b = (frame[frame["method"] == method].set_index(keys)[value] for method in (ours, baseline))
+    if a.empty or b.empty or not a.index.sort_values().equals(b.index.sort_values()):
+        raise ValueError(f"{ours} and {baseline} have not been run for the same configurations and seeds")
+    return pd.DataFrame({"ours": a, "baseline": b.reindex(a.index)}).reset_index()
+
+
+def paired_tests(frame: pd.DataFrame, methods: Sequence[str], baselines: Sequence[str], value: str = "value") -> pd.DataFrame:
+    """Each method against each baseline, configuration by configuration, paired by seed.
+
+    Columns: method, baseline, configuration, n, ratio (geometric mean of method / baseline), low, high (95 %), p,
+    effect_size (Cohen's d of the paired log ratios), p_holm (corrected over the whole table).
+    """
+    rows = []
+    for method in methods:
+        for baseline in baselines:
+            pairs = paired(frame, method, baseline, value)
+            for key, group in pairs.groupby(CONFIGURATION, sort=False):
+                rows.append((method, baseline, *key, *vars(compare_paired(group["ours"], group["baseline"])).values()))
+    table = pd.DataFrame(
+        rows, columns=["method", "baseline", *CONFIGURATION, "n", "ratio", "low", "high", "p", "effect_size"]
+    )
+    return table.assign(p_holm=holm(table["p"]))
+
+
+def overall_ratio(frame: pd.DataFrame, method: str, baselines: Sequence[str], value: str = "value") -> tuple[float, float, float]:
+    """Geometric mean ratio over all configurations and baselines, with a 95 % interval over seeds."""
+    logs = []
+    for baseline in baselines:
+        pairs = paired(frame, method, baseline, value)
+        logs.append(pairs.assign(log=np.log(pairs["ours"] / pairs["baseline"])))
+    per_seed = pd.concat(logs).groupby("seed")["log"].mean()
+    mean, low, high = np.exp(mean_interval(per_seed))
+    return float(mean), float(low), float(high)

@@ -1,0 +1,159 @@
+"""What an experiment is, and how its missing runs are computed and put on record.
+
+An experiment lists the configurations of its runs and computes groups of them; everything else (keys, resuming,
+provenance, progress) is the same for all and lives here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import pandas as pd
+from tqdm import tqdm
+
+from weightspace import provenance, records
+
+Configuration = dict[str, object]
+
+_HOMES = ("weightspace.dual_regression",)
+"""Modules that define experiments, each in a list ``EXPERIMENTS``."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named set of runs.
+
+    configurations(scale, seeds) lists the full configuration of every run, as plain JSON values.
+    group_by names the keys of a configuration that runs computed together share: one group is what an interrupted
+    campaign may lose. compute(group, device) returns the rows of the runs of one group, with ``run_key`` and
+    ``data_digest``. seeds gives the number of seeds per scale, devices what ``compute`` can use.
+    """
+
+    name: str
+    title: str
+    seeds: dict[str, int]
+    configurations: Callable[[str, int], list[Configuration]]
+    group_by: tuple[str, ...]
+    compute: Callable[[list[Configuration], str], pd.DataFrame]
+    devices: tuple[str, ...] = ("cpu",)
+
+
+def registry() -> dict[str, Experiment]:
+    """All experiments by name."""
+    return {item.name: item for home in _HOMES for item in import_module(home).EXPERIMENTS}
+
+
+def get(name: str) -> Experiment:
+    """The experiment called ``name``; ``ValueError`` lists the names there are."""
+    known = registry()
+    if name not in known:
+        raise ValueError(f"unknown experiment {name!r}: use one of {', '.join(known)}")
+    return known[name]
+
+
+def planned(name: str, scale: str = "paper", seeds: int | None = None) -> dict[str, Configuration]:
+    """The runs of an experiment by key."""
+    experiment = get(name)
+    if scale not in experiment.seeds:
+        raise ValueError(f"{name} has no scale {scale!r}: use one of {', '.join(experiment.seeds)}")
+    number = experiment.seeds[scale] if seeds is None else seeds
+    if number < 1:
+        raise ValueError(f"seeds must be at least 1, got {number}")
+    return {records.run_key(c): c for c in experiment.configurations(scale, number)}
+
+
+def run(
+    name: str,
+    scale: str = "paper",
+    seeds: int | None = None,
+    device: str = "cpu",
+    recompute: bool = False,
+    progress: bool = True,
+) -> int:
+    """Compute the runs that are not on record, group by group, and return how many were written.
+
+    With ``recompute`` every run is computed and takes the place of its record. Interrupting loses the group in
+    flight, nothing else; the same call goes on from there.
+    """
+    experiment = get(name)
+    if device not in experiment.devices:
+        raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {device!r}")
+    plan = planned(name, scale, seeds)
+    done = set() if recompute else records.keys(name, scale)
+    groups: dict[tuple, dict[str, Configuration]] = {}
+    for key, configuration in plan.items():
+        if key not in done:
+            groups.setdefault(tuple(configuration[k] for k in experiment.group_by), {})[key] = configuration
+    written = 0
+    with tqdm(total=sum(map(len, groups.values())), desc=f"{name} ({scale})", unit="run", disable=not progress) as bar:
+        for group in groups.values():
+            if not recompute:  # another process may have been here meanwhile
+                done = records.keys(name, scale)
+                bar.update(len(group.keys() & done))
+                group = {key: configuration for key, configuration in group.items() if key not in done}
+            if not group:
+                continue
+            start = time.perf_counter()
+            rows = experiment.compute(list(group.values()), device)
+            rows = rows.assign(
+                device=provenance.device_name(device),
+                versions=provenance.versions(),
+                seconds=(time.perf_counter() - start) / len(group),
+                time=provenance.now(),
+            )
+            written += records.append(name, scale, rows, replace=recompute)
+            bar.update(len(group))
+    return written
+
+
+def ensure(
+    name: str, scale: str = "paper", seeds: int | None = None, device: str = "cpu", recompute: bool = False
+) -> pd.DataFrame:
+    """The records of an experiment for a notebook: loaded, or computed first with ``recompute`` or at scale quick.
+
+    Prints one line that says which. Rows of seeds beyond ``seeds`` are left out.
+    """
+    plan = planned(name, scale, seeds)
+    missing = len(plan.keys() - records.keys(name, scale))
+    if recompute or (missing and scale == "quick"):
+        written = run(name, scale, seeds, device, recompute, progress=False)
+        print(f"{name}: computed {written} runs at scale {scale} on {device}")
+    frame = records.load(name, scale)
+    frame = frame[frame["run_key"].isin(plan)]
+    if missing and not recompute and scale != "quick":
+        print(f"{name}: {missing} of {len(plan)} runs are not on record; `python -m weightspace run {name}` computes them")
+    if not recompute and len(frame):
+        print(f"{name}: {frame['run_key'].nunique()} runs loaded from the records, last written {frame['time'].max()}")
+    return frame.reset_index(drop=True)
+
+
+def status() -> list[dict[str, object]]:
+    """Per experiment and scale: runs planned, on record and missing, seeds, devices, seconds, first and last time."""
+    rows = []
+    for name, experiment in registry().items():
+        for scale in experiment.seeds:
+            plan = planned(name, scale)
+            row: dict[str, object] = {"experiment": name, "scale": scale, "planned": len(plan)}
+            try:
+                frame = records.load(name, scale) if records.path(name, scale).exists() else None
+            except records.RecordError as error:
+                rows.append(row | {"on_record": 0, "missing": len(plan), "problem": str(error)})
+                continue
+            present = frame[frame["run_key"].isin(plan)] if frame is not None else None
+            runs = present.drop_duplicates("run_key") if present is not None else None
+            rows.append(
+                row
+                | {
+                    "on_record": 0 if runs is None else len(runs),
+                    "missing": len(plan) - (0 if runs is None else len(runs)),
+                    "seeds": 0 if runs is None else int(runs["seed"].nunique()),
+                    "devices": [] if runs is None else sorted(runs["device"].unique()),
+                    "compute_seconds": 0.0 if runs is None else float(runs["seconds"].sum()),
+                    "last_written": None if runs is None or runs.empty else str(runs["time"].max()),
+                    "problem": "",
+                }
+            )
+    return rows

@@ -1,0 +1,90 @@
+"""Intervals, paired comparisons and correction, all on top of scipy and statsmodels.
+
+Errors such as a mean squared error are positive and differ by factors, so comparisons are made on logarithms: the
+effect is a ratio of geometric means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean and Student's t interval of the mean, (mean, low, high); the interval is NaN for fewer than two values."""
+    x = _finite(values)
+    mean = float(x.mean())
+    if len(x) < 2:
+        return mean, float("nan"), float("nan")
+    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * stats.sem(x)
+    return mean, mean - float(half), mean + float(half)
+
+
+def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True) -> tuple[float, float]:
+    """Where one more run of the same kind falls with probability ``level`` under a (log-)normal model.
+
+    mean +- t_(n-1) s sqrt(1 + 1/n), on logarithms unless ``log`` is False. This, not the interval of the mean, is
+    what a single reported run has to be held against.
+    """
+    x = _finite(values)
+    if len(x) < 2:
+        return float("nan"), float("nan")
+    if log:
+        x = np.log(_positive(x))
+    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
+    low, high = x.mean() - half, x.mean() + half
+    return (float(np.exp(low)), float(np.exp(high))) if log else (float(low), float(high))
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """a against b, pair by pair. ratio: geometric mean of a/b with its 95 % interval; p: two-sided paired t-test
+    on log(a/b); effect_size: Cohen's d of the paired differences, mean / standard deviation of log(a/b)."""
+
+    n: int
+    ratio: float
+    low: float
+    high: float
+    p: float
+    effect_size: float
+
+
+def compare_paired(a: ArrayLike, b: ArrayLike) -> PairedComparison:
+    """Compare two sets of positive values that belong together pair by pair.
+
+    Raises ``ValueError`` for unequal lengths, fewer than three pairs, values that are not positive and finite.
+    """
+    x, y = np.log(_positive(_finite(a))), np.log(_positive(_finite(b)))
+    if x.shape != y.shape or len(x) < 3:
+        raise ValueError(f"need at least three pairs of equal number, got {len(x)} and {len(y)}")
+    difference = x - y
+    mean, low, high = mean_interval(difference)
+    deviation = difference.std(ddof=1)
+    if deviation == 0:  # all pairs differ by the same factor: no spread to test against
+        p, effect = (1.0, 0.0) if mean == 0 else (0.0, float(np.copysign(np.inf, mean)))
+    else:
+        p, effect = float(stats.ttest_1samp(difference, 0.0).pvalue), float(mean / deviation)
+    return PairedComparison(len(x), float(np.exp(mean)), float(np.exp(low)), float(np.exp(high)), p, effect)
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """p values adjusted for the family that they form (Holm, 1979): controls the chance of any false positive."""
+    p = np.asarray(p_values, dtype=float)
+    return multipletests(p, method="holm")[1] if p.size else p
+
+
+def _finite(values: ArrayLike) -> np.ndarray:
+    x = np.asarray(values, dtype=float).ravel()
+    if not len(x) or not np.isfinite(x).all():
+        raise ValueError(f"need finite values, got {len(x) - int(np.isfinite(x).sum())} others among {len(x)}")
+    return x
+
+
+def _positive(x: np.ndarray) -> np.ndarray:
+    if (x <= 0).any():
+        raise ValueError(f"need positive values, the smallest is {x.min()}")
+    return x

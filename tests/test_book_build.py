@@ -1,0 +1,348 @@
+"""The book's own machinery, on books of two notebooks: what runs when, and what a failure looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jupyter_book")
+pytest.importorskip("papermill")
+
+STRICT = ("-W", "-n", "--keep-going")
+
+#: Looks at two records, one of which is missing, and takes a parameter.
+READER = """\
+# %% [markdown]
+# # Reader
+#
+# The stabilizer divides by $\\\\bar g$.
+
+# %% tags=["parameters"]
+scale = "full"
+
+# %%
+import os
+from pathlib import Path
+
+with open(os.environ["WEIGHTSPACE_TRACE"], "a") as trace:
+    for name in ("here.json", "missing.json"):
+        print(Path("results", name).resolve(), file=trace)
+text = Path("results/here.json").read_text()
+print(f"scale {scale}, record {text}, threads {os.environ['OMP_NUM_THREADS']}")
+
+# %%
+from myst_nb import glue
+
+glue("record", int(text), display=False)
+"""
+
+PLAIN = """\
+# %% [markdown]
+# # Plain
+
+# %%
+print(6 * 7)
+"""
+
+INTRO = """\
+# A small book
+
+The record says {glue:text}`../notebooks/reader.py::record:.0f`, see {cite:t}`wang2025`.
+
+```{notebook-runs}
+```
+"""
+
+TOC = """\
+format: jb-book
+root: book/intro
+chapters:
+  - file: notebooks/reader
+  - file: notebooks/plain
+  - file: book/references
+"""
+
+
+def write_book(book: Path, repository: Path) -> None:
+    """A book with the repository's configuration, extension, style and references, and chapters of its own."""
+    shutil.copy(repository / "_config.yml", book)
+    shutil.copytree(repository / "book" / "_ext", book / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(repository / "book" / "_static", book / "book" / "_static")
+    for name in ("references.bib", "references.md"):
+        shutil.copy(repository / "book" / name, book / "book")
+    files = {
+        "_toc.yml": TOC,
+        "book/intro.md": INTRO,
+        "notebooks/reader.py": READER,
+        "notebooks/plain.py": PLAIN,
+        "requirements.lock": "some==1\n",
+        "results/here.json": "17",
+        "src/weightspace/__init__.py": "",
+        "src/weightspace/reported/table.csv": "a,b\n1,2\n",
+    }
+    for name, text in files.items():
+        (book / name).parent.mkdir(parents=True, exist_ok=True)
+        (book / name).write_text(text, encoding="utf-8")
+
+
+def notebooks(book: Path) -> list[Path]:
+    return sorted((book / "notebooks").glob("*.py"))
+
+
+# --- What runs when -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def completed(tmp_path_factory, root, execution) -> Path:
+    """A book whose notebooks ran once."""
+    book = tmp_path_factory.mktemp("completed")
+    write_book(book, root)
+    ran = execution.run_stale(execution.Book(book), notebooks(book), report=lambda line: None)
+    assert [source.stem for source in ran] == ["plain", "reader"]
+    return book
+
+
+@pytest.fixture
+def book(completed, tmp_path) -> Path:
+    """A copy of it, to change."""
+    shutil.copytree(completed, tmp_path / "book")
+    return tmp_path / "book"
+
+
+def stale(execution, book: Path, **parameters) -> set[str]:
+    settings = execution.Book(book, parameters)
+    return {source.stem for source in notebooks(book) if execution.why_stale(settings, source)}
+
+
+def test_nothing_runs_twice(execution, book):
+    assert stale(execution, book) == set()
+    assert execution.run_stale(execution.Book(book), notebooks(book)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("notebooks/plain.py", PLAIN + "1 + 1\n", {"plain"}),
+        ("results/here.json", "18", {"reader"}),
+        ("results/here.json", None, {"reader"}),
+        ("results/missing.json", "new", {"reader"}),
+        ("results/other.json", "not looked at", set()),
+        ("src/weightspace/__init__.py", "x = 1\n", {"plain", "reader"}),
+        ("src/weightspace/new.py", "", {"plain", "reader"}),
+        ("src/weightspace/reported/table.csv", "a,b\n1,3\n", {"plain", "reader"}),
+        ("src/weightspace/__pycache__/x.py", "", set()),
+        ("src/weightspace/notes.txt", "", set()),
+        ("requirements.lock", "some==2\n", {"plain", "reader"}),
+        ("_build/executed/plain.ipynb", "{}", {"plain"}),
+        ("_build/executed/plain.ipynb", None, {"plain"}),
+        ("_build/executed/plain.json", "{cut", {"plain"}),
+        ("_build/executed/plain.json", "[]", {"plain"}),
+    ],
+)
+def test_a_change_makes_stale_what_depends_on_it(execution, book, name, text, expected):
+    path = book / name
+    if text is None:
+        path.unlink()
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert stale(execution, book) == expected
+
+
+def test_a_parameter_makes_stale_the_notebooks_that_assign_it(execution, book):
+    assert stale(execution, book, scale="quick") == {"reader"}
+    assert stale(execution, book, unknown=1) == set()
+
+
+def test_another_python_or_library_makes_everything_stale(execution, book, monkeypatch):
+    monkeypatch.setattr(execution, "installed", lambda name: "0.0")
+    assert stale(execution, book) == {"plain", "reader"}
+
+
+def test_parameters_reach_the_notebook(execution, book):
+    settings = execution.Book(book, {"scale": "quick", "unknown": 1})
+    ran = execution.run_stale(settings, notebooks(book), report=lambda line: None)
+    assert [source.stem for source in ran] == ["reader"]
+    executed = settings.output(ran[0]).read_text(encoding="utf-8")
+    assert "scale quick, record 17, threads 1" in executed
+    assert "unknown" not in executed
+    assert execution.load_stamp(settings, ran[0])["inputs"]["parameters"] == {"scale": "quick"}
+
+
+def test_a_stamp_names_the_records_looked_at(execution, completed):
+    stamp = execution.load_stamp(execution.Book(completed), completed / "notebooks" / "reader.py")
+    assert set(stamp["records"]) == {"results/here.json", "results/missing.json"}
+    assert stamp["records"]["results/missing.json"] is None
+    assert stamp["run"]["python"] == sys.version.split()[0]
+
+
+def test_an_executed_notebook_holds_no_times_paths_or_random_names(completed):
+    text = (completed / "_build" / "executed" / "reader.ipynb").read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    assert "papermill" not in notebook["metadata"]
+    assert [cell["id"] for cell in notebook["cells"]] == [f"cell-{i}" for i in range(len(notebook["cells"]))]
+    assert str(completed) not in text
+    assert not re.search(r"\d\d:\d\d:\d\d", text)
+
+
+def test_a_source_has_one_digest_however_it_is_read(execution):
+    assert execution.text_digest("a\r\nb\n") == execution.text_digest("a\nb\n\n") == execution.text_digest("a\nb")
+    assert execution.text_digest("a\nb") != execution.text_digest("a\n\nb")
+
+
+# --- Failures -------------------------------------------------------------------------------------------
+
+FAILURES = {
+    "raises": ("x = 1\n1 / 0", "ZeroDivisionError: division by zero"),
+    "dies": ("import os\nos._exit(3)", "Kernel died"),
+    "sleeps": ("import time\ntime.sleep(600)", "no end after 6 seconds"),
+    "garbled": ("x = = 1", "SyntaxError"),
+    "leaves": ("import sys\nsys.exit(0)", "the notebook ended itself"),
+}
+
+
+def test_failures_name_notebook_cell_and_error_and_leave_the_others(execution, completed, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    for name, (code, _) in FAILURES.items():
+        text = f"{PLAIN}\n# %%\n{code}\n\n# %%\nprint('not reached')\n"
+        (tmp_path / "notebooks" / f"{name}.py").write_text(text, encoding="utf-8")
+    (tmp_path / "notebooks" / "works.py").write_text(PLAIN, encoding="utf-8")
+    settings = execution.Book(tmp_path, timeout=6)
+    old = settings.output(tmp_path / "raises.py")  # of an earlier source
+    old.parent.mkdir(parents=True)
+    old.write_text("{}", encoding="utf-8")
+
+    with pytest.raises(execution.NotebookError) as failure:
+        execution.run_stale(settings, notebooks(tmp_path), report=lambda line: None)
+
+    for name, (code, error) in FAILURES.items():
+        first = code.splitlines()[0]
+        assert f"notebooks/{name}.py:8: code cell 2 (`{first}`)\n    " in str(failure.value)
+        assert error in str(failure.value)
+    assert sorted(path.name for path in settings.executed.iterdir()) == ["works.ipynb", "works.json"]
+
+
+def alive(pid: int) -> bool:
+    try:  # a zombie has ended, although nobody asked for its exit status yet
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_build_leaves_no_process_and_no_file(root, tmp_path, name):
+    code = "import os, subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+    code += "open('pids.part', 'w').write(f'{os.getpid()} {child.pid}')\n"
+    code += "os.rename('pids.part', 'pids')\nchild.wait()\n"
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "long.py").write_text(f"# %%\n{code}", encoding="utf-8")
+    script = "import execution, pathlib; book = pathlib.Path.cwd(); "
+    script += "execution.run_stale(execution.Book(book), [book / 'notebooks' / 'long.py'])"
+    sockets = tmp_path / "t"
+    sockets.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root / "book" / "_ext"), "TMPDIR": str(sockets)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "pids").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        kernel, child = map(int, (tmp_path / "pids").read_text().split())
+        assert alive(kernel) and alive(child)
+        process.send_signal(getattr(signal, name))
+        assert process.wait(30) != 0
+    finally:
+        process.kill()
+    deadline = time.monotonic() + 5
+    while (alive(kernel) or alive(child)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(kernel) and not alive(child)
+    assert list((tmp_path / "_build" / "executed").iterdir()) == []
+    assert list(sockets.iterdir()) == []
+
+
+# --- From end to end ------------------------------------------------------------------------------------
+
+
+def test_a_book_from_end_to_end(root, tmp_path, build_book):
+    write_book(tmp_path, root)
+    executed, html = tmp_path / "_build" / "executed", tmp_path / "_build" / "html"
+
+    def page(name: str) -> str:
+        return (html / f"{name}.html").read_text(encoding="utf-8")
+
+    def written() -> dict[str, int]:
+        return {str(p): p.stat().st_mtime_ns for p in [*executed.iterdir(), *html.rglob("*.html")]}
+
+    # A fresh clone: one command, no warning, everything in the pages.
+    first = build_book(tmp_path, *STRICT, "--all")
+    assert first.returncode == 0, first.stdout
+    assert "WARNING" not in first.stdout
+    assert "scale full, record 17, threads 1" in page("notebooks/reader")
+    assert re.search("The record says .*>17</span>", page("book/intro"))
+    assert re.search(r'<table class="ws-runs.*?reader\.html.*?Reader.*?plain\.html.*?Plain', page("book/intro"), re.S)
+    assert "Wang and Shimazaki" in page("book/references")
+    assert (html / "_static" / "mathjax" / "tex-svg-full.js").stat().st_size > 1_000_000
+    assert "_static/mathjax/tex-svg-full.js" in page("notebooks/reader")
+
+    # Nothing changed: nothing runs, nothing is written.
+    before = written()
+    again = build_book(tmp_path, *STRICT)
+    assert again.returncode == 0, again.stdout
+    assert ": to run" not in again.stdout
+    assert written() == before
+
+    # A record changed: the notebook that reads it runs, and the page that quotes its value follows.
+    (tmp_path / "results" / "here.json").write_text("18", encoding="utf-8")
+    changed = build_book(tmp_path, *STRICT, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
+    assert changed.returncode == 0, changed.stdout
+    assert "reader: to run" in changed.stdout and "plain: to run" not in changed.stdout
+    assert "scale quick, record 18" in page("notebooks/reader")
+    assert re.search("The record says .*>18</span>.*scale=quick", page("book/intro"), re.S)
+    assert written()[str(html / "notebooks" / "plain.html")] == before[str(html / "notebooks" / "plain.html")]
+
+    # A failing cell: the build fails, says where, and keeps what worked.
+    with (tmp_path / "notebooks" / "plain.py").open("a", encoding="utf-8") as source:
+        source.write("\n# %%\nraise ValueError('no such luck')\n")
+    failed = build_book(tmp_path, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
+    assert failed.returncode != 0
+    assert "notebooks/plain.py:8: code cell 2 (`raise ValueError('no such luck')`)" in failed.stdout
+    assert "ValueError: no such luck" in failed.stdout
+    assert "Traceback (most recent call last)\n  File" not in failed.stdout  # jupyter-book's own
+    assert sorted(path.name for path in executed.iterdir()) == ["reader.ipynb", "reader.json"]
+
+
+# --- Style ----------------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("selector", "page"), [('html[data-theme="light"]', "#ffffff"), ('html[data-theme="dark"]', "#121212")])
+def test_colours_read_as_text(root, selector, page):
+    css = (root / "book" / "_static" / "book.css").read_text(encoding="utf-8")
+    block = re.search(re.escape(selector) + r" \{(.*?)\}", css, re.S).group(1)
+    colours = dict(re.findall(r"(--ws-[\w-]+): (#[0-9a-f]{6});", block))
+    del colours["--ws-grid"]  # meant to stay in the background
+    assert len(colours) == 11
+    for name, colour in colours.items():
+        light, dark = sorted((luminance(colour), luminance(page)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, name
