@@ -81,6 +81,7 @@ def write_book(book: Path, repository: Path) -> None:
         shutil.copy(repository / "book" / name, book / "book")
     files = {
         "_toc.yml": TOC,
+        ".pytest_cache/README.md": "# Not a page\n",
         "book/intro.md": INTRO,
         "notebooks/reader.py": READER,
         "notebooks/plain.py": PLAIN,
@@ -194,6 +195,26 @@ def test_an_executed_notebook_holds_no_times_paths_or_random_names(completed):
     assert not re.search(r"\d\d:\d\d:\d\d", text)
 
 
+def test_notebooks_follow_records_that_are_written_while_they_run(execution, tmp_path):
+    look = "import os, time\nfrom pathlib import Path\nrecord = Path('record').resolve()\n"
+    look += "open(os.environ['WEIGHTSPACE_TRACE'], 'a').write(f'{record}\\n')\nprint('record', record.exists())\n"
+    write = "while not Path('looked').exists():\n    time.sleep(0.1)\nif not record.exists():\n    record.touch()\n"
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "a.py").write_text(f"# %%\n{look}Path('looked').touch()\n", encoding="utf-8")
+    (tmp_path / "notebooks" / "b.py").write_text(f"# %%\n{look}{write}", encoding="utf-8")
+    settings, lines = execution.Book(tmp_path), []
+    execution.run_stale(settings, notebooks(tmp_path), report=lines.append)
+    for source in notebooks(tmp_path):
+        assert "record True" in settings.output(source).read_text(encoding="utf-8")
+    assert [line for line in lines if "to run" in line] == [
+        "a: to run, no completed run",
+        "b: to run, no completed run",
+        "a: to run, record changed",
+        "b: to run, record changed",
+    ]
+    assert stale(execution, tmp_path) == set()
+
+
 def test_a_source_has_one_digest_however_it_is_read(execution):
     assert execution.text_digest("a\r\nb\n") == execution.text_digest("a\nb\n\n") == execution.text_digest("a\nb")
     assert execution.text_digest("a\nb") != execution.text_digest("a\n\nb")
@@ -204,7 +225,7 @@ def test_a_source_has_one_digest_however_it_is_read(execution):
 FAILURES = {
     "raises": ("x = 1\n1 / 0", "ZeroDivisionError: division by zero"),
     "dies": ("import os\nos._exit(3)", "Kernel died"),
-    "sleeps": ("import time\ntime.sleep(600)", "no end after 6 seconds"),
+    "sleeps": ("import time\ntime.sleep(600)", "no end after 10 seconds"),
     "garbled": ("x = = 1", "SyntaxError"),
     "leaves": ("import sys\nsys.exit(0)", "the notebook ended itself"),
 }
@@ -216,7 +237,7 @@ def test_failures_name_notebook_cell_and_error_and_leave_the_others(execution, c
         text = f"{PLAIN}\n# %%\n{code}\n\n# %%\nprint('not reached')\n"
         (tmp_path / "notebooks" / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / "notebooks" / "works.py").write_text(PLAIN, encoding="utf-8")
-    settings = execution.Book(tmp_path, timeout=6)
+    settings = execution.Book(tmp_path, timeout=10)
     old = settings.output(tmp_path / "raises.py")  # of an earlier source
     old.parent.mkdir(parents=True)
     old.write_text("{}", encoding="utf-8")
@@ -336,10 +357,10 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize(("selector", "page"), [('html[data-theme="light"]', "#ffffff"), ('html[data-theme="dark"]', "#121212")])
-def test_colours_read_as_text(root, selector, page):
+@pytest.mark.parametrize(("mode", "page"), [("light", "#ffffff"), ("dark", "#121212")])
+def test_colours_read_as_text(root, mode, page):
     css = (root / "book" / "_static" / "book.css").read_text(encoding="utf-8")
-    block = re.search(re.escape(selector) + r" \{(.*?)\}", css, re.S).group(1)
+    block = re.search(rf'html\[data-theme="{mode}"\] \{{(.*?)\}}', css, re.S).group(1)
     colours = dict(re.findall(r"(--ws-[\w-]+): (#[0-9a-f]{6});", block))
     del colours["--ws-grid"]  # meant to stay in the background
     assert len(colours) == 11

@@ -10,8 +10,7 @@ A notebook is stale, and runs again, as soon as anything in its stamp no longer 
 
 Records (result files) are found by tracing: every kernel gets the environment variable WEIGHTSPACE_TRACE,
 the name of a file to which `weightspace.records` appends the path of each record it looks at, present or
-not.  They are digested after the run, because a notebook may write the records that it reads; a record
-that somebody else rewrites while the notebook runs is therefore taken for the one that was read.
+not.
 """
 
 from __future__ import annotations
@@ -41,6 +40,9 @@ STAMP_FORMAT = 1
 
 #: Installed versions that decide what a notebook computes or draws; a change of any re-runs everything.
 VERSIONS = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "torch")
+
+#: How often one build runs the notebooks whose records change meanwhile, before it leaves them to the next build.
+ROUNDS = 3
 
 #: Workers run side by side, so each of them computes on one thread.
 ONE_THREAD = {
@@ -292,18 +294,29 @@ def write_atomically(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def traced_records(root: Path, trace: Path) -> dict[str, str | None]:
-    """Digest of each record that a run looked at, by its path relative to the repository."""
+def traced_records(root: Path, trace: Path, since: float) -> dict[str, str | None]:
+    """Digest of each record that a run looked at, by its path relative to the repository.
+
+    A record that changed since the run began gets no digest but a note that never equals one: whether the run
+    saw the old state or the new is not known, even where the run itself wrote it.
+    """
     if not trace.exists():
         return {}
-    paths = sorted({line for line in trace.read_text(encoding="utf-8").splitlines() if line.strip()})
-    return {Path(os.path.relpath(path, root)).as_posix(): path_digest(Path(path)) for path in paths}
+    records = {}
+    for line in sorted(set(trace.read_text(encoding="utf-8").splitlines())):
+        path = Path(line)
+        # A file that is renamed into its place keeps its modification time, but changes its status.
+        status = path.stat() if path.exists() else None
+        changed = status and max(status.st_mtime, status.st_ctime) >= since
+        records[Path(os.path.relpath(path, root)).as_posix()] = "changed meanwhile" if changed else path_digest(path)
+    return records
 
 
 def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels: Kernels) -> float:
     """Run one notebook and publish it with its stamp.  Returns seconds; raises NotebookError."""
     import jupytext
     import nbformat
+    from jupyter_core.utils import ensure_event_loop
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
@@ -340,7 +353,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
         kernels.add(process)
         timer.start()
 
-    start = time.perf_counter()
+    began, start = time.time(), time.perf_counter()
     with short_temporary_directory() as scratch:
         trace = Path(scratch) / "trace"
         env = {
@@ -372,10 +385,11 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
             timer.cancel()
             if "process" in running:
                 kernels.discard(running["process"])
+            ensure_event_loop().close()  # this thread's, which papermill leaves open
         # papermill takes SystemExit for a regular end, and the rest of the chapter would be missing.
         if any(o.output_type == "error" for cell in notebook.cells for o in cell.get("outputs", [])):
             raise failed("the notebook ended itself (SystemExit)")
-        records = traced_records(book.root, trace)
+        records = traced_records(book.root, trace, began)
     seconds = time.perf_counter() - start
 
     tidy(notebook)
@@ -422,23 +436,15 @@ def termination_unwinds():
         signal.signal(signal.SIGTERM, previous)
 
 
-def run_stale(book: Book, sources: Iterable[Path], report: Callable[[str], None] = print) -> list[Path]:
-    """Run the stale ones among the notebooks, several at a time; returns those that ran.
-
-    A notebook that fails does not stop the others; what failed is raised in the end as one NotebookError.
-    """
-    common = common_inputs(book)
-    reasons = {source: why_stale(book, source, common) for source in sources}
-    stale = [source for source, reason in reasons.items() if reason]
-    if not stale:
-        return []
+def run_together(book: Book, reasons: Mapping[Path, str], common: Mapping[str, object], report: Callable) -> None:
+    """Run notebooks several at a time; raises one NotebookError for all that failed, after the others ran."""
     book.executed.mkdir(parents=True, exist_ok=True)
-    for source in stale:
-        report(f"{source.stem}: to run, {reasons[source]}")
+    for source, reason in reasons.items():
+        report(f"{source.stem}: to run, {reason}")
     kernels, failures = Kernels(), []
     with termination_unwinds(), ThreadPoolExecutor(workers()) as pool:
         try:
-            futures = {pool.submit(run_notebook, book, source, common, kernels): source for source in stale}
+            futures = {pool.submit(run_notebook, book, source, common, kernels): source for source in reasons}
             for future in as_completed(futures):
                 source = futures[future]
                 try:
@@ -455,4 +461,20 @@ def run_stale(book: Book, sources: Iterable[Path], report: Callable[[str], None]
             raise
     if failures:
         raise NotebookError("\n\n".join(failures))
-    return stale
+
+
+def run_stale(book: Book, sources: Iterable[Path], report: Callable[[str], None] = print) -> list[Path]:
+    """Run the stale ones among the notebooks; returns those that ran.
+
+    A notebook may write records that it or another notebook running at the time has read before.  Whoever looked
+    at them is stale again and runs once more, so that every page shows the records as they are after the build.
+    """
+    sources, ran = list(sources), []
+    for _ in range(ROUNDS):
+        common = common_inputs(book)
+        reasons = {source: reason for source in sources if (reason := why_stale(book, source, common))}
+        if not reasons:
+            break
+        run_together(book, reasons, common, report)
+        ran += [source for source in reasons if source not in ran]
+    return ran

@@ -37,7 +37,7 @@ _executed: dict[str, Path] = {}
 def notebooks(app) -> dict[str, Path]:
     """Sources of the notebooks in the table of contents, by page name."""
     sources = {}
-    for page in app.config.external_site_map:
+    for page in getattr(app.config, "external_site_map", ()):  # none where a single page is built
         source = Path(app.srcdir) / f"{page}.py"
         if source.is_file():
             sources[str(page)] = source

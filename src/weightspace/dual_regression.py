@@ -35,10 +35,11 @@ _ORDER_STREAM, _NOISE_STREAM, _SPLIT_STREAM = 1, 2, 3
 
 
 @lru_cache(maxsize=2)
-def load_scaled(dataset: str) -> tuple[np.ndarray, np.ndarray, str]:
-    """(x, y, digest): columns z-scored over the whole file (ddof 1), y = 0.1 z(target) (paper B, released code)."""
+def load_scaled(dataset: str) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
+    """(x, y, origin): columns z-scored over the whole file (ddof 1), y = 0.1 z(target) (paper B, released code)."""
     raw = data.load(dataset)
-    return sampling.standardize(raw.x), 0.1 * sampling.standardize(raw.y[:, None])[:, 0], raw.digest
+    origin = {"data_digest": raw.digest, "data_variant": raw.variant}
+    return sampling.standardize(raw.x), 0.1 * sampling.standardize(raw.y), origin
 
 
 def sample_order(seed: int, part: int, indices: np.ndarray, updates: int) -> np.ndarray:
@@ -95,7 +96,7 @@ class ProtocolRuns:
     def __init__(self, group: list[Configuration]) -> None:
         first = group[0]
         self.group = group
-        self.x, self.y, self.digest = load_scaled(first["dataset"])
+        self.x, self.y, self.origin = load_scaled(first["dataset"])
         self.train_indices = sampling.paper_training_indices(len(self.x), first["train_size"], first["subset_seed"])
         self.test_indices = sampling.left_out(len(self.x), self.train_indices)
         self.seeds = [c["seed"] for c in group]
@@ -145,8 +146,8 @@ def compute_protocol(group: list[Configuration], device: str) -> pd.DataFrame:
                     "value": 1e4 * value,
                     "train_value": 1e4 * train_value,  # on the clean training samples, to see overfitting
                     "run_key": run_key(configuration),
-                    "data_digest": runs.digest,
                 }
+                | runs.origin
             )
 
     for _ in range(TURNS):
@@ -189,8 +190,8 @@ def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
                         "loss_high": high,
                         "value": count / len(sample),
                         "run_key": run_key(configuration),
-                        "data_digest": runs.digest,
                     }
+                    | runs.origin
                 )
     return pd.DataFrame(rows)
 
@@ -235,6 +236,7 @@ def tuned_configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
         _base("dual_regression_tuned", scale, dataset, layers, train_size)
         | {
+            "protocol": 2,  # 1 kept a choice that diverged when trained again
             "seed": seed,
             "subset_seed": _FRESH_SUBSETS + seed,
             "validation_share": VALIDATION_SHARE,
@@ -253,7 +255,7 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
     """Tune on a held-out part of the training subset, train again on all of it, test on what was left out."""
     seed, train_size = configuration["seed"], configuration["train_size"]
     updates = configuration["turns"] * configuration["updates_per_turn"]
-    x, y, digest = load_scaled(configuration["dataset"])
+    x, y, origin = load_scaled(configuration["dataset"])
     subset = sampling.paper_training_indices(len(x), train_size, configuration["subset_seed"])
     test = sampling.left_out(len(x), subset)
     rng = np.random.default_rng([seed, _SPLIT_STREAM])
@@ -279,19 +281,25 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
                 result[row, due] = networks.select(due).score(inputs, targets)
         return result
 
-    # Early stopping and the learning rates share one candidate, trained once.
+    # Early stopping and the learning rates share one candidate, trained once. A diverged candidate is never chosen.
     candidates = sorted({c for group in TUNED.values() for c in group})
-    errors = dict(zip(candidates, scores(candidates, fit, (x[validation], y[validation]))[0]))
-    # A diverged candidate (NaN) must never be chosen.
-    chosen = UNTUNED | {
-        name: min(group, key=lambda c: np.nan_to_num(errors[c], nan=np.inf)) for name, group in TUNED.items()
-    }
-    finalists = sorted(set(chosen.values()))
-    tests = (x[test], y[test]), (noisy_inputs(x[test], seed), y[test])
-    final = dict(zip(finalists, scores(finalists, subset, *tests).T))
+    errors = dict(zip(candidates, np.nan_to_num(scores(candidates, fit, (x[validation], y[validation]))[0], nan=np.inf)))
+    choices = {name: [candidate] for name, candidate in UNTUNED.items()}
+    choices |= {name: sorted(group, key=errors.__getitem__) for name, group in TUNED.items()}
+    # The best candidate is trained again on all training rows. If it diverges there (seen on the training rows, not
+    # on the test rows), the next best takes its place.
+    known = x[subset], y[subset]
+    unseen = (x[test], y[test]), (noisy_inputs(x[test], seed), y[test])
+    final: dict[Candidate, np.ndarray] = {}  # errors on the training rows, clean and noisy test rows
+    while waiting := sorted({ranking[0] for ranking in choices.values()} - final.keys()):
+        final |= zip(waiting, scores(waiting, subset, known, *unseen).T)
+        for ranking in choices.values():
+            while len(ranking) > 1 and not np.isfinite(final.get(ranking[0], [0])[0]):
+                del ranking[0]
+    chosen = {name: ranking[0] for name, ranking in choices.items()}
     rows = []
     for name, candidate in chosen.items():
-        for test_inputs, value in zip(("clean", "noisy"), final[candidate]):
+        for test_inputs, value in zip(("clean", "noisy"), final[candidate][1:]):
             rows.append(
                 _identity(configuration)
                 | {
@@ -305,8 +313,8 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
                     "chosen_lr": candidate[1],
                     "chosen_updates": round(candidate[2] * updates),
                     "run_key": run_key(configuration),
-                    "data_digest": digest,
                 }
+                | origin
             )
     return pd.DataFrame(rows)
 

@@ -29,7 +29,7 @@ class Experiment:
     configurations(scale, seeds) lists the full configuration of every run, as plain JSON values.
     group_by names the keys of a configuration that runs computed together share: one group is what an interrupted
     campaign may lose. compute(group, device) returns the rows of the runs of one group, with ``run_key`` and
-    ``data_digest``. seeds gives the number of seeds per scale, devices what ``compute`` can use.
+    the origin of its data. seeds gives the number of seeds per scale, devices what ``compute`` can use.
     """
 
     name: str

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 SCALES = ("quick", "paper")
-PROVENANCE = ("run_key", "device", "versions", "data_digest", "seconds", "time")
-"""Columns of every record: key of the configuration, device and package versions as text, sha256 of the data files,
-seconds of computing per run, time of writing (UTC, ISO 8601)."""
+PROVENANCE = ("run_key", "device", "versions", "data_digest", "data_variant", "seconds", "time")
+"""Columns of every record: key of the configuration, device and package versions as text, sha256 of the data files and
+whether they are the canonical ones, seconds of computing per run, time of writing (UTC, ISO 8601)."""
 
 _LOCK_SECONDS = 600
 
@@ -62,6 +62,7 @@ def load(experiment: str, scale: str = "paper") -> pd.DataFrame:
             f"no records of {experiment!r} at scale {scale!r} ({file} does not exist): "
             f"compute them with `python -m weightspace run {experiment} --scale {scale}`"
         )
+    frame.attrs = {"experiment": experiment, "scale": scale}
     return frame
 
 

@@ -64,8 +64,8 @@ def compare_paired(a: ArrayLike, b: ArrayLike) -> PairedComparison:
     difference = x - y
     mean, low, high = mean_interval(difference)
     deviation = difference.std(ddof=1)
-    if deviation == 0:  # all pairs differ by the same factor: no spread to test against
-        p, effect = (1.0, 0.0) if mean == 0 else (0.0, float(np.copysign(np.inf, mean)))
+    if deviation < 1e-12:  # all pairs differ by the same factor, up to rounding: no spread to test against
+        p, effect = (1.0, 0.0) if abs(mean) < 1e-12 else (0.0, float(np.copysign(np.inf, mean)))
     else:
         p, effect = float(stats.ttest_1samp(difference, 0.0).pvalue), float(mean / deviation)
     return PairedComparison(len(x), float(np.exp(mean)), float(np.exp(low)), float(np.exp(high)), p, effect)

@@ -1,0 +1,56 @@
+# %% [markdown]
+# # Data
+#
+# One registry (`weightspace.data`) knows every data set of the book: where the public original is, the sha256 of its
+# files, how to read it. A file is taken from the folder that the environment variable `WEIGHTSPACE_DATA` names, else
+# from the user's cache, else it is downloaded from its public origin. Whatever the place, a file with an unknown digest
+# is refused. `python -m weightspace data` lists what was found on a machine and whether it is verified; `make data`
+# downloads what is missing.
+#
+# The book itself needs none of it: it is built from the records in `results/`.
+
+# %% tags=["parameters"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %% tags=["remove-input"]
+from myst_nb import glue
+from weightspace import data, style, tables
+
+style.table(tables.data_sets(), note="Digest: sha256 over the digests of the files that were read, the same on every machine. "
+            "Records and registry as of this build.")  # fmt: skip
+
+# %% tags=["remove-cell"]
+inexact = sum(map(len, data.CIFAR10_INEXACT.values()))
+glue("inexact", inexact, display=False)
+glue("inexact_test", len(data.CIFAR10_INEXACT["test_batch"]), display=False)
+glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
+
+# %% [markdown]
+# ## Sources
+#
+# - **California Housing** {cite:p}`pace1997`: 1990 census block groups, in the form with 20,640 rows and a column of
+#   ocean proximity. As in the released code of paper B, rows with a missing value are dropped and the eight numeric
+#   columns kept; target: median house value.
+# - **Wine Quality** {cite:p}`cortez2009`, white and red: eleven physicochemical measurements, target: quality. The
+#   experiments use the white wines, as the released code does. CC BY 4.0.
+# - **MNIST** {cite:p}`lecun1998` and **Fashion-MNIST** {cite:p}`xiao2017`: 28 x 28 grey images, ten classes.
+# - **CIFAR-10** {cite:p}`krizhevsky2009`: 32 x 32 colour images, ten classes.
+# - **Diabetes** and **Digits** ship inside scikit-learn; the quick scale uses them, so that it needs no download.
+#
+# ## Two editions of CIFAR-10
+#
+# The registry accepts the canonical batches and one known rebuild. The rebuild has all labels and all but
+# {glue:text}`inexact` of the 60,000 images exactly; those {glue:text}`inexact` ({glue:text}`inexact_first` in the first
+# training batch, {glue:text}`inexact_test` in the test batch) are decoded JPEG copies of the right images. It is
+# verified by its pixels and labels, batch by batch. Every record says which edition it used (column `data_variant`).
+# No experiment recorded so far reads CIFAR-10.
+#
+# ## Scaling
+#
+# Paper B's released code standardizes every column over the **whole** file before it draws training rows, test rows
+# included. We follow it in order to reproduce it. It leaks the mean and the spread of the test rows into training; with
+# thousands of test rows and no use of their targets beyond scale, the effect on the comparison between methods is
+# small, as all share it.

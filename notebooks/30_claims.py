@@ -1,0 +1,40 @@
+# %% [markdown]
+# # Claims
+#
+# What the two papers claim, what we measured, and the verdict. A claim stays *open* until its experiment is on record.
+#
+# **The rule**, committed before the campaigns were run: a *comparison* is one configuration, one method, one baseline,
+# paired by seed on the logarithm of the error (two-sided t-test, Holm's correction {cite:p}`holm1979` over all comparisons
+# of a claim). It is a *win* if the corrected $p$ is below 0.05 and the error is lower by 5 % or more, a *loss* likewise in
+# the other direction, else a *tie*. **Supported**: at least 80 % wins and at most 5 % losses. **Not supported**: fewer than
+# 50 % wins. **Mixed**: anything between. Claims with a rule of their own say so under *measure*.
+
+# %% tags=["parameters"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %% tags=["remove-input"]
+from weightspace import claims, style, tables
+
+paper_b = [claim for claim in claims.CLAIMS if claim.id.startswith("B")]
+paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
+
+# %% [markdown]
+# ## Paper B: dual weights
+#
+# Effect: geometric mean of the error ratios to the baselines, below 1 in favour of dual weights, with a 95 % interval over
+# seeds (B1b: ratio of test to training error; B2: ratio of the gains, with its range; B5: share). See {doc}`02_regression`.
+
+# %% tags=["remove-input"]
+style.table(tables.findings(paper_b), note="n: paired seeds. Regression only so far; classification is open.")
+
+# %% tags=["remove-input"]
+style.table(tables.measures(paper_b))
+
+# %% [markdown]
+# ## Paper A: data diversity
+
+# %% tags=["remove-input"]
+style.table(tables.findings(paper_a))

@@ -1,0 +1,103 @@
+"""The command line: ``python -m weightspace data | run | status | compare``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from weightspace import records
+from weightspace.data import DataError
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from weightspace import data
+
+    if arguments.fetch:
+        data.fetch()
+    rows = data.status()
+    print(data.format_status(rows))
+    # A data set that is merely absent is no fault of a listing; a damaged one is.
+    return 1 if any(row["problem"] and row["where"] != "not found" for row in rows) else 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from weightspace import experiments
+
+    names = list(experiments.registry()) if arguments.experiment == "all" else [arguments.experiment]
+    for name in names:
+        written = experiments.run(
+            name, arguments.scale, arguments.seeds, arguments.device, arguments.recompute, progress=sys.stderr.isatty()
+        )
+        print(f"{name} ({arguments.scale}): {written} runs computed and written to {records.path(name, arguments.scale)}")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from weightspace import experiments
+
+    rows = experiments.status()
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    for row in rows:
+        line = f"{row['experiment']:<26} {row['scale']:<6} {row['on_record']:>6} of {row['planned']:>6} runs"
+        if row["problem"]:
+            line += f"  PROBLEM: {row['problem']}"
+        elif row["on_record"]:
+            line += f"  {row['seeds']} seeds, {row['compute_seconds']:.0f} s on {'; '.join(row['devices'])}, {row['last_written']}"
+        print(line)
+    return 1 if any(row["problem"] for row in rows) else 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from weightspace import analysis
+
+    table = analysis.against_reported(arguments.experiment)
+    if table.empty:
+        raise ValueError(f"no values are reported for {arguments.experiment}")
+    print(table.assign(inside=table["inside"].map({True: "inside", False: "OUTSIDE"})).to_string(
+        index=False, float_format=lambda x: f"{x:.2f}"))  # fmt: skip
+    inside = int(table["inside"].sum())
+    print(f"\n{inside} of {len(table)} reported values lie inside the 95 % prediction interval of one run of ours "
+          f"(run_low to run_high); {0.95 * len(table):.0f} are expected if ours and theirs are the same experiment.")  # fmt: skip
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m weightspace", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("data", help="list the data sets: where found, whether verified")
+    command.add_argument("--fetch", action="store_true", help="download what is missing first")
+    command.set_defaults(call=_data)
+
+    command = commands.add_parser("run", help="compute the runs of an experiment that are not on record")
+    command.add_argument("experiment", metavar="EXPERIMENT", help="its name, or all")
+    command.add_argument("--scale", choices=records.SCALES, default="paper")
+    command.add_argument("--seeds", type=int, help="number of seeds (default: that of the scale)")
+    command.add_argument("--device", default="cpu", help="cpu or cuda, where the experiment supports it")
+    command.add_argument("--recompute", action="store_true", help="compute every run and replace its record")
+    command.set_defaults(call=_run)
+
+    command = commands.add_parser("status", help="what is on record and what is missing")
+    command.add_argument("--json", action="store_true", help="as JSON, for programs")
+    command.set_defaults(call=_status)
+
+    command = commands.add_parser("compare", help="ours against the reported values")
+    command.add_argument("experiment", metavar="EXPERIMENT")
+    command.set_defaults(call=_compare)
+
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.call(arguments)
+    except (DataError, records.RecordError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: finished groups are on record, the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""The figures of the dual-weight chapters. Each function draws and returns a matplotlib figure; none shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from weightspace import analysis, style
+from weightspace.stats import mean_interval
+from weightspace.style import INK, METHODS, MUTED, dataset_label
+
+style.use_theme()
+
+_MSE_LABEL = r"test MSE $\times\,10^4$"
+
+
+def _plain_log_axis(axis, ticks: Sequence[float]) -> None:
+    """A logarithmic axis with ticks at round numbers, written out."""
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _spread_labels(positions: np.ndarray, gap: float) -> np.ndarray:
+    """The positions moved apart to at least ``gap``, in order, as little as need be."""
+    order = np.argsort(positions)
+    spread = positions[order].astype(float)
+    for _ in range(100):
+        overlap = gap - np.diff(spread)
+        if (overlap <= 1e-9).all():
+            break
+        push = np.maximum(overlap, 0) / 2
+        spread[:-1] -= push
+        spread[1:] += push
+    result = np.empty_like(spread)
+    result[order] = spread
+    return result
+
+
+def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None = None) -> Figure:
+    """Clean test error over the turns, a panel per depth and training size: mean, 95 % band, reported single runs."""
+    frame = frame[(frame["dataset"] == dataset) & (frame["test_inputs"] == "clean")]
+    depths, sizes = sorted(frame["layers"].unique()), sorted(frame["train_size"].unique())
+    figure, axes = plt.subplots(
+        len(depths), len(sizes), figsize=(3.05 * len(sizes) + 1.0, 2.9 * len(depths)), sharex=True, sharey="row", squeeze=False
+    )
+    summary = analysis.summarize(frame, ["layers", "train_size", "method", "turn"])
+    for row, layers in enumerate(depths):
+        for column, train_size in enumerate(sizes):
+            axis = axes[row, column]
+            panel = summary[(summary["layers"] == layers) & (summary["train_size"] == train_size)]
+            for method, line in panel.groupby("method"):
+                look = METHODS[method]
+                axis.fill_between(line["turn"], line["low"], line["high"], color=look.colour, alpha=0.2, linewidth=0)
+                axis.plot(line["turn"], line["mean"], color=look.colour, linestyle=look.dash)
+                if reported is not None:
+                    single = reported[
+                        (reported["dataset"] == dataset) & (reported["layers"] == layers) & (reported["method"] == method)
+                        & (reported["train_size"] == train_size) & (reported["test_inputs"] == "clean")
+                    ]  # fmt: skip
+                    axis.plot(single["turn"], single["value"], look.marker, color=look.colour, mfc="none", mew=1.1, ms=4.5)
+            axis.set_yscale("log")
+            axis.set_title(f"{layers} layers, n = {train_size}")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if row == len(depths) - 1:
+                axis.set_xlabel("turn (10,000 updates each)" if frame["turn"].max() == 6 else "turn")
+            if column == 0:
+                axis.set_ylabel(_MSE_LABEL)
+            _plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 1000, 2000, 4000])
+            if column == len(sizes) - 1:
+                ends = panel[panel["turn"] == panel["turn"].max()]
+                _label_lines(axis, ends["method"].tolist(), ends["mean"].to_numpy(), ends["turn"].max())
+    return figure
+
+
+def _label_lines(axis: Axes, methods: list[str], values: np.ndarray, x: float) -> None:
+    """Names at the right ends of lines on a logarithmic axis, moved apart where lines meet."""
+    low, high = np.log(axis.get_ylim())
+    heights = _spread_labels((np.log(values) - low) / (high - low), 0.085)
+    for method, height in zip(methods, heights):
+        axis.annotate(
+            METHODS[method].label, (1.0, height), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
+            color=METHODS[method].colour, va="center", fontsize=8, annotation_clip=False,
+        )  # fmt: skip
+
+
+def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -> Figure:
+    """Error after the last turn with clean (left of each pair) and noisy inputs (right), mean and 95 % interval."""
+    frame = frame[frame["turn"] == frame["turn"].max()]
+    summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
+    datasets, depths = frame["dataset"].unique(), sorted(frame["layers"].unique())
+    figure, axes = plt.subplots(
+        len(datasets), len(depths), figsize=(5.0 * len(depths), 3.1 * len(datasets)), sharey="row", squeeze=False
+    )
+    methods = [name for name in METHODS if name in set(frame["method"])]
+    for row, dataset in enumerate(datasets):
+        for column, layers in enumerate(depths):
+            axis = axes[row, column]
+            panel = summary[(summary["dataset"] == dataset) & (summary["layers"] == layers)]
+            sizes = sorted(panel["train_size"].unique())
+            for k, method in enumerate(methods):
+                look = METHODS[method]
+                for position, train_size in enumerate(sizes):
+                    cell = panel[(panel["train_size"] == train_size) & (panel["method"] == method)].set_index("test_inputs")
+                    x = position + 0.16 * (k - (len(methods) - 1) / 2) + np.array([-0.03, 0.03])
+                    pair = cell.loc[["clean", "noisy"]]
+                    axis.plot(x, pair["mean"], color=look.colour, linewidth=1)
+                    for x_one, (kind, one) in zip(x, pair.iterrows()):
+                        axis.plot([x_one, x_one], [one["low"], one["high"]], color=look.colour, linewidth=1)
+                        face = look.colour if kind == "clean" else "none"
+                        axis.plot(x_one, one["mean"], look.marker, color=look.colour, mfc=face, ms=5,
+                                  label=look.label if position == 0 and kind == "clean" else None)  # fmt: skip
+            axis.axhline(100, color=MUTED, linewidth=0.8, linestyle=":")
+            axis.set_yscale("log")
+            _plain_log_axis(axis.yaxis, [30, 40, 60, 80, 100, 150, 200, 300, 500, 800])
+            axis.set_xticks(range(len(sizes)), [f"n = {size}" for size in sizes])
+            axis.set_title(f"{dataset_label(dataset)}, {layers} layers")
+            axis.grid(axis="x", visible=False)
+            if column == 0:
+                axis.set_ylabel(_MSE_LABEL)
+    axes[0, -1].legend(loc="upper right", ncols=1)
+    return figure
+
+
+def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
+    """Share of left-out samples per class of squared error, clean and noisy: bars are means, whiskers 95 % intervals."""
+    frame = frame[(frame["layers"] == layers)]
+    sizes = sorted(frame["train_size"].unique())
+    methods = [name for name in METHODS if name in set(frame["method"])]
+    classes = [(0, 1), (1, 10), (10, 100), (100, 1000), (1000, np.inf)]
+    names = ["< 1", "1-10", "10-100", "100-1000", "> 1000"]
+    figure, axes = plt.subplots(2, len(sizes), figsize=(3.3 * len(sizes), 5.4), sharex=True, sharey=True, squeeze=False)
+    for row, test_inputs in enumerate(("clean", "noisy")):
+        for column, train_size in enumerate(sizes):
+            axis = axes[row, column]
+            panel = frame[(frame["train_size"] == train_size) & (frame["test_inputs"] == test_inputs)]
+            for k, method in enumerate(methods):
+                look = METHODS[method]
+                rows = panel[panel["method"] == method]
+                for position, (low, high) in enumerate(classes):
+                    inside = rows[(rows["loss_low"] >= low * 0.999) & (rows["loss_high"] <= high * 1.001)]
+                    shares = 100 * inside.groupby("seed")["value"].sum()
+                    mean, below, above = mean_interval(shares)
+                    x = position + 0.16 * (k - (len(methods) - 1) / 2)
+                    axis.bar(x, mean, 0.14, color=look.colour, alpha=0.75, label=look.label if position == 0 else None)
+                    axis.plot([x, x], [below, above], color=INK, linewidth=0.9)
+            axis.set_xticks(range(len(classes)), names, rotation=30, ha="right")
+            axis.grid(axis="x", visible=False)
+            axis.set_title(f"{test_inputs} inputs, n = {train_size}")
+            if column == 0:
+                axis.set_ylabel("share of test samples (%)")
+            if row == 1:
+                axis.set_xlabel(r"squared error $\times\,10^4$")
+    axes[0, -1].legend(loc="upper right")
+    return figure
+
+
+def ratio_forest(tests: pd.DataFrame, ours: str, margin: float, xlabel: str) -> Figure:
+    """Error ratio of one method to each baseline in each configuration, 95 % intervals; left of 1 is better."""
+    own = tests[tests["method"] == ours]
+    baselines = [name for name in METHODS if name in set(own["baseline"])]
+    cells = own[analysis.CONFIGURATION].drop_duplicates().reset_index(drop=True)
+    figure, axis = plt.subplots(figsize=(8.0, 0.42 * len(cells) + 1.6))
+    axis.axvspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)
+    axis.axvline(1, color=MUTED, linewidth=0.8)
+    for k, baseline in enumerate(baselines):
+        look = METHODS[baseline]
+        rows = cells.merge(own[own["baseline"] == baseline], on=analysis.CONFIGURATION)
+        y = np.arange(len(cells)) + 0.7 * (k / max(1, len(baselines) - 1) - 0.5)
+        axis.hlines(y, rows["low"], rows["high"], color=look.colour, linewidth=1.2)
+        for y_one, ratio, significant in zip(y, rows["ratio"], rows["p_holm"] < 0.05):
+            axis.plot(ratio, y_one, look.marker, color=look.colour, mfc=look.colour if significant else "none", ms=5)
+        axis.plot([], [], look.marker, color=look.colour, label=look.label)
+    axis.set_xscale("log")
+    _plain_log_axis(axis.xaxis, [0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3])
+    axis.set_yticks(
+        range(len(cells)),
+        [f"{dataset_label(c.dataset)}, {c.layers} layers, n = {c.train_size}" for c in cells.itertuples()],
+    )
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel(xlabel)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.35, 1.0 + 0.9 / len(cells)), ncols=len(baselines), columnspacing=1.0)
+    return figure
+
+
+def fixed_point(stream: pd.DataFrame, fixed: np.ndarray, plain_mean: np.ndarray) -> Figure:
+    """One weight vector over the updates, a line per component, with E[r x] / E[r] and the plain mean E[x]."""
+    figure, axis = plt.subplots(figsize=(7.2, 3.3))
+    colours = [METHODS[name].colour for name in ("dual", "gradient_descent", "dual_stabilized")]
+    for k, (component, colour) in enumerate(zip(stream.columns[1:], colours)):
+        axis.plot(stream["update"], stream[component], color=colour, linewidth=0.9)
+        axis.axhline(fixed[k], color=colour, linewidth=1.6, linestyle="-", alpha=0.45)
+        axis.axhline(plain_mean[k], color=colour, linewidth=1.2, linestyle=":")
+        axis.annotate(f"component {k + 1}", (1, fixed[k]), xycoords=("axes fraction", "data"), xytext=(5, 0),
+                      textcoords="offset points", color=colour, va="center", fontsize=8)  # fmt: skip
+    axis.set_xlabel("update")
+    axis.set_ylabel(r"component of $w_1$ (units of $x$)")
+    return figure
+
+
+def plane(samples: pd.DataFrame, path: pd.DataFrame) -> Figure:
+    """Two-dimensional inputs of one neuron with its W1, W2 and W = W1 - W2, and the paths of W1 and W2."""
+    figure, axis = plt.subplots(figsize=(6.0, 5.2))
+    target, other = METHODS["dual"].colour, METHODS["gradient_descent"].colour
+    for kind, colour, marker in (("target", target, "o"), ("non-target", other, "x")):
+        points = samples[samples["kind"] == kind]
+        axis.scatter(points["x1"], points["x2"], s=16, color=colour, marker=marker, alpha=0.45, linewidth=1)
+    end = path.iloc[-1]
+    for name, colour in (("w1", target), ("w2", other)):
+        axis.plot(path[f"{name}_1"], path[f"{name}_2"], color=colour, linewidth=1)
+    w = np.array([end["w1_1"] - end["w2_1"], end["w1_2"] - end["w2_2"]])
+    arrows = {
+        "W1": ((end["w1_1"], end["w1_2"]), target),
+        "W2": ((end["w2_1"], end["w2_2"]), other),
+        "W = W1 - W2": (tuple(w), INK),
+    }
+    for label, (tip, colour) in arrows.items():
+        axis.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
+        axis.annotate(label, tip, xytext=(6, 6), textcoords="offset points", color=colour, fontweight="bold")
+    # The line w.x + b = 0 on which the neuron changes its mind.
+    left, right = samples["x1"].min() - 0.5, samples["x1"].max() + 0.5
+    x = np.array([left, right])
+    axis.plot(x, -(w[0] * x + end["b"]) / w[1], color=MUTED, linestyle="--", linewidth=1.2)
+    axis.set_xlim(left, right)
+    axis.set_ylim(min(samples["x2"].min(), w[1], 0) - 0.5, max(samples["x2"].max(), w[1]) + 0.6)
+    axis.set_aspect("equal")
+    axis.set_xlabel(r"$x_1$ (no unit)")
+    axis.set_ylabel(r"$x_2$ (no unit)")
+    return figure

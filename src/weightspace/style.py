@@ -1,0 +1,164 @@
+"""How figures and tables look and what stands under them: one colour per method, alt text, provenance.
+
+Figures go into the page as inline SVG whose colours are CSS variables of the site (with the light colours as
+fallback), so that one drawing serves light and dark pages and its text can be searched.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+
+class HTML:
+    """Text that a notebook shows as HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+INK, MUTED, GRID = "#222832", "#5a6472", "#dde1e6"
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """Name in figures, colour on a light page, name of the CSS variable that holds it, line and marker."""
+
+    label: str
+    colour: str
+    variable: str
+    dash: str | tuple
+    marker: str
+
+
+METHODS = {
+    "dual": MethodStyle("dual", "#1f77c9", "--ws-dual", "-", "o"),
+    "dual_stabilized": MethodStyle("dual, stabilized", "#004d40", "--ws-dual-stabilized", "-", "D"),
+    "gradient_descent": MethodStyle("gradient descent", "#8f2600", "--ws-gradient-descent", "--", "s"),
+    "l2_0.01": MethodStyle("L2 0.01", "#8a7100", "--ws-l2-weak", "--", "^"),
+    "l2_0.1": MethodStyle("L2 0.1", "#c2188f", "--ws-l2-strong", "--", "v"),
+}
+METHODS |= {
+    "tuned_dual": METHODS["dual"],
+    "tuned_dual_stabilized": METHODS["dual_stabilized"],
+    "tuned_lr": MethodStyle("learning rate, tuned", "#8f2600", "--ws-gradient-descent", "--", "s"),
+    "tuned_l2": MethodStyle("L2, tuned", "#8a7100", "--ws-l2-weak", "--", "^"),
+    "tuned_l2_squared": MethodStyle("squared L2, tuned", "#2f3742", "--ws-l2-squared", "--", "P"),
+    "tuned_early_stopping": MethodStyle("early stopping, tuned", "#5b55d6", "--ws-early-stopping", "--", "X"),
+    "tuned_dropout": MethodStyle("dropout, tuned", "#e0117a", "--ws-dropout", "--", "*"),
+}
+"""The same colour for the same method all through the book; line and marker tell them apart without colour."""
+
+DATASETS = {
+    "california_housing": "California Housing",
+    "wine_quality_white": "Wine Quality, white",
+    "wine_quality_red": "Wine Quality, red",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "diabetes": "Diabetes (quick scale)",
+    "digits": "Digits (quick scale)",
+}
+
+_VARIABLES = {INK: "--ws-ink", MUTED: "--ws-muted", GRID: "--ws-grid"} | {
+    style.colour: style.variable for style in METHODS.values()
+}
+
+
+def use_theme() -> None:
+    """Set the look of every figure of the book; called once per notebook by importing ``weightspace.plots``."""
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        rc={
+            "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "axes.titlecolor": INK,
+            "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
+            "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow": True,
+            "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titleweight": "bold",
+            "axes.titlelocation": "left", "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8,
+            "font.size": 9, "legend.fontsize": 8, "legend.frameon": False, "lines.linewidth": 1.6, "lines.markersize": 4,
+            "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
+            "figure.constrained_layout.use": True, "svg.fonttype": "none", "svg.hashsalt": "weightspace",
+        },
+    )  # fmt: skip
+
+
+def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataFrame | None = None) -> HTML:
+    """The figure as it stands in the book: drawing, a note on n and bands, and where the numbers come from.
+
+    name: a short word, unique on its page. alt: what a reader who cannot see the figure needs to know. frame: the
+    records that were drawn; None for a figure that its own cell computes.
+    """
+    if not alt.strip():
+        raise ValueError(f"figure {name!r} needs an alternative text")
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    plt.close(figure)
+    drawing = _page_colours(stream.getvalue()[stream.getvalue().index("<svg") :])
+    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", drawing)  # identifiers must differ on one page
+    drawing = drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
+    lines = [f"<p>{html.escape(note)}</p>"] if note else []
+    lines.append(f"<p>{html.escape(describe(frame))}</p>")
+    return HTML(f'<div class="ws-figure">{drawing}<div class="ws-provenance">{"".join(lines)}</div></div>')
+
+
+def _page_colours(svg: str) -> str:
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable}, {colour})")
+    # Matplotlib names its own font; the page's font is there on every machine.
+    return re.sub(r"font: ([^;\"]*?px)[^;\"]*", r"font: \1 var(--pst-font-family-base, sans-serif)", svg)
+
+
+def describe(frame: pd.DataFrame | None) -> str:
+    """One line of provenance: experiment, scale, seeds, device, versions, date."""
+    from weightspace import provenance
+
+    if frame is None:
+        return f"Computed on this page, on {provenance.device_name('cpu')}; {provenance.versions()}; {provenance.now()[:10]}."
+    scale = frame.attrs["scale"]
+    reduced = "" if scale == "paper" else " (a reduced scale: not the experiment of the paper)"
+    dates = sorted({time[:10] for time in frame["time"]})
+    return (
+        f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {frame['seed'].nunique()} seeds, "
+        f"{frame['run_key'].nunique()} runs; {'; '.join(sorted(frame['device'].unique()))}; "
+        f"{'; '.join(sorted(frame['versions'].unique()))}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."
+    )
+
+
+def table(frame: pd.DataFrame, *, decimals: int | dict[str, int] = 2, frame_of: pd.DataFrame | None = None, note: str = "") -> HTML:
+    """A data frame as a table of the book: numbers to the given decimals, provenance of ``frame_of`` below."""
+    if isinstance(decimals, int):
+        decimals = {name: decimals for name in frame.select_dtypes("float")}
+    formats = {name: f"{{:.{places}f}}".format for name, places in decimals.items()}
+    body = frame.to_html(index=False, border=0, formatters=formats, na_rep="", escape=False)
+    lines = [f"<p>{html.escape(note)}</p>"] if note else []
+    if frame_of is not None:
+        lines.append(f"<p>{html.escape(describe(frame_of))}</p>")
+    return HTML(f'{body}<div class="ws-provenance">{"".join(lines)}</div>')
+
+
+def verdict_badge(verdict: str) -> str:
+    """HTML of a verdict, told apart by word, sign and border as well as by colour."""
+    return f'<span class="ws-verdict-{verdict.replace(" ", "-")}">{verdict}</span>'
+
+
+def method_label(name: str) -> str:
+    """The name of a method in figures and tables."""
+    return METHODS[name].label if name in METHODS else name
+
+
+def dataset_label(name: str) -> str:
+    """The name of a data set in figures and tables."""
+    return DATASETS.get(name, name)
+
+

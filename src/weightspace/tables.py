@@ -1,0 +1,172 @@
+"""The tables of the book: frames of numbers turned into frames that read well, still to be styled by ``style.table``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from weightspace import analysis, claims, data, experiments, records
+from weightspace.style import dataset_label, method_label, verdict_badge
+
+_SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
+
+
+def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.assign(dataset=frame["dataset"].map(dataset_label), method=frame["method"].map(method_label))
+    return frame.rename(columns=_SETTING)
+
+
+def _interval(low: float, high: float, decimals: int) -> str:
+    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+
+
+def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+    """Ours beside reported, from ``analysis.against_reported``, one row per reported value."""
+    shown = _labelled(table)
+    marks = ["inside" if inside else "<strong>outside</strong>" for inside in table["inside"]]
+    return pd.DataFrame(
+        {name: shown[name] for name in _SETTING.values()}
+        | {
+            "inputs": shown["test_inputs"],
+            "turn": shown["turn"],
+            "reported": shown["reported"],
+            "ours, mean": shown["mean"],
+            "95 % of the mean": [_interval(a, b, decimals) for a, b in zip(table["low"], table["high"])],
+            "95 % of one run": [_interval(a, b, decimals) for a, b in zip(table["run_low"], table["run_high"])],
+            "reported is": marks,
+        }
+    )
+
+
+def tests(table: pd.DataFrame) -> pd.DataFrame:
+    """Paired comparisons, from ``analysis.paired_tests``, with the outcome under the rule of the claims."""
+    shown = _labelled(table)
+    outcomes = [claims.outcome(ratio, p) for ratio, p in zip(table["ratio"], table["p_holm"])]
+    return pd.DataFrame(
+        {"method": shown["method"], "baseline": table["baseline"].map(method_label)}
+        | {name: shown[name] for name in ("data", "layers", "n train")}
+        | {
+            "ratio": table["ratio"],
+            "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
+            "p (Holm)": [f"{p:.1e}" if p < 0.001 else f"{p:.3f}" for p in table["p_holm"]],
+            "effect size d": table["effect_size"],
+            "outcome": outcomes,
+        }
+    )
+
+
+def outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """How many comparisons each method wins, ties and loses against each baseline, and the overall ratio."""
+    table = table.assign(outcome=[claims.outcome(ratio, p) for ratio, p in zip(table["ratio"], table["p_holm"])])
+    rows = []
+    for (method, baseline), group in table.groupby(["method", "baseline"], sort=False):
+        counts = group["outcome"].value_counts()
+        rows.append(
+            {
+                "method": method_label(str(method)),
+                "baseline": method_label(str(baseline)),
+                "wins": int(counts.get("win", 0)),
+                "ties": int(counts.get("tie", 0)),
+                "losses": int(counts.get("loss", 0)),
+                "error ratio, geometric mean": float(np.exp(np.log(group["ratio"]).mean())),
+                "smallest": group["ratio"].min(),
+                "largest": group["ratio"].max(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def tuned(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+    """Mean error and interval per setting (rows) and method (columns); the lowest mean of a row stands out."""
+    summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
+    best = summary.groupby(analysis.CONFIGURATION)["mean"].transform("min")
+    summary["cell"] = [
+        f"<strong>{mean:.{decimals}f}</strong> ± {half:.{decimals}f}" if mean == lowest else f"{mean:.{decimals}f} ± {half:.{decimals}f}"
+        for mean, half, lowest in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, best)
+    ]
+    names = {name: method_label(name) + (" (tuned)" if name.startswith("tuned_dual") else "") for name in frame["method"].unique()}
+    wide = summary.pivot(index=analysis.CONFIGURATION, columns="method", values="cell")[list(names)].rename(columns=names)
+    wide = wide.reset_index().rename(columns=_SETTING).rename_axis(columns=None)
+    return wide.assign(data=wide["data"].map(dataset_label))
+
+
+def chosen(frame: pd.DataFrame) -> pd.DataFrame:
+    """What tuning chose: the most frequent candidate per tuned method and training size, and how often."""
+    frame = frame[frame["method"].str.startswith("tuned_")]
+    rows = []
+    for (method, train_size), group in frame.groupby(["method", "train_size"], sort=False):
+        setting = {
+            "tuned_early_stopping": group["chosen_updates"].map(lambda n: f"stop after {n:,} updates"),
+        }.get(str(method), group["chosen"].where(~group["chosen"].isin(["gradient_descent", *claims.DUAL]),
+                                                group["chosen_lr"].map(lambda lr: f"learning rate {lr:g}")))  # fmt: skip
+        top = setting.value_counts()
+        label = method_label(str(method)) + (" (tuned)" if str(method).startswith("tuned_dual") else "")
+        rows.append({"method": label, "n train": train_size, "most frequent choice": top.index[0].replace("_", " "),
+                     "share of choices (%)": 100 * float(top.iloc[0]) / len(setting)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
+    """One row per claim and method: effect, interval, comparisons won, tied and lost, verdict (paper scale only)."""
+    rows = []
+    for claim in items:
+        base = {"": claim.id, "claim": f"{claim.statement} <em>({claim.source})</em>"}
+        results = claim.findings()
+        for finding in results:
+            interval = "" if finding.low == finding.high else _interval(finding.low, finding.high, 2)
+            rows.append(base | {
+                "method": method_label(finding.method) + (" (tuned)" if finding.method.startswith("tuned_") else ""),
+                "effect": f"{finding.mean:.2f}", "95 % interval": interval,
+                "wins / ties / losses": f"{finding.wins} / {finding.ties} / {finding.losses}",
+                "n": str(finding.n_seeds), "verdict": verdict_badge(finding.verdict)})  # fmt: skip
+        if not results:
+            rows.append(base | {"method": "", "effect": "", "95 % interval": "", "wins / ties / losses": "", "n": "",
+                                "verdict": verdict_badge("open")})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def measures(items: Iterable[claims.Claim]) -> pd.DataFrame:
+    """How each claim is measured."""
+    return pd.DataFrame([{"": claim.id, "measure": claim.measure} for claim in items])
+
+
+def status() -> pd.DataFrame:
+    """What is on record: one row per experiment at the scale of the paper."""
+    return pd.DataFrame(
+        [
+            {
+                "experiment": row["experiment"],
+                "runs on record": f"{row['on_record']:,} of {row['planned']:,}",
+                "seeds": row.get("seeds", 0),
+                "device": "; ".join(row.get("devices", [])),
+                "computing time (s)": f"{row.get('compute_seconds', 0.0):.0f}",
+                "last written (UTC)": (row.get("last_written") or "")[:16].replace("T", " "),
+                "problem": row["problem"],
+            }
+            for row in experiments.status()
+            if row["scale"] == "paper"
+        ]
+    )
+
+
+def data_sets() -> pd.DataFrame:
+    """The data sets of the registry and which files the records used: canonical or a known rebuild, and the digest."""
+    used: dict[str, set[str]] = {}
+    for name in experiments.registry():
+        if records.path(name).exists():
+            frame = records.load(name)
+            for row in frame[["dataset", "data_variant", "data_digest"]].drop_duplicates().itertuples():
+                used.setdefault(row.dataset, set()).add(f"{row.data_variant}, sha256 {row.data_digest[:12]}…")
+    return pd.DataFrame(
+        [
+            {
+                "data set": dataset_label(name),
+                "task": entry.task,
+                "rows": f"{entry.rows:,}",
+                "files used by the records": "; ".join(sorted(used.get(name, {"none yet"}))),
+            }
+            for name, entry in data.REGISTRY.items()
+        ]
+    )

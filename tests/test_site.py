@@ -1,0 +1,187 @@
+"""The book as its readers get it: built once, its pages checked as files and in a browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import shutil
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.site
+
+NARROW = {"width": 390, "height": 844}  # a telephone held upright
+
+
+@pytest.fixture(scope="session")
+def site(root, build_book) -> Path:
+    """The built site.
+
+    `--all` reads every page again, because an unchanged page repeats no warnings; notebooks that are up to date
+    do not run again.
+    """
+    pytest.importorskip("jupyter_book")
+    built = build_book(root, "-W", "-n", "--keep-going", "--all")
+    assert built.returncode == 0, built.stdout
+    return root / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> list[Path]:
+    return sorted(path for path in site.rglob("*.html") if "_static" not in path.relative_to(site).parts)
+
+
+# --- As files -------------------------------------------------------------------------------------------
+
+
+def is_remote(address: str | None) -> bool:
+    return bool(re.match(r"\s*(https?:)?//", address or ""))
+
+
+def remote_in_css(css: str) -> list[str]:
+    addresses = re.findall(r"""url\(\s*['"]?([^'")]+)""", css) + re.findall(r"""@import\s+['"]([^'"]+)""", css)
+    return [address for address in addresses if is_remote(address)]
+
+
+class Page(HTMLParser):
+    """Collects what a page loads, and pictures that a screen reader cannot name."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.remote: list[str] = []
+        self.unnamed: list[str] = []
+        self._article = 0
+        self._style = False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        loaded = [attrs.get(name) for name in ("src", "poster", "data")]
+        loaded += [part.split()[0] for part in (attrs.get("srcset") or "").split(",") if part.strip()]
+        if tag == "link" and not {"canonical", "next", "prev", "author", "license"} & set(attrs.get("rel", "").split()):
+            loaded.append(attrs.get("href"))
+        if tag in ("image", "use"):
+            loaded += [attrs.get("href"), attrs.get("xlink:href")]
+        self.remote += [f"<{tag}> {address}" for address in loaded if is_remote(address)]
+        self.remote += remote_in_css(attrs.get("style") or "")
+        if tag == "img" and not (attrs.get("alt") or "").strip():
+            self.unnamed.append(f"<img src={attrs.get('src')}> has no alternative text")
+        if tag == "svg" and self._article and attrs.get("aria-hidden") != "true":
+            if attrs.get("role") != "img" or not (attrs.get("aria-label") or "").strip():
+                self.unnamed.append(f"<svg> at line {self.getpos()[0]} lacks role or aria-label")
+        self._article += tag == "article"
+        self._style = tag == "style"
+
+    def handle_endtag(self, tag):
+        self._article -= tag == "article"
+        self._style = False
+
+    def handle_data(self, data):
+        if self._style:
+            self.remote += remote_in_css(data)
+
+
+def test_pages_and_styles_load_nothing_remote(site, pages):
+    found = {path.name: remote for path in pages if (remote := Page(path.read_text(encoding="utf-8")).remote)}
+    for path in site.rglob("*.css"):
+        if remote := remote_in_css(path.read_text(encoding="utf-8")):
+            found[path.name] = remote
+    assert found == {}
+
+
+def test_every_picture_has_a_name(pages):
+    found = {path.name: unnamed for path in pages if (unnamed := Page(path.read_text(encoding="utf-8")).unnamed)}
+    assert found == {}
+
+
+# --- In a browser ---------------------------------------------------------------------------------------
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """The site, served on this machine only."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    api = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"no browser installed: none of {', '.join(names)} is on the path")
+    silent = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *silent])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open pages one after the other, and collect what is wrong with them."""
+    contexts = []
+
+    def start(mode: str):
+        context = browser.new_context(color_scheme=mode, viewport=NARROW)
+        contexts.append(context)
+        page = context.new_page()
+        problems: list[str] = []
+        page.on("console", lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+        page.on("requestfailed", lambda request: problems.append(f"not loaded: {request.url}"))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith((address, "data:", "blob:")) else problems.append(f"remote: {r.url}"),
+        )
+        return page, problems
+
+    yield start
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_pages_in_a_browser(visit, address, site, pages, mode):
+    page, problems = visit(mode)
+    found = {}
+    for path in pages:
+        name = path.relative_to(site).as_posix()
+        if name == "index.html":  # sends the reader on to the first page, which is visited by itself
+            continue
+        problems.clear()
+        page.goto(f"{address}/{name}", wait_until="load")
+        page.evaluate("async () => { if (window.MathJax?.startup) await MathJax.startup.promise }")
+        shown = page.evaluate("document.documentElement.dataset.theme")
+        width = page.evaluate("document.scrollingElement.scrollWidth")
+        formulas = page.locator("mjx-merror, [data-mjx-error]").count()
+        wrong = list(problems)
+        wrong += [f"shown {shown}"] if shown != mode else []
+        wrong += [f"{width} pixels wide"] if width > NARROW["width"] else []
+        wrong += [f"{formulas} formulas not understood"] if formulas else []
+        if wrong:
+            found[name] = wrong
+    assert found == {}
+
+
+def test_search_finds_a_word(visit, address):
+    page, problems = visit("light")
+    page.goto(f"{address}/search.html?q=stabilizer")
+    page.wait_for_selector("#search-results ul.search li", timeout=20_000)
+    assert page.locator("#search-results ul.search li").count() >= 1
+    assert problems == []
