@@ -10,10 +10,12 @@ __version__ = version("weightspace")
 
 _HOMES = {"DualLinear": "weightspace.dual", "fold": "weightspace.dual"}
 
-__all__ = ["DualLinear", "__version__", "fold"]
+__all__ = ["DualLinear", "__version__", "fold", "records"]
 
 
 def __getattr__(name: str):
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name == "records":
+        return import_module("weightspace.records")
     raise AttributeError(f"module 'weightspace' has no attribute {name!r}")

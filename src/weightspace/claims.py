@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from weightspace import analysis, records
+from weightspace import analysis, experiments, records
 from weightspace.stats import compare_paired, holm
 
 MARGIN = 0.95
@@ -57,11 +57,12 @@ class Claim:
     experiment: str | None = None
     assess: Callable[[pd.DataFrame], list[Finding]] | None = None
 
-    def findings(self, scale: str = "paper") -> list[Finding]:
-        """The verdicts; empty while the experiment has not been run."""
-        if self.experiment is None or self.assess is None or not records.path(self.experiment, scale).exists():
+    def findings(self) -> list[Finding]:
+        """The verdicts at the scale of the paper; empty until every run of the experiment is on record."""
+        if self.experiment is None or self.assess is None or experiments.missing_runs(self.experiment):
             return []
-        return self.assess(records.load(self.experiment, scale))
+        frame = records.load(self.experiment)
+        return self.assess(frame[frame["run_key"].isin(experiments.planned(self.experiment))])
 
 
 def outcome(ratio: float, p_corrected: float) -> str:

@@ -114,20 +114,28 @@ def ensure(
 ) -> pd.DataFrame:
     """The records of an experiment for a notebook: loaded, or computed first with ``recompute`` or at scale quick.
 
-    Prints one line that says which. Rows of seeds beyond ``seeds`` are left out.
+    Prints one line that says which. Raises ``RecordError`` where runs are missing: a chapter shows a campaign whole
+    or not at all. Rows of seeds beyond ``seeds`` are left out.
     """
-    plan = planned(name, scale, seeds)
-    missing = len(plan.keys() - records.keys(name, scale))
+    missing = missing_runs(name, scale, seeds)
     if recompute or (missing and scale == "quick"):
         written = run(name, scale, seeds, device, recompute, progress=False)
         print(f"{name}: computed {written} runs at scale {scale} on {device}")
+    elif missing:
+        raise records.RecordError(
+            f"{len(missing)} runs of {name} are not on record at scale {scale}: "
+            f"`python -m weightspace run {name} --scale {scale}` computes them and goes on where it was interrupted"
+        )
     frame = records.load(name, scale)
-    frame = frame[frame["run_key"].isin(plan)]
-    if missing and not recompute and scale != "quick":
-        print(f"{name}: {missing} of {len(plan)} runs are not on record; `python -m weightspace run {name}` computes them")
-    if not recompute and len(frame):
+    frame = frame[frame["run_key"].isin(planned(name, scale, seeds))].reset_index(drop=True)
+    if not recompute:
         print(f"{name}: {frame['run_key'].nunique()} runs loaded from the records, last written {frame['time'].max()}")
-    return frame.reset_index(drop=True)
+    return frame
+
+
+def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> set[str]:
+    """Keys of the planned runs that are not on record."""
+    return planned(name, scale, seeds).keys() - records.keys(name, scale)
 
 
 def status() -> list[dict[str, object]]:

@@ -1,0 +1,115 @@
+"""The rules of judgement, on made-up records whose truth is known, and the comparison with reported values."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightspace import analysis, claims, experiments, records
+
+
+def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05, sizes=(100, 1000)):
+    """Errors of 100 with noise shared within a seed; ``effect(dataset, layers, size)`` multiplies those of dual."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for dataset in ("a", "b"):
+        for layers in (2, 3):
+            for size in sizes:
+                for seed in range(seeds):
+                    shared = rng.lognormal(4.6, 0.5)
+                    for method in methods:
+                        factor = effect(dataset, layers, size) if method.startswith("dual") else 1.0
+                        rows.append(dict(dataset=dataset, layers=layers, train_size=size, seed=seed, method=method, turn=6,
+                                         test_inputs="clean", value=shared * factor * rng.lognormal(0, spread)))  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_pairing_sees_an_effect_that_the_spread_over_seeds_hides():
+    tests = analysis.paired_tests(made_up(lambda *_: 0.8), ["dual"], ["gradient_descent"])
+    assert len(tests) == 8 and (tests["p_holm"] < 0.001).all()
+    assert tests["ratio"].between(0.75, 0.85).all()
+    assert [claims.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])] == ["win"] * 8
+
+
+def test_no_effect_gives_no_wins():
+    tests = analysis.paired_tests(made_up(lambda *_: 1.0), ["dual"], ["gradient_descent"])
+    assert {claims.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])} == {"tie"}
+
+
+def test_significant_but_small_is_a_tie():
+    assert claims.outcome(0.97, 1e-9) == "tie" and claims.outcome(0.5, 0.06) == "tie"
+    assert claims.outcome(0.95, 0.04) == "win" and claims.outcome(1.06, 0.04) == "loss" and claims.outcome(1.04, 1e-9) == "tie"
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((8, 2, 0), "supported"), ((7, 3, 0), "mixed"), ((19, 0, 1), "supported"), ((18, 0, 2), "mixed"),
+        ((5, 5, 0), "mixed"), ((4, 6, 0), "not supported"), ((0, 0, 9), "not supported"), ((0, 0, 0), "open"),
+    ],
+)  # fmt: skip
+def test_verdicts_follow_the_rule(counts, expected):
+    assert claims.verdict(*counts) == expected
+
+
+def test_sparsity_contrast_compares_gains():
+    frame = made_up(lambda _d, _l, size: 0.5 if size == 100 else 0.9, ("dual", "dual_stabilized", "gradient_descent"))
+    contrasts = claims.sparsity_contrasts(frame)
+    assert len(contrasts) == 8
+    assert contrasts["ratio"].between(0.5, 0.62).all() and (contrasts["p_holm"] < 0.001).all()
+
+
+def test_unequal_seeds_are_an_error():
+    frame = made_up(lambda *_: 0.8)
+    with pytest.raises(ValueError, match="same configurations and seeds"):
+        analysis.paired(frame.drop(frame.index[0]), "dual", "gradient_descent")
+    with pytest.raises(ValueError, match="same configurations and seeds"):
+        analysis.paired(frame, "dual", "l2_0.1")
+
+
+def test_claims_stay_open_until_the_campaign_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    assert all(claim.findings() == [] for claim in claims.CLAIMS)
+    assert len({claim.id for claim in claims.CLAIMS}) == len(claims.CLAIMS)
+
+
+def test_reported_values_are_complete():
+    reported = analysis.reported_dual_weight()
+    regression = reported[reported["task"] == "regression"]
+    assert len(regression) == 12 * 5 * 7
+    cell = regression[(regression["dataset"] == "wine_quality_white") & (regression["layers"] == 3) & (regression["turn"] == 6)
+                      & (regression["train_size"] == 100) & (regression["test_inputs"] == "clean")]  # fmt: skip
+    assert cell.set_index("method")["value"].to_dict() == {
+        "dual": 117.6541, "dual_stabilized": 102.7134, "gradient_descent": 653.354, "l2_0.01": 232.8943, "l2_0.1": 100.124,
+    }  # fmt: skip
+
+
+def test_against_reported_marks_what_a_single_run_would_hardly_give(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    reported = analysis.reported_dual_weight()
+    reported = reported[reported["task"] == "regression"].reset_index(drop=True)
+    rng = np.random.default_rng(3)
+    frames = []
+    for seed in range(20):
+        far = np.where(reported["method"] == "dual", 2.0, 1.0)  # ours is twice theirs for one method
+        frames.append(reported.assign(seed=seed, value=reported["value"] * far * rng.lognormal(0, 0.05, len(reported)),
+                                      run_key=[f"{seed}-{k}" for k in range(len(reported))]))  # fmt: skip
+    rows = pd.concat(frames).drop(columns="run").assign(
+        device="cpu", versions="v", data_digest="d", data_variant="canonical", seconds=0.1, time="2026-01-01")  # fmt: skip
+    records.append("dual_regression", "paper", rows)
+    table = analysis.against_reported("dual_regression")
+    assert len(table) == 420 and (table["n"] == 20).all()
+    inside = table.groupby("method")["inside"].mean()
+    assert inside["dual"] == 0 and (inside.drop("dual") > 0.95).all()
+
+
+def test_committed_records_are_whole():
+    """What the book is built from: complete, finite, one row per run, turn and test, and the known fixed facts."""
+    for name in experiments.registry():
+        assert not experiments.missing_runs(name), name
+        frame = records.load(name)
+        assert np.isfinite(frame["value"]).all(), name
+    frame = records.load("dual_regression")
+    assert not frame.duplicated(["run_key", "turn", "test_inputs"]).any() and len(frame) == 12 * 5 * 20 * 7
+    final = analysis.last_turn(frame)
+    # L2 0.1 collapses: predicting the mean scores about 100, as in the paper.
+    assert final[final["method"] == "l2_0.1"]["value"].between(98, 102).all()

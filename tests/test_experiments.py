@@ -1,0 +1,203 @@
+"""Campaigns: keys, resuming, killed runs, the quick scale end to end, the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightspace import dual_regression, experiments, records
+from weightspace.__main__ import main
+from weightspace.methods import PAPER_METHODS
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    return tmp_path
+
+
+CONTRACT = ["dataset", "task", "layers", "train_size", "method", "seed", "turn", "test_inputs", "metric", "value"]
+
+
+def test_the_quick_scale_fills_the_contract():
+    assert experiments.run("dual_regression", "quick", progress=False) == 30
+    frame = records.load("dual_regression", "quick")
+    assert set(CONTRACT) | set(records.PROVENANCE) <= set(frame.columns)
+    assert len(frame) == 30 * 7  # six turns clean, the last one noisy as well
+    assert set(frame["method"]) == set(PAPER_METHODS)
+    assert np.isfinite(frame["value"]).all() and (frame["value"] > 0).all()
+    assert set(frame["metric"]) == {"mse_x1e4"} and set(frame["data_variant"]) == {"shipped"}
+    assert frame["device"].str.startswith("cpu: ").all() and frame["versions"].str.contains("numba").all()
+    noisy = frame[frame["test_inputs"] == "noisy"]
+    assert set(noisy["turn"]) == {6}
+    gd = frame[(frame["method"] == "gradient_descent") & (frame["test_inputs"] == "clean")]
+    assert gd[gd["turn"] == 6]["value"].mean() < gd[gd["turn"] == 1]["value"].mean()  # it learns
+
+
+def test_the_same_seed_gives_the_same_record():
+    experiments.run("dual_regression", "quick", seeds=1, progress=False)
+    first = records.load("dual_regression", "quick")
+    experiments.run("dual_regression", "quick", seeds=1, recompute=True, progress=False)
+    again = records.load("dual_regression", "quick")
+    pd.testing.assert_frame_equal(first[[*CONTRACT, "run_key"]], again[[*CONTRACT, "run_key"]])
+
+
+def test_running_again_computes_only_what_is_missing(monkeypatch):
+    experiments.run("dual_regression", "quick", seeds=1, progress=False)
+    before = records.load("dual_regression", "quick")
+    computed = []
+    original = dual_regression.compute_protocol
+
+    def watch(group, device):
+        computed.extend((c["layers"], c["method"], c["seed"]) for c in group)
+        return original(group, device)
+
+    watched = [
+        experiments.Experiment(**(vars(item) | {"compute": watch})) if item.name == "dual_regression" else item
+        for item in dual_regression.EXPERIMENTS
+    ]
+    monkeypatch.setattr(dual_regression, "EXPERIMENTS", watched)
+    assert experiments.run("dual_regression", "quick", seeds=1, progress=False) == 0 and not computed
+    lost = before["run_key"].iloc[0]
+    file = records.path("dual_regression", "quick")
+    before[before["run_key"] != lost].to_parquet(file, index=False)
+    assert experiments.run("dual_regression", "quick", seeds=1, progress=False) == 1 and len(computed) == 1
+    pd.testing.assert_frame_equal(records.load("dual_regression", "quick")[CONTRACT], before[CONTRACT])
+    computed.clear()
+    assert experiments.run("dual_regression", "quick", seeds=2, progress=False) == 10
+    assert {seed for _, _, seed in computed} == {1}
+
+
+def test_a_run_does_not_depend_on_its_neighbours():
+    everything = experiments.planned("dual_regression", "quick", 2)
+    chosen = {key: c for key, c in everything.items() if c["layers"] == 2}
+    together = dual_regression.compute_protocol(list(chosen.values()), "cpu").set_index(["run_key", "turn", "test_inputs"])
+    key, configuration = list(chosen.items())[7]
+    alone = dual_regression.compute_protocol([configuration], "cpu").set_index(["run_key", "turn", "test_inputs"])
+    pd.testing.assert_series_equal(together.loc[key]["value"], alone.loc[key]["value"])
+
+
+def test_a_killed_campaign_keeps_its_groups_and_goes_on(results):
+    command = [sys.executable, "-m", "weightspace", "run", "dual_regression", "--scale", "quick", "--seeds", "60"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not records.keys("dual_regression", "quick"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = records.load("dual_regression", "quick")
+    assert (kept.groupby("run_key").size() == 7).all()
+    finished = subprocess.run(command, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert f"{600 - kept['run_key'].nunique()} runs computed" in finished.stdout
+    assert records.load("dual_regression", "quick")["run_key"].nunique() == 600
+
+
+def test_tuning_looks_at_training_rows_only(monkeypatch):
+    """Wrecking every test target must not change what is chosen, only how it scores."""
+    configuration = next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values()))
+    honest = dual_regression.compute_tuned([configuration], "cpu")
+    x, y, origin = dual_regression.load_scaled("diabetes")
+    subset = dual_regression.sampling.paper_training_indices(len(x), 100, configuration["subset_seed"])
+    wrecked = y.copy()
+    wrecked[dual_regression.sampling.left_out(len(x), subset)] += 100.0
+    monkeypatch.setattr(dual_regression, "load_scaled", lambda name: (x, wrecked, origin))
+    blind = dual_regression.compute_tuned([configuration], "cpu")
+    columns = ["method", "test_inputs", "chosen", "chosen_lr", "chosen_updates", "validation_value"]
+    pd.testing.assert_frame_equal(honest[columns], blind[columns])
+    assert (blind["value"] > 1e6).all()
+
+
+def test_every_tuned_method_has_the_same_budget():
+    assert {len(set(group)) for group in dual_regression.TUNED.values()} == {dual_regression.TUNING_BUDGET}
+
+
+def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
+    configuration = dict(next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values())))
+    original = dual_regression.OnlineNetworks
+
+    class Exploding(original):
+        """The largest learning rate does best on held-out rows, but explodes on all training rows."""
+
+        def score(self, x, y):
+            result = super().score(x, y)
+            held_out = len(x) < 60
+            hot = self._lr > 0.01
+            return np.where(hot, 0.0 if held_out else np.nan, result)
+
+    monkeypatch.setattr(dual_regression, "OnlineNetworks", Exploding)
+    frame = dual_regression.compute_tuned([configuration], "cpu")
+    for name in ("tuned_lr", "tuned_dual", "tuned_dual_stabilized"):
+        assert (frame[frame["method"] == name]["chosen_lr"] <= 0.01).all()
+    assert np.isfinite(frame["value"]).all()
+
+
+def test_configurations_at_paper_scale_are_the_papers():
+    plan = list(experiments.planned("dual_regression").values())
+    assert len(plan) == 12 * 5 * 20
+    assert {tuple(c["hidden"]) for c in plan} == {(20,), (64, 32)}
+    assert all(c["turns"] * c["updates_per_turn"] == 60_000 and c["lr"] == 1e-3 and c["subset_seed"] == 5 for c in plan)
+
+
+def test_ensure_loads_or_says_what_to_run(capsys):
+    with pytest.raises(records.RecordError, match="1200 runs of dual_regression are not on record.*python -m weightspace run"):
+        experiments.ensure("dual_regression")
+    frame = experiments.ensure("dual_regression", "quick", seeds=1)
+    assert "computed 10 runs" in capsys.readouterr().out and frame["run_key"].nunique() == 10
+    assert frame.attrs == {"experiment": "dual_regression", "scale": "quick"}
+    experiments.ensure("dual_regression", "quick", seeds=1)
+    assert "10 runs loaded from the records" in capsys.readouterr().out
+    experiments.ensure("dual_regression", "quick", seeds=1, recompute=True)
+    assert "computed 10 runs" in capsys.readouterr().out
+
+
+def test_command_line(capsys):
+    assert main(["run", "dual_regression", "--scale", "quick", "--seeds", "1"]) == 0
+    assert "10 runs computed" in capsys.readouterr().out
+    assert main(["status", "--json"]) == 0
+    rows = {(row["experiment"], row["scale"]): row for row in json.loads(capsys.readouterr().out)}
+    assert rows["dual_regression", "quick"]["on_record"] == 10 and rows["dual_regression", "quick"]["missing"] == 20
+    assert rows["dual_regression", "paper"]["on_record"] == 0
+    assert main(["status"]) == 0
+    assert "10 of     30 runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "duel"], "unknown experiment 'duel': use one of dual_regression"),
+        (["run", "dual_regression", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
+        (["run", "dual_regression", "--scale", "quick", "--seeds", "0"], "at least 1"),
+        (["compare", "dual_regression"], "no records of 'dual_regression'"),
+    ],
+)
+def test_command_line_errors_are_one_clear_line(arguments, message, capsys):
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_missing_data_are_a_clear_error(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("WEIGHTSPACE_DATA", str(tmp_path / "nowhere"))
+    dual_regression.load_scaled.cache_clear()
+    assert main(["run", "dual_regression", "--seeds", "1"]) == 1
+    assert "WEIGHTSPACE_DATA" in capsys.readouterr().err
+    assert not records.path("dual_regression").exists()
+
+
+def test_a_damaged_record_shows_in_the_status(capsys):
+    file = records.path("dual_regression", "quick")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"PAR1 broken")
+    assert main(["status"]) == 1
+    assert "PROBLEM" in capsys.readouterr().out
+    assert main(["run", "dual_regression", "--scale", "quick"]) == 1
+    assert "damaged" in capsys.readouterr().err
+    assert os.path.getsize(file) == 11

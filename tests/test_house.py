@@ -1,0 +1,83 @@
+"""The files that describe the environment agree with each other, and the notebooks keep to their form."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import jupytext
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [
+    Requirement(text)
+    for text in [*PROJECT["dependencies"], *(t for group in PROJECT["optional-dependencies"].values() for t in group)]
+]
+LOCK_TEXT = (ROOT / "requirements.lock").read_text()
+LOCK = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", LOCK_TEXT, re.MULTILINE))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+
+def test_the_lock_file_satisfies_the_project():
+    for requirement in DIRECT:
+        assert requirement.name in LOCK, requirement
+        assert requirement.specifier.contains(Version(LOCK[requirement.name]), prereleases=True), requirement
+
+
+def test_the_lock_file_pins_hashes_and_names_no_index():
+    pins = re.split(r"^(?=[a-z0-9])", LOCK_TEXT, flags=re.MULTILINE)[1:]
+    assert len(pins) == len(LOCK) > 100
+    assert all("--hash=sha256:" in pin for pin in pins)
+    assert "://" not in LOCK_TEXT and "--index" not in LOCK_TEXT and "--find-links" not in LOCK_TEXT
+
+
+def test_the_conda_environment_is_the_same():
+    text = (ROOT / "environment.yml").read_text()
+    pins = dict(re.findall(r"- ([a-z0-9-]+)==(\S+)", text))
+    assert pins == {requirement.name: LOCK[requirement.name] for requirement in DIRECT}
+    assert f"python{PROJECT['requires-python']}" in text
+
+
+def test_constraints_are_in_the_lock():
+    for name, pinned in re.findall(r"^([a-z]+)==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE):
+        assert LOCK[name] == pinned
+
+
+def test_every_dependency_says_why_it_is_there():
+    text = (ROOT / "pyproject.toml").read_text()
+    for line in re.findall(r'^    "[a-z0-9-]+[<>=].*$', text, re.MULTILINE):
+        assert "# " in line, line
+
+
+def test_citation_has_the_version_of_the_package():
+    assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_readme_commands_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make (\w+)", (ROOT / "README.md").read_text()):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_have_one_parameters_cell_and_thin_cells(source):
+    notebook = jupytext.read(source)
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    names = re.findall(r"^(\w+) =", tagged[0].source, re.MULTILINE)
+    assert names == ["scale", "seeds", "device", "recompute"]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            # Loops and definitions belong into the package; showing one layer beside another is as far as cells go.
+            assert not re.search(r"^\s*(def|class|while|with|try)\b", cell.source, re.MULTILINE), cell.source
+            assert cell.source.count("\n") < 20, cell.source
+    assert notebook.metadata.get("kernelspec") is None
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_figure_cells_have_captions(source):
+    for cell in jupytext.read(source).cells:
+        if "style.show(" in cell.source:
+            assert cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"), cell.source
