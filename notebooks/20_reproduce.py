@@ -24,7 +24,7 @@
 # A notebook recomputes its experiment when papermill gives it `recompute`, at any scale:
 #
 # ```console
-# $ jupytext --to ipynb notebooks/02_regression.py
+# $ jupytext --to ipynb --set-kernel python3 notebooks/02_regression.py
 # $ papermill notebooks/02_regression.ipynb out.ipynb -p scale quick -p recompute True
 # ```
 #

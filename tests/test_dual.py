@@ -121,7 +121,7 @@ def test_fixed_point_is_the_gradient_weighted_mean_input():
     mean b and g = -1; then E[r x] / E[r] = (0.3 * 3 * a + 0.7 * 1 * b) / (0.3 * 3 + 0.7 * 1). Likewise w2 with +g.
     """
     rng = np.random.default_rng(7)
-    lr, steps, burn_in, neurons = 0.01, 24_000, 2_000, 2
+    lr, steps, burn_in, neurons = 0.02, 12_000, 1_000, 2
     a, b = np.array([1.0, -2.0, 0.5]), np.array([-1.0, 0.0, 4.0])
     expected = (0.9 * a + 0.7 * b) / 1.6
     kind_a = rng.random(steps) < 0.3
@@ -143,7 +143,7 @@ def test_fixed_point_is_the_gradient_weighted_mean_input():
     error = kept.std(axis=0, ddof=1) / np.sqrt(len(kept))
     z_scores = (kept.mean(axis=0) - expected) / error
     assert np.abs(z_scores).max() < 4, z_scores
-    assert error.max() < 0.05  # the check has teeth: plain mean input would be off by 0.25 or more
+    assert error.max() < 0.06  # the check has teeth: plain mean input would be off by 0.25 or more
     assert np.abs(expected - (0.3 * a + 0.7 * b)).min() > 0.25
 
 

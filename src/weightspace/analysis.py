@@ -25,6 +25,27 @@ def last_turn(frame: pd.DataFrame, test_inputs: str = "clean") -> pd.DataFrame:
     return frame[(frame["turn"] == frame["turn"].max()) & (frame["test_inputs"] == test_inputs)]
 
 
+def mean_of(frame: pd.DataFrame, **where: object) -> float:
+    """Mean value of the rows that match, e.g. ``mean_of(runs, layers=3, method="dual", turn=6)``."""
+    for name, wanted in where.items():
+        frame = frame[frame[name] == wanted]
+    return mean_interval(frame["value"])[0]
+
+
+def still_falling(frame: pd.DataFrame, method: str) -> tuple[int, int]:
+    """In how many configurations the mean clean test error of a method is lowest after the last turn: (those, all)."""
+    clean = frame[(frame["test_inputs"] == "clean") & (frame["method"] == method)]
+    means = clean.groupby([*CONFIGURATION, "turn"])["value"].mean().unstack()
+    return int((means.idxmin(axis=1) == means.columns.max()).sum()), len(means)
+
+
+def slowest_to_start(frame: pd.DataFrame, method: str) -> tuple[int, int]:
+    """In how many configurations a method has the highest mean test error after the first turn: (those, all)."""
+    first = frame[(frame["turn"] == frame["turn"].min()) & (frame["test_inputs"] == "clean")]
+    means = first.groupby([*CONFIGURATION, "method"])["value"].mean().unstack()
+    return int((means.idxmax(axis=1) == method).sum()), len(means)
+
+
 def summarize(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
     """Per group: n, mean and 95 % t interval of the mean (columns n, mean, low, high)."""
     rows = []

@@ -341,7 +341,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_regression_tuned",
         "Dual weights against tuned baselines",
-        {"quick": 2, "paper": 20},
+        {"quick": 3, "paper": 20},
         tuned_configurations,
         (*_CELL, "seed"),
         compute_tuned,

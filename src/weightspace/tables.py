@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from weightspace import analysis, claims, data, experiments, records
+from weightspace.stats import mean_interval
 from weightspace.style import dataset_label, method_label, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
@@ -75,6 +76,19 @@ def outcomes(table: pd.DataFrame) -> pd.DataFrame:
                 "largest": group["ratio"].max(),
             }
         )
+    return pd.DataFrame(rows)
+
+
+def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
+    """By what factor noise raises the error of each method: geometric mean over settings, 95 % interval over seeds."""
+    keys = [*analysis.CONFIGURATION, "method", "seed"]
+    clean, noisy = (analysis.last_turn(frame, kind).set_index(keys)["value"] for kind in ("clean", "noisy"))
+    logs = np.log(noisy / clean).groupby(["method", "seed"], sort=False).mean()
+    rows = []
+    for method, values in logs.groupby("method", sort=False):
+        mean, low, high = np.exp(mean_interval(values))
+        rows.append({"method": method_label(str(method)), "error with noise / without": mean,
+                     "95 % interval": _interval(low, high, 2)})  # fmt: skip
     return pd.DataFrame(rows)
 
 
