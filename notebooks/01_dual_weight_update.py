@@ -43,7 +43,7 @@
 # $\max(0, -g)\,(w_1 - x)$ and $\max(0, g)\,(w_2 - x)$ in place of gradients, so that plain `torch.optim.SGD` does the
 # paper's update. The cell below takes one step with the dual layer and one with the ordinary layer of equal output.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 scale = "paper"
 seeds = None
 device = "cpu"
@@ -57,17 +57,18 @@ torch.manual_seed(0)
 dual = DualLinear(3, 1, dtype=torch.float64)
 torch.nn.init.normal_(dual.w2)
 plain = dual.fold()  # the nn.Linear with weight w1 - w2
-x, lr = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64), 0.1
-w1, w2, w = dual.w1.detach().clone(), dual.w2.detach().clone(), dual.weight.detach().clone()
+w, w1, w2 = plain.weight.detach().clone(), dual.w1.detach().clone(), dual.w2.detach().clone()
 
-g = torch.tensor([[-0.7]], dtype=torch.float64)  # this sample asks for a larger output
+lr, g = 0.1, torch.tensor([[-0.7]], dtype=torch.float64)  # a sample that asks for more
+x = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64)
 for layer in (dual, plain):
     layer(x).backward(g)
     torch.optim.SGD(layer.parameters(), lr=lr).step()
-decay = -lr * 0.7 * w1
-print("step of the dual layer on w:", (dual.weight - w).detach().numpy().round(6)[0])
-print("step of SGD on w, plus decay:", (plain.weight - w + decay).detach().numpy().round(6)[0])
-print("w2 has moved:", bool((dual.w2 != w2).any()))
+
+decay = -lr * g.abs() * w1
+print("dual layer, step on w:", (dual.weight - w).detach().numpy().round(6))
+print("SGD step plus decay:  ", (plain.weight - w + decay).detach().numpy().round(6))
+print("w2 has moved:", not torch.equal(dual.w2, w2))
 
 # %% [markdown]
 # ## What it converges to
@@ -116,7 +117,9 @@ style.show(
 # Rates that grow with $|g|$ can become large where errors are large. Appendix B of the paper bounds them with a
 # running mean $m$ of $|g|$ that every neuron keeps:
 #
-# $$ r_1 = \eta\,\min\!\left(1,\ 0.1\,\frac{\max(0,-g)}{m}\right), \qquad m \leftarrow (1-\eta)\,m + \eta\,|g| \ \text{ where } g \neq 0, $$
+# $$ r_1 = \eta\,\min\!\left(1,\ 0.1\,\frac{\max(0,-g)}{m}\right), $$
+#
+# $$ m \leftarrow (1-\eta)\,m + \eta\,|g| \quad\text{where } g \neq 0, $$
 #
 # and $r_2$ likewise with $+g$; $m$ starts at 1. No rate exceeds $\eta$, so no sample can move a weight vector by more
 # than the share $\eta$ of its distance to the input. A typical sample moves it by a tenth of that: the stabilized

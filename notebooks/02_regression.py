@@ -24,7 +24,7 @@
 # initial weights, sample order and test noise, not about other subsets; the second half of the chapter varies those
 # too.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 scale = "paper"
 seeds = None
 device = "cpu"
@@ -57,14 +57,14 @@ glue("slow", "{} of {}".format(*analysis.slowest_to_start(runs, "dual_stabilized
 #
 # {numref}`fig-curves-first` and {numref}`fig-curves-second` show the error on the left-out rows after every turn.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-first", "caption": "Test error over the turns, California Housing. Logarithmic axis; lower is better."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-first", "caption": "Test error over the turns of 10,000 updates, California Housing. Logarithmic axis; lower is better."}}
 style.show(
     plots.test_curves(runs, sets[0], reported), "curves-first", note=band, frame=runs,
     alt="Six panels of test error over six turns, by depth and training size. Gradient descent ends highest at n = 100; "
     "the two dual methods end lowest in nearly every panel; L2 0.1 rises to 100, the error of predicting the mean.",
 )  # fmt: skip
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-second", "caption": "Test error over the turns, Wine Quality (white). Logarithmic axis; lower is better."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-second", "caption": "Test error over the turns of 10,000 updates, Wine Quality (white). Logarithmic axis; lower is better."}}
 style.show(
     plots.test_curves(runs, sets[-1], reported), "curves-second", note=band, frame=runs,
     alt="Six panels of test error over six turns. With three layers and n = 100 gradient descent climbs to several times "
@@ -88,8 +88,8 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-noise", "caption": "Test error after the last turn with clean inputs (filled) and noisy inputs (open). Dotted: predicting the mean."}}
 style.show(
-    plots.clean_and_noisy(runs), "noise", frame=runs,
-    note=f"n = {n_seeds} seeds per point; vertical lines: 95 % t intervals of the mean.",
+    plots.clean_and_noisy(runs, reported), "noise", frame=runs,
+    note=f"n = {n_seeds} seeds per point; vertical lines: 95 % t intervals of the mean; dashes: the paper's single runs.",
     alt="Pairs of points joined by lines, clean to noisy, for every method and setting. The lines of gradient descent "
     "are the longest, those of the dual methods short, those of L2 0.1 flat at 100.",
 )  # fmt: skip
@@ -184,7 +184,7 @@ style.show(
 )  # fmt: skip
 
 # %% tags=["remove-input", "hide-output"]
-style.table(tables.tests(tests), decimals={"ratio": 2, "effect size d": 1}, frame_of=runs,
+style.table(tables.tests(tests), frame_of=runs,
             note="All comparisons; ratio: geometric mean of method / baseline; d: mean / standard deviation of the paired "
             "log ratios.")  # fmt: skip
 

@@ -9,7 +9,7 @@
 #
 # The book itself needs none of it: it is built from the records in `results/`.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 scale = "paper"
 seeds = None
 device = "cpu"

@@ -33,7 +33,7 @@
 # Experiments at the scale of the papers. Computing time is the sum over runs of their share in the time of their group;
 # a group uses every core of the machine.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 scale = "paper"
 seeds = None
 device = "cpu"

@@ -9,7 +9,7 @@
 # the other direction, else a *tie*. **Supported**: at least 80 % wins and at most 5 % losses. **Not supported**: fewer than
 # 50 % wins. **Mixed**: anything between. Claims with a rule of their own say so under *measure*.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 scale = "paper"
 seeds = None
 device = "cpu"

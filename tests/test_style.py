@@ -74,5 +74,13 @@ def test_labels_are_moved_apart_and_keep_their_order():
 
 
 def test_tables_show_numbers_and_provenance(frame):
-    html = style.table(pd.DataFrame({"x": [1.2345], "n": [3]}), decimals=1, frame_of=frame)._repr_html_()
-    assert "<td>1.2</td>" in html and "<td>3</td>" in html and "scale paper" in html
+    table = pd.DataFrame({"name": ["a", "a", "b"], "x": [1.2345, 2.0, float("inf")], "n": [3, 3, 3]})
+    html = style.table(table, decimals=1, frame_of=frame, note="a < b")._repr_html_()
+    rows = re.findall(r"<tr>(.*?)</tr>", html)
+    assert rows == [
+        '<th>name</th><th class="ws-number">x</th><th class="ws-number">n</th>',
+        '<td>a</td><td class="ws-number">1.2</td><td class="ws-number">3</td>',
+        '<td></td><td class="ws-number">2.0</td><td class="ws-number">3</td>',  # the repeated name is left out, numbers never
+        '<td>b</td><td class="ws-number">inf</td><td class="ws-number">3</td>',
+    ]
+    assert "a &lt; b" in html and "scale paper" in html

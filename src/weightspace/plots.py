@@ -48,7 +48,7 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None
     frame = frame[(frame["dataset"] == dataset) & (frame["test_inputs"] == "clean")]
     depths, sizes = sorted(frame["layers"].unique()), sorted(frame["train_size"].unique())
     figure, axes = plt.subplots(
-        len(depths), len(sizes), figsize=(3.05 * len(sizes) + 1.0, 2.9 * len(depths)), sharex=True, sharey="row", squeeze=False
+        len(depths), len(sizes), figsize=(2.2 * len(sizes) + 1.1, 2.4 * len(depths)), sharex=True, sharey="row", squeeze=False
     )
     summary = analysis.summarize(frame, ["layers", "train_size", "method", "turn"])
     for row, layers in enumerate(depths):
@@ -69,7 +69,7 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None
             axis.set_title(f"{layers} layers, n = {train_size}")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             if row == len(depths) - 1:
-                axis.set_xlabel("turn (10,000 updates each)" if frame["turn"].max() == 6 else "turn")
+                axis.set_xlabel("turn")
             if column == 0:
                 axis.set_ylabel(_MSE_LABEL)
             _plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 1000, 2000, 4000])
@@ -91,12 +91,12 @@ def _label_lines(axis: Axes, methods: list[str], values: np.ndarray, x: float) -
 
 
 def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -> Figure:
-    """Error after the last turn with clean (left of each pair) and noisy inputs (right), mean and 95 % interval."""
+    """Error after the last turn, clean (left of each pair) and noisy (right): mean, 95 % interval, reported runs (dashes)."""
     frame = frame[frame["turn"] == frame["turn"].max()]
     summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
     datasets, depths = frame["dataset"].unique(), sorted(frame["layers"].unique())
     figure, axes = plt.subplots(
-        len(datasets), len(depths), figsize=(5.0 * len(depths), 3.1 * len(datasets)), sharey="row", squeeze=False
+        len(datasets), len(depths), figsize=(3.8 * len(depths), 2.9 * len(datasets)), sharey="row", squeeze=False
     )
     methods = [name for name in METHODS if name in set(frame["method"])]
     for row, dataset in enumerate(datasets):
@@ -111,6 +111,12 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -
                     x = position + 0.16 * (k - (len(methods) - 1) / 2) + np.array([-0.03, 0.03])
                     pair = cell.loc[["clean", "noisy"]]
                     axis.plot(x, pair["mean"], color=look.colour, linewidth=1)
+                    if reported is not None:
+                        single = reported[
+                            (reported["dataset"] == dataset) & (reported["layers"] == layers) & (reported["method"] == method)
+                            & (reported["train_size"] == train_size) & (reported["turn"] == frame["turn"].max())
+                        ].set_index("test_inputs")["value"]  # fmt: skip
+                        axis.plot(x, single.reindex(["clean", "noisy"]), "_", color=INK, ms=7, mew=1.4)
                     for x_one, (kind, one) in zip(x, pair.iterrows()):
                         axis.plot([x_one, x_one], [one["low"], one["high"]], color=look.colour, linewidth=1)
                         face = look.colour if kind == "clean" else "none"
@@ -124,7 +130,7 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -
             axis.grid(axis="x", visible=False)
             if column == 0:
                 axis.set_ylabel(_MSE_LABEL)
-    axes[0, -1].legend(loc="upper right", ncols=1)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     return figure
 
 
@@ -135,7 +141,7 @@ def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
     methods = [name for name in METHODS if name in set(frame["method"])]
     classes = [(0, 1), (1, 10), (10, 100), (100, 1000), (1000, np.inf)]
     names = ["< 1", "1-10", "10-100", "100-1000", "> 1000"]
-    figure, axes = plt.subplots(2, len(sizes), figsize=(3.3 * len(sizes), 5.4), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(2, len(sizes), figsize=(2.55 * len(sizes), 5.2), sharex=True, sharey=True, squeeze=False)
     for row, test_inputs in enumerate(("clean", "noisy")):
         for column, train_size in enumerate(sizes):
             axis = axes[row, column]
@@ -149,7 +155,7 @@ def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
                     mean, below, above = mean_interval(shares)
                     x = position + 0.16 * (k - (len(methods) - 1) / 2)
                     axis.bar(x, mean, 0.14, color=look.colour, alpha=0.75, label=look.label if position == 0 else None)
-                    axis.plot([x, x], [below, above], color=INK, linewidth=0.9)
+                    axis.plot([x, x], [max(below, 0), above], color=INK, linewidth=0.9)
             axis.set_xticks(range(len(classes)), names, rotation=30, ha="right")
             axis.grid(axis="x", visible=False)
             axis.set_title(f"{test_inputs} inputs, n = {train_size}")
@@ -157,7 +163,7 @@ def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
                 axis.set_ylabel("share of test samples (%)")
             if row == 1:
                 axis.set_xlabel(r"squared error $\times\,10^4$")
-    axes[0, -1].legend(loc="upper right")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     return figure
 
 
@@ -166,7 +172,7 @@ def ratio_forest(tests: pd.DataFrame, ours: str, margin: float, xlabel: str) -> 
     own = tests[tests["method"] == ours]
     baselines = [name for name in METHODS if name in set(own["baseline"])]
     cells = own[analysis.CONFIGURATION].drop_duplicates().reset_index(drop=True)
-    figure, axis = plt.subplots(figsize=(8.0, 0.42 * len(cells) + 1.6))
+    figure, axis = plt.subplots(figsize=(7.6, 0.42 * len(cells) + 1.6))
     axis.axvspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)
     axis.axvline(1, color=MUTED, linewidth=0.8)
     for k, baseline in enumerate(baselines):

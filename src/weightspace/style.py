@@ -109,7 +109,9 @@ def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataF
     drawing = drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
     lines = [f"<p>{html.escape(note)}</p>"] if note else []
     lines.append(f"<p>{html.escape(describe(frame))}</p>")
-    return HTML(f'<div class="ws-figure">{drawing}<div class="ws-provenance">{"".join(lines)}</div></div>')
+    return HTML(
+        f'<div class="ws-figure"><div class="ws-scroll">{drawing}</div><div class="ws-provenance">{"".join(lines)}</div></div>'
+    )
 
 
 def _page_colours(svg: str) -> str:
@@ -135,16 +137,32 @@ def describe(frame: pd.DataFrame | None) -> str:
     )
 
 
-def table(frame: pd.DataFrame, *, decimals: int | dict[str, int] = 2, frame_of: pd.DataFrame | None = None, note: str = "") -> HTML:
-    """A data frame as a table of the book: numbers to the given decimals, provenance of ``frame_of`` below."""
-    if isinstance(decimals, int):
-        decimals = {name: decimals for name in frame.select_dtypes("float")}
-    formats = {name: f"{{:.{places}f}}".format for name, places in decimals.items()}
-    body = frame.to_html(index=False, border=0, formatters=formats, na_rep="", escape=False)
+def table(frame: pd.DataFrame, *, decimals: int = 2, frame_of: pd.DataFrame | None = None, note: str = "") -> HTML:
+    """A data frame as a table of the book, floats to ``decimals`` places, provenance of ``frame_of`` below.
+
+    Cells may hold HTML. A cell of a text column that repeats the one above, with all columns left of it, stays empty.
+    """
+    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame]
+    head = "".join(_cell("th", str(name), right) for name, right in zip(frame, numeric))
+    body, above = [], [""] * len(frame.columns)
+    for values in frame.itertuples(index=False):
+        texts = [f"{value:.{decimals}f}" if isinstance(value, float) else str(value) for value in values]
+        same = [text == old for text, old in zip(texts, above)]
+        shown = ["" if all(same[: k + 1]) and not numeric[k] else text for k, text in enumerate(texts)]
+        body.append("".join(_cell("td", text, right) for text, right in zip(shown, numeric)))
+        above = texts
+    rows = "".join(f"<tr>{row}</tr>" for row in body)
     lines = [f"<p>{html.escape(note)}</p>"] if note else []
     if frame_of is not None:
         lines.append(f"<p>{html.escape(describe(frame_of))}</p>")
-    return HTML(f'{body}<div class="ws-provenance">{"".join(lines)}</div>')
+    return HTML(
+        f'<div class="ws-scroll"><table class="ws-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<div class="ws-provenance">{"".join(lines)}</div>'
+    )
+
+
+def _cell(tag: str, text: str, right: bool) -> str:
+    return f'<{tag} class="ws-number">{text}</{tag}>' if right else f"<{tag}>{text}</{tag}>"
 
 
 def verdict_badge(verdict: str) -> str:

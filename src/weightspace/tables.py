@@ -20,7 +20,7 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _interval(low: float, high: float, decimals: int) -> str:
-    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
 
 
 def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def tuned(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
     best = summary.groupby(analysis.CONFIGURATION)["mean"].transform("min")
     summary["cell"] = [
-        f"<strong>{mean:.{decimals}f}</strong> ± {half:.{decimals}f}" if mean == lowest else f"{mean:.{decimals}f} ± {half:.{decimals}f}"
+        f"<strong>{mean:.{decimals}f}</strong> ± {half:.{decimals}f}" if mean == lowest else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
         for mean, half, lowest in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, best)
     ]
     names = {name: method_label(name) + (" (tuned)" if name.startswith("tuned_dual") else "") for name in frame["method"].unique()}
@@ -126,14 +126,14 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
     """One row per claim and method: effect, interval, comparisons won, tied and lost, verdict (paper scale only)."""
     rows = []
     for claim in items:
-        base = {"": claim.id, "claim": f"{claim.statement} <em>({claim.source})</em>"}
+        base = {"claim": f"<strong>{claim.id}</strong> {claim.statement} <em>({claim.source})</em>"}
         results = claim.findings()
         for finding in results:
             interval = "" if finding.low == finding.high else _interval(finding.low, finding.high, 2)
             rows.append(base | {
                 "method": method_label(finding.method) + (" (tuned)" if finding.method.startswith("tuned_") else ""),
                 "effect": f"{finding.mean:.2f}", "95 % interval": interval,
-                "wins / ties / losses": f"{finding.wins} / {finding.ties} / {finding.losses}",
+                "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
                 "n": str(finding.n_seeds), "verdict": verdict_badge(finding.verdict)})  # fmt: skip
         if not results:
             rows.append(base | {"method": "", "effect": "", "95 % interval": "", "wins / ties / losses": "", "n": "",
@@ -143,7 +143,7 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
 
 def measures(items: Iterable[claims.Claim]) -> pd.DataFrame:
     """How each claim is measured."""
-    return pd.DataFrame([{"": claim.id, "measure": claim.measure} for claim in items])
+    return pd.DataFrame([{"claim": f"<strong>{claim.id}</strong>", "measure": claim.measure} for claim in items])
 
 
 def status() -> pd.DataFrame:
@@ -152,6 +152,7 @@ def status() -> pd.DataFrame:
         [
             {
                 "experiment": row["experiment"],
+                "scale": row["scale"],
                 "runs on record": f"{row['on_record']:,} of {row['planned']:,}",
                 "seeds": row.get("seeds", 0),
                 "device": "; ".join(row.get("devices", [])),
@@ -160,7 +161,7 @@ def status() -> pd.DataFrame:
                 "problem": row["problem"],
             }
             for row in experiments.status()
-            if row["scale"] == "paper"
+            if row["scale"] == "paper"  # the quick scale is no result
         ]
     )
 
