@@ -110,21 +110,21 @@ def _overfitting(frame: pd.DataFrame) -> list[Finding]:
     return [_finding(frame, method, baselines, tests, "gap") for method in DUAL]
 
 
-def sparsity_contrasts(frame: pd.DataFrame, small: int = 100, large: int = 1000) -> pd.DataFrame:
-    """Gain over gradient descent at few samples against the gain at many, per method, data set and depth.
+def sparsity_contrasts(frame: pd.DataFrame, baseline: str = "gradient_descent", small: int = 100, large: int = 1000) -> pd.DataFrame:
+    """Gain over a baseline at few samples against the gain at many, per dual method, data set and depth.
 
     ratio: (error ratio at ``small``) / (error ratio at ``large``), below 1 if the gain is larger for few samples.
     """
     frame = analysis.last_turn(frame)
     rows = []
     for method in DUAL:
-        pairs = analysis.paired(frame, method, "gradient_descent")
+        pairs = analysis.paired(frame, method, baseline)
         pairs = pairs.assign(ratio=pairs["ours"] / pairs["baseline"])
         for (dataset, layers), group in pairs.groupby(["dataset", "layers"], sort=False):
             by_seed = group.pivot(index="seed", columns="train_size", values="ratio")
             rows.append((method, dataset, layers, *vars(compare_paired(by_seed[small], by_seed[large])).values()))
     table = pd.DataFrame(rows, columns=["method", "dataset", "layers", "n", "ratio", "low", "high", "p", "effect_size"])
-    return table.assign(p_holm=holm(table["p"]))
+    return table.assign(baseline=baseline, p_holm=holm(table["p"]))
 
 
 def _sparsity(frame: pd.DataFrame) -> list[Finding]:

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pooch
 
 __all__ = ["CIFAR10_INEXACT", "REGISTRY", "DataError", "Dataset", "fetch", "format_status", "load", "status"]
 
@@ -136,6 +135,8 @@ class Entry:
 
 def cache_folder() -> Path:
     """Folder for downloads, in the place where the operating system wants a user's caches."""
+    import pooch  # here and below: it brings a progress bar that warns in notebooks, which rarely look for files
+
     return Path(pooch.os_cache("weightspace"))
 
 
@@ -167,6 +168,8 @@ def _read_bytes(path: Path) -> bytes:
 
 def _download(file: File, target: Path) -> None:
     """Put the file at ``target``; pooch checks a temporary file first, so no part of one stays."""
+    import pooch
+
     pooch.get_logger().setLevel("ERROR")
     pooch.retrieve(
         file.url,

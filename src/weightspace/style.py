@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -49,8 +49,8 @@ METHODS = {
     "l2_0.1": MethodStyle("L2 0.1", "#c2188f", "--ws-l2-strong", "--", "v"),
 }
 METHODS |= {
-    "tuned_dual": METHODS["dual"],
-    "tuned_dual_stabilized": METHODS["dual_stabilized"],
+    "tuned_dual": replace(METHODS["dual"], label="dual, tuned rate"),
+    "tuned_dual_stabilized": replace(METHODS["dual_stabilized"], label="dual, stabilized, tuned rate"),
     "tuned_lr": MethodStyle("learning rate, tuned", "#8f2600", "--ws-gradient-descent", "--", "s"),
     "tuned_l2": MethodStyle("L2, tuned", "#8a7100", "--ws-l2-weak", "--", "^"),
     "tuned_l2_squared": MethodStyle("squared L2, tuned", "#2f3742", "--ws-l2-squared", "--", "P"),

@@ -41,6 +41,20 @@ def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     )
 
 
+def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+    """One row per setting, one column per method: reported, our mean, and where one run of ours falls; outside stands out."""
+    shown = table.assign(cell=[
+        (f"<strong>{row.reported:.{decimals}f}\u00a0outside</strong>" if not row.inside else f"{row.reported:.{decimals}f}")
+        + f"<br><small>{row.mean:.{decimals}f} ({_interval(row.run_low, row.run_high, decimals)})</small>"
+        for row in table.itertuples()
+    ])  # fmt: skip
+    keys = [*analysis.CONFIGURATION, "test_inputs"]
+    methods = list(dict.fromkeys(table["method"]))
+    wide = shown.pivot_table(index=keys, columns="method", values="cell", aggfunc="first", sort=False)[methods].reset_index()
+    wide = wide.rename(columns=_SETTING | {"test_inputs": "inputs"} | {name: method_label(name) for name in methods})
+    return wide.assign(data=wide["data"].map(dataset_label)).rename_axis(columns=None)
+
+
 def tests(table: pd.DataFrame) -> pd.DataFrame:
     """Paired comparisons, from ``analysis.paired_tests``, with the outcome under the rule of the claims."""
     shown = _labelled(table)
@@ -97,13 +111,45 @@ def tuned(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
     best = summary.groupby(analysis.CONFIGURATION)["mean"].transform("min")
     summary["cell"] = [
-        f"<strong>{mean:.{decimals}f}</strong> ± {half:.{decimals}f}" if mean == lowest else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
+        f"<strong>{mean:.{decimals}f}</strong>\u00a0±\u00a0{half:.{decimals}f}" if mean == lowest else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
         for mean, half, lowest in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, best)
     ]
-    names = {name: method_label(name) + (" (tuned)" if name.startswith("tuned_dual") else "") for name in frame["method"].unique()}
+    names = {name: method_label(name) for name in frame["method"].unique()}
     wide = summary.pivot(index=analysis.CONFIGURATION, columns="method", values="cell")[list(names)].rename(columns=names)
     wide = wide.reset_index().rename(columns=_SETTING).rename_axis(columns=None)
     return wide.assign(data=wide["data"].map(dataset_label))
+
+
+def contrasts(table: pd.DataFrame) -> pd.DataFrame:
+    """Gain at few samples against gain at many, from ``claims.sparsity_contrasts``."""
+    return pd.DataFrame(
+        {
+            "method": table["method"].map(method_label),
+            "baseline": table["baseline"].map(method_label),
+            "data": table["dataset"].map(dataset_label),
+            "layers": table["layers"],
+            "ratio of the gains": table["ratio"],
+            "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
+            "p (Holm)": [f"{p:.1e}" if p < 0.001 else f"{p:.3f}" for p in table["p_holm"]],
+        }
+    )
+
+
+def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
+    """In words, such as "9 wins, 2 ties, 1 loss": one method against one baseline, from ``analysis.paired_tests``."""
+    own = table[(table["method"] == method) & (table["baseline"] == baseline)]
+    found = [claims.outcome(ratio, p) for ratio, p in zip(own["ratio"], own["p_holm"])]
+    words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
+    return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
+
+
+def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
+    """The settings in which a method loses to a baseline by the rule, with the error ratio; "none" if it never does."""
+    own = table[(table["method"] == method) & (table["baseline"] == baseline)]
+    lost = own[[claims.outcome(ratio, p) == "loss" for ratio, p in zip(own["ratio"], own["p_holm"])]]
+    names = [f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
+             for row in lost.itertuples()]  # fmt: skip
+    return "; ".join(names) or "none"
 
 
 def chosen(frame: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +162,7 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
         }.get(str(method), group["chosen"].where(~group["chosen"].isin(["gradient_descent", *claims.DUAL]),
                                                 group["chosen_lr"].map(lambda lr: f"learning rate {lr:g}")))  # fmt: skip
         top = setting.value_counts()
-        label = method_label(str(method)) + (" (tuned)" if str(method).startswith("tuned_dual") else "")
+        label = method_label(str(method))
         rows.append({"method": label, "n train": train_size, "most frequent choice": top.index[0].replace("_", " "),
                      "share of choices (%)": 100 * float(top.iloc[0]) / len(setting)})  # fmt: skip
     return pd.DataFrame(rows)
@@ -131,7 +177,7 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
         for finding in results:
             interval = "" if finding.low == finding.high else _interval(finding.low, finding.high, 2)
             rows.append(base | {
-                "method": method_label(finding.method) + (" (tuned)" if finding.method.startswith("tuned_") else ""),
+                "method": method_label(finding.method),
                 "effect": f"{finding.mean:.2f}", "95 % interval": interval,
                 "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
                 "n": str(finding.n_seeds), "verdict": verdict_badge(finding.verdict)})  # fmt: skip
