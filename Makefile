@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: book test reproduce data bench serve clean lock
+.PHONY: book test reproduce data bench serve lint clean lock
 .DEFAULT_GOAL := book
 
 # The stamp is written last: an interrupted installation is taken up again.
@@ -35,6 +35,10 @@ bench: $(READY)
 
 serve: book
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+lint: $(READY)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 
 clean:
 	rm -rf .venv _build src/*.egg-info .pytest_cache .hypothesis

@@ -57,11 +57,17 @@ def kernel() -> None:
             ours, plain = [], []
             for _ in range(ROUNDS):
                 ours.append(seconds(lambda: networks.train(x, y, many)) / many.size)
-                plain.append(seconds(lambda: train_reference(model, networks.methods[0], task, *tensors, few, lr=1e-3)) / few.size)
+                plain.append(
+                    seconds(lambda: train_reference(model, networks.methods[0], task, *tensors, few, lr=1e-3))
+                    / few.size
+                )
             ratio = statistics.median(b / a for a, b in zip(ours, plain))
             name = "-".join(map(str, sizes))
-            print(f"| {name} | {method} | {1e6 * statistics.median(ours):.2f} | {1e6 * statistics.median(plain):.0f} "
-                  f"| {ratio:.0f}x | {target}x |", flush=True)  # fmt: skip
+            print(
+                f"| {name} | {method} | {1e6 * statistics.median(ours):.2f} | {1e6 * statistics.median(plain):.0f} "
+                f"| {ratio:.0f}x | {target}x |",
+                flush=True,
+            )
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
@@ -83,8 +89,11 @@ def campaign() -> None:
 
         wall = seconds(whole)
         del os.environ["WEIGHTSPACE_RESULTS"]
-    print(f"{runs} runs of 60,000 updates with all tests: {wall:.0f} s on {numba.config.NUMBA_NUM_THREADS} threads, "
-          f"{runs / wall:.1f} runs per second, {60_000 * runs / wall / 1e6:.2f} million updates per second (target: 180 s).")  # fmt: skip
+    print(
+        f"{runs} runs of 60,000 updates with all tests: {wall:.0f} s on {numba.config.NUMBA_NUM_THREADS} threads, "
+        f"{runs / wall:.1f} runs per second, {60_000 * runs / wall / 1e6:.2f} million updates per second "
+        "(target: 180 s)."
+    )
 
 
 def book() -> None:

@@ -51,6 +51,7 @@ recompute = False
 
 # %%
 import torch
+
 from weightspace import DualLinear, illustrations, plots, style
 
 torch.manual_seed(0)

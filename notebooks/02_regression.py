@@ -33,6 +33,7 @@ recompute = False
 # %%
 import pandas as pd
 from myst_nb import glue
+
 from weightspace import analysis, claims, experiments, plots, style, tables
 
 runs = experiments.ensure("dual_regression", scale, seeds, device, recompute)
@@ -59,17 +60,23 @@ glue("slow", "{} of {}".format(*analysis.slowest_to_start(runs, "dual_stabilized
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-first", "caption": "Test error over the turns of 10,000 updates, California Housing. Logarithmic axis; lower is better."}}
 style.show(
-    plots.test_curves(runs, sets[0], reported), "curves-first", note=band, frame=runs,
+    plots.test_curves(runs, sets[0], reported),
+    "curves-first",
+    note=band,
+    frame=runs,
     alt="Six panels of test error over six turns, by depth and training size. Gradient descent ends highest at n = 100; "
-    "the two dual methods end lowest in nearly every panel; L2 0.1 rises to 100, the error of predicting the mean.",
-)  # fmt: skip
+    "the stabilized dual method ends lowest in every panel; L2 0.1 rises to 100, the error of predicting the mean.",
+)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-second", "caption": "Test error over the turns of 10,000 updates, Wine Quality (white). Logarithmic axis; lower is better."}}
 style.show(
-    plots.test_curves(runs, sets[-1], reported), "curves-second", note=band, frame=runs,
+    plots.test_curves(runs, sets[-1], reported),
+    "curves-second",
+    note=band,
+    frame=runs,
     alt="Six panels of test error over six turns. With three layers and n = 100 gradient descent climbs to several times "
     "the error of predicting the mean, L2 0.01 to about twice, while both dual methods stay near 100.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # The paper's runs lie on or near our curves. Where data are few and the network is deep ({glue:text}`corner`), gradient
@@ -88,15 +95,20 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-noise", "caption": "Test error after the last turn with clean inputs (filled) and noisy inputs (open). Dotted: predicting the mean."}}
 style.show(
-    plots.clean_and_noisy(runs, reported), "noise", frame=runs,
+    plots.clean_and_noisy(runs, reported),
+    "noise",
+    frame=runs,
     note=f"n = {n_seeds} seeds per point; vertical lines: 95 % t intervals of the mean; dashes: the paper's single runs.",
     alt="Pairs of points joined by lines, clean to noisy, for every method and setting. The lines of gradient descent "
     "are the longest, those of the dual methods short, those of L2 0.1 flat at 100.",
-)  # fmt: skip
+)
 
 # %% tags=["remove-input"]
-style.table(tables.noise_factors(runs), frame_of=runs,
-            note=f"Geometric mean over all settings; interval over n = {n_seeds} seeds. L2 0.1 predicts the mean whatever the input.")  # fmt: skip
+style.table(
+    tables.noise_factors(runs),
+    frame_of=runs,
+    note=f"Geometric mean over all settings; interval over n = {n_seeds} seeds. L2 0.1 predicts the mean whatever the input.",
+)
 
 # %% [markdown]
 # ## Where the loss sits
@@ -109,19 +121,23 @@ losses = experiments.ensure("dual_regression_losses", scale, seeds, device, reco
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-losses-deep", "caption": "Share of left-out samples by squared error, 3 layers, after the last turn."}}
 style.show(
-    plots.loss_distribution(losses, layers=3), "losses-deep", frame=losses,
+    plots.loss_distribution(losses, layers=3),
+    "losses-deep",
+    frame=losses,
     note=f"n = {losses['seed'].nunique()} seeds per bar; whiskers: 95 % t intervals of the mean share.",
     alt="Bars of the share of samples in five classes of squared error. At n = 100 gradient descent has several times as "
     "many samples above 1000 as the dual methods; L2 0.1 has few samples below 1 and few above 1000.",
-)  # fmt: skip
+)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-losses-shallow", "caption": "Share of left-out samples by squared error, 2 layers, after the last turn."}}
 style.show(
-    plots.loss_distribution(losses, layers=2), "losses-shallow", frame=losses,
+    plots.loss_distribution(losses, layers=2),
+    "losses-shallow",
+    frame=losses,
     note=f"n = {losses['seed'].nunique()} seeds per bar; whiskers: 95 % t intervals of the mean share.",
     alt="The same bars for the network with one hidden layer: the methods differ less, gradient descent has the most "
     "samples above 1000 at n = 100.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Ours against reported
@@ -137,10 +153,11 @@ glue("n_inside", inside, display=False)
 glue("n_reported", len(comparison), display=False)
 glue("n_expected", round(0.95 * len(comparison)), display=False)
 style.table(
-    tables.comparison_overview(comparison[comparison["turn"] == runs["turn"].max()]), frame_of=runs,
+    tables.comparison_overview(comparison[comparison["turn"] == runs["turn"].max()]),
+    frame_of=runs,
     note=f"After the last turn. Above: the reported run; below: our mean over n = {n_seeds} seeds and the 95 % prediction "
     "interval of a single run.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Over all turns, {glue:text}`n_inside` of {glue:text}`n_reported` reported values lie inside
@@ -150,8 +167,12 @@ style.table(
 style.table(tables.comparison(comparison[~comparison["inside"].astype(bool)]), decimals=1, frame_of=runs)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every reported value", "code_prompt_hide": "Hide the table"}
-style.table(tables.comparison(comparison), decimals=1, frame_of=runs,
-            note="All turns; 95 % of the mean: t interval over seeds; 95 % of one run: prediction interval.")  # fmt: skip
+style.table(
+    tables.comparison(comparison),
+    decimals=1,
+    frame_of=runs,
+    note="All turns; 95 % of the mean: t interval over seeds; 95 % of one run: prediction interval.",
+)
 
 # %% [markdown]
 # ## The rule, before the result
@@ -175,22 +196,29 @@ tests = analysis.paired_tests(final, claims.DUAL, claims.BASELINES)
 ratio_note = f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio."
 style.show(
     plots.ratio_forest(tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized / baseline"),
-    "paired-stabilized", note=ratio_note, frame=runs,
+    "paired-stabilized",
+    note=ratio_note,
+    frame=runs,
     alt="Forest plot of error ratios. All but a few points lie left of the band around one.",
-)  # fmt: skip
+)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-paired-dual", "caption": "Error of the dual method without stabilizer relative to each baseline, clean inputs."}}
 style.show(
     plots.ratio_forest(tests, "dual", claims.MARGIN, "error ratio, dual / baseline"),
-    "paired-dual", note=ratio_note, frame=runs,
+    "paired-dual",
+    note=ratio_note,
+    frame=runs,
     alt="Forest plot of error ratios of the dual method without stabilizer. Most points against gradient descent lie "
     "left of one, several against L2 0.01 lie in the band around one, one to its right.",
-)  # fmt: skip
+)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
-style.table(tables.tests(tests), frame_of=runs,
-            note="All comparisons; ratio: geometric mean of method / baseline; d: mean / standard deviation of the paired "
-            "log ratios.")  # fmt: skip
+style.table(
+    tables.tests(tests),
+    frame_of=runs,
+    note="All comparisons; ratio: geometric mean of method / baseline; d: mean / standard deviation of the paired "
+    "log ratios.",
+)
 
 # %% [markdown]
 # ## The fair question
@@ -218,31 +246,45 @@ tuned_note = (
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tuned-stabilized", "caption": "The stabilized dual method as published, untuned, relative to tuned baselines. Clean inputs; left of the band is better."}}
 style.show(
-    plots.ratio_forest(tuned_tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"),
-    "tuned-stabilized", note=tuned_note, frame=tuned,
+    plots.ratio_forest(
+        tuned_tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
+    ),
+    "tuned-stabilized",
+    note=tuned_note,
+    frame=tuned,
     alt="Forest plot of error ratios of the untuned stabilized dual method against five tuned baselines. The points lie "
     "much closer to one than in the comparison with the untuned baselines.",
-)  # fmt: skip
+)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tuned-both", "caption": "The stabilized dual method with a tuned learning rate relative to tuned baselines: the same budget for all."}}
 style.show(
-    plots.ratio_forest(both_tuned, "tuned_dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"),
-    "tuned-both", note=tuned_note, frame=tuned,
+    plots.ratio_forest(
+        both_tuned, "tuned_dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
+    ),
+    "tuned-both",
+    note=tuned_note,
+    frame=tuned,
     alt="Forest plot of error ratios of the tuned stabilized dual method against five tuned baselines.",
-)  # fmt: skip
+)
 
 # %% tags=["remove-input"]
-style.table(tables.tuned(tuned_final), frame_of=tuned,
-            note=f"Mean test MSE x 10^4 and 95 % interval over n = {tuned['seed'].nunique()} seeds with fresh training "
-            "subsets, clean inputs; ± half the 95 % interval; bold: the lowest mean of the row.")  # fmt: skip
+style.table(
+    tables.tuned(tuned_final),
+    frame_of=tuned,
+    note=f"Mean test MSE x 10^4 and 95 % interval over n = {tuned['seed'].nunique()} seeds with fresh training "
+    "subsets, clean inputs; ± half the 95 % interval; bold: the lowest mean of the row.",
+)
 
 # %% [markdown]
 # Summed over the twelve settings:
 
 # %% tags=["remove-input"]
-style.table(tables.outcomes(pd.concat([tuned_tests, both_tuned])), frame_of=tuned,
-            note="Win, tie and loss by the rule above; Holm's correction within each claim. A ratio below 1 favours the dual "
-            "method.")  # fmt: skip
+style.table(
+    tables.outcomes(pd.concat([tuned_tests, both_tuned])),
+    frame_of=tuned,
+    note="Win, tie and loss by the rule above; Holm's correction within each claim. A ratio below 1 favours the dual "
+    "method.",
+)
 
 # %% tags=["remove-cell"]
 rival = "tuned_l2_squared"
@@ -252,7 +294,9 @@ glue("stabilized_rival", tables.tally(tuned_tests, "dual_stabilized", rival), di
 glue("stabilized_rival_ratio", analysis.overall_ratio(tuned_final, "dual_stabilized", [rival])[0], display=False)
 glue("stabilized_lost", tables.lost_settings(tuned_tests, "dual_stabilized", rival), display=False)
 stopping = tuned_final[tuned_final["method"] == "tuned_early_stopping"]
-glue("never_stopped", 100 * float((stopping["chosen_updates"] == stopping["chosen_updates"].max()).mean()), display=False)
+glue(
+    "never_stopped", 100 * float((stopping["chosen_updates"] == stopping["chosen_updates"].max()).mean()), display=False
+)
 
 # %% [markdown]
 # Most of the gain over plain gradient descent is there for any method that pulls the weights back. The strongest rival
@@ -270,8 +314,11 @@ glue("never_stopped", 100 * float((stopping["chosen_updates"] == stopping["chose
 
 # %% tags=["remove-input"]
 sizes = {"small": int(tuned["train_size"].min()), "large": int(tuned["train_size"].max())}
-style.table(tables.contrasts(claims.sparsity_contrasts(tuned, rival, **sizes)), frame_of=tuned,
-            note=f"n = {tuned['seed'].nunique()} paired seeds; Holm's correction over the table.")  # fmt: skip
+style.table(
+    tables.contrasts(claims.sparsity_contrasts(tuned, rival, **sizes)),
+    frame_of=tuned,
+    note=f"n = {tuned['seed'].nunique()} paired seeds; Holm's correction over the table.",
+)
 
 # %% [markdown]
 # What the held-out rows chose:
@@ -292,4 +339,4 @@ style.table(tables.chosen(tuned_final), decimals=0, frame_of=tuned)
 
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if (claim.experiment or "").startswith("dual_regression")]
-style.table(tables.findings(mine), frame_of=runs, note="Verdicts always rest on the records at the scale of the paper.")  # fmt: skip
+style.table(tables.findings(mine), frame_of=runs, note="Verdicts always rest on the records at the scale of the paper.")

@@ -17,10 +17,14 @@ recompute = False
 
 # %% tags=["remove-input"]
 from myst_nb import glue
+
 from weightspace import data, style, tables
 
-style.table(tables.data_sets(), note="Digest: sha256 over the digests of the files that were read, the same on every machine. "
-            "Records and registry as of this build.")  # fmt: skip
+style.table(
+    tables.data_sets(),
+    note="Digest: sha256 over the digests of the files that were read, the same on every machine. "
+    "Records and registry as of this build.",
+)
 
 # %% tags=["remove-cell"]
 inexact = sum(map(len, data.CIFAR10_INEXACT.values()))

@@ -346,24 +346,3 @@ def test_a_book_from_end_to_end(root, tmp_path, build_book):
     assert "ValueError: no such luck" in failed.stdout
     assert "Traceback (most recent call last)\n  File" not in failed.stdout  # jupyter-book's own
     assert sorted(path.name for path in executed.iterdir()) == ["reader.ipynb", "reader.json"]
-
-
-# --- Style ----------------------------------------------------------------------------------------------
-
-
-def luminance(colour: str) -> float:
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-@pytest.mark.parametrize(("mode", "page"), [("light", "#ffffff"), ("dark", "#121212")])
-def test_colours_read_as_text(root, mode, page):
-    css = (root / "book" / "_static" / "book.css").read_text(encoding="utf-8")
-    block = re.search(rf'html\[data-theme="{mode}"\] \{{(.*?)\}}', css, re.S).group(1)
-    colours = dict(re.findall(r"(--ws-[\w-]+): (#[0-9a-f]{6});", block))
-    del colours["--ws-grid"]  # meant to stay in the background
-    assert len(colours) == 11
-    for name, colour in colours.items():
-        light, dark = sorted((luminance(colour), luminance(page)), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= 4.5, name

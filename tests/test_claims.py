@@ -18,8 +18,18 @@ def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05,
                     shared = rng.lognormal(4.6, 0.5)
                     for method in methods:
                         factor = effect(dataset, layers, size) if method.startswith("dual") else 1.0
-                        rows.append(dict(dataset=dataset, layers=layers, train_size=size, seed=seed, method=method, turn=6,
-                                         test_inputs="clean", value=shared * factor * rng.lognormal(0, spread)))  # fmt: skip
+                        rows.append(
+                            dict(
+                                dataset=dataset,
+                                layers=layers,
+                                train_size=size,
+                                seed=seed,
+                                method=method,
+                                turn=6,
+                                test_inputs="clean",
+                                value=shared * factor * rng.lognormal(0, spread),
+                            )
+                        )
     return pd.DataFrame(rows)
 
 
@@ -37,16 +47,26 @@ def test_no_effect_gives_no_wins():
 
 def test_significant_but_small_is_a_tie():
     assert claims.outcome(0.97, 1e-9) == "tie" and claims.outcome(0.5, 0.06) == "tie"
-    assert claims.outcome(0.95, 0.04) == "win" and claims.outcome(1.06, 0.04) == "loss" and claims.outcome(1.04, 1e-9) == "tie"
+    assert (
+        claims.outcome(0.95, 0.04) == "win"
+        and claims.outcome(1.06, 0.04) == "loss"
+        and claims.outcome(1.04, 1e-9) == "tie"
+    )
 
 
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
-        ((8, 2, 0), "supported"), ((7, 3, 0), "mixed"), ((19, 0, 1), "supported"), ((18, 0, 2), "mixed"),
-        ((5, 5, 0), "mixed"), ((4, 6, 0), "not supported"), ((0, 0, 9), "not supported"), ((0, 0, 0), "open"),
+        ((8, 2, 0), "supported"),
+        ((7, 3, 0), "mixed"),
+        ((19, 0, 1), "supported"),
+        ((18, 0, 2), "mixed"),
+        ((5, 5, 0), "mixed"),
+        ((4, 6, 0), "not supported"),
+        ((0, 0, 9), "not supported"),
+        ((0, 0, 0), "open"),
     ],
-)  # fmt: skip
+)
 def test_verdicts_follow_the_rule(counts, expected):
     assert claims.verdict(*counts) == expected
 
@@ -76,11 +96,20 @@ def test_reported_values_are_complete():
     reported = analysis.reported_dual_weight()
     regression = reported[reported["task"] == "regression"]
     assert len(regression) == 12 * 5 * 7
-    cell = regression[(regression["dataset"] == "wine_quality_white") & (regression["layers"] == 3) & (regression["turn"] == 6)
-                      & (regression["train_size"] == 100) & (regression["test_inputs"] == "clean")]  # fmt: skip
+    cell = regression[
+        (regression["dataset"] == "wine_quality_white")
+        & (regression["layers"] == 3)
+        & (regression["turn"] == 6)
+        & (regression["train_size"] == 100)
+        & (regression["test_inputs"] == "clean")
+    ]
     assert cell.set_index("method")["value"].to_dict() == {
-        "dual": 117.6541, "dual_stabilized": 102.7134, "gradient_descent": 653.354, "l2_0.01": 232.8943, "l2_0.1": 100.124,
-    }  # fmt: skip
+        "dual": 117.6541,
+        "dual_stabilized": 102.7134,
+        "gradient_descent": 653.354,
+        "l2_0.01": 232.8943,
+        "l2_0.1": 100.124,
+    }
 
 
 def test_against_reported_marks_what_a_single_run_would_hardly_give(tmp_path, monkeypatch):
@@ -91,10 +120,18 @@ def test_against_reported_marks_what_a_single_run_would_hardly_give(tmp_path, mo
     frames = []
     for seed in range(20):
         far = np.where(reported["method"] == "dual", 2.0, 1.0)  # ours is twice theirs for one method
-        frames.append(reported.assign(seed=seed, value=reported["value"] * far * rng.lognormal(0, 0.05, len(reported)),
-                                      run_key=[f"{seed}-{k}" for k in range(len(reported))]))  # fmt: skip
-    rows = pd.concat(frames).drop(columns="run").assign(
-        device="cpu", versions="v", data_digest="d", data_variant="canonical", seconds=0.1, time="2026-01-01")  # fmt: skip
+        frames.append(
+            reported.assign(
+                seed=seed,
+                value=reported["value"] * far * rng.lognormal(0, 0.05, len(reported)),
+                run_key=[f"{seed}-{k}" for k in range(len(reported))],
+            )
+        )
+    rows = (
+        pd.concat(frames)
+        .drop(columns="run")
+        .assign(device="cpu", versions="v", data_digest="d", data_variant="canonical", seconds=0.1, time="2026-01-01")
+    )
     records.append("dual_regression", "paper", rows)
     table = analysis.against_reported("dual_regression")
     assert len(table) == 420 and (table["n"] == 20).all()

@@ -143,10 +143,19 @@ def test_idx_round_trip(array):
     np.testing.assert_array_equal(data.parse_idx(idx(array)), array)
 
 
-@pytest.mark.parametrize("raw", [
-    b"", b"\0\0\x08", b"\0\0\x08\x01\0\0", b"\0\0\x0d\x01\0\0\0\x01\0", b"\1\0\x08\x01\0\0\0\x01\0",
-    b"\0\0\x08\x01\0\0\0\x02\0", b"\0\0\x08\x01\0\0\0\x02\0\0\0", b"\0\0\x08\x03" + b"\xff" * 12 + b"\0",
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\0\0\x08",
+        b"\0\0\x08\x01\0\0",
+        b"\0\0\x0d\x01\0\0\0\x01\0",
+        b"\1\0\x08\x01\0\0\0\x01\0",
+        b"\0\0\x08\x01\0\0\0\x02\0",
+        b"\0\0\x08\x01\0\0\0\x02\0\0\0",
+        b"\0\0\x08\x03" + b"\xff" * 12 + b"\0",
+    ],
+)
 def test_idx_refuses_other_content(raw):
     with pytest.raises(ValueError, match="idx file"):
         data.parse_idx(gzip.compress(raw))
@@ -194,8 +203,7 @@ def test_download_is_verified_cached_and_quiet(cache, server, capsys, monkeypatc
 def test_progress_bar_only_on_a_terminal(cache, server, monkeypatch):
     shown = []
     original = pooch.HTTPDownloader
-    monkeypatch.setattr(
-        pooch, "HTTPDownloader", lambda progressbar, **k: shown.append(progressbar) or original(**k))
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda progressbar, **k: shown.append(progressbar) or original(**k))
     server.files["table.csv"] = TABLE
     register(server.url)
 
@@ -210,9 +218,14 @@ def test_progress_bar_only_on_a_terminal(cache, server, monkeypatch):
     assert shown == [False, True]
 
 
-@pytest.mark.parametrize(("body", "cut", "reason"), [
-    (TABLE + b"7;7;p;7\n", None, "does not match"), (TABLE, 10, ""), (None, None, "404"),
-])
+@pytest.mark.parametrize(
+    ("body", "cut", "reason"),
+    [
+        (TABLE + b"7;7;p;7\n", None, "does not match"),
+        (TABLE, 10, ""),
+        (None, None, "404"),
+    ],
+)
 def test_bad_downloads_leave_nothing(cache, server, body, cut, reason):
     server.files, server.cut = {"table.csv": body}, cut
     register(server.url)
@@ -326,6 +339,7 @@ def test_verified_file_that_does_not_parse(folder, refused):
 
 def python2_pickle(rows, labels):
     """A batch as Python 2 wrote the canonical ones (protocol 2, byte strings), opcode by opcode."""
+
     def text(word):
         return b"U" + bytes([len(word)]) + word
 
@@ -333,11 +347,15 @@ def python2_pickle(rows, labels):
         return b"J" + struct.pack("<i", value)
 
     raw = rows.tobytes()
-    dtype = (b"cnumpy\ndtype\n" + text(b"u1") + integer(0) + integer(1) + b"\x87R"
-             b"(" + integer(3) + text(b"|") + b"NNN" + integer(-1) + integer(-1) + integer(0) + b"tb")
-    array = (b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + integer(0) + b"\x85" + text(b"b") + b"\x87R"
-             b"(" + integer(1) + integer(rows.shape[0]) + integer(rows.shape[1]) + b"\x86" + dtype + b"\x89"
-             b"T" + struct.pack("<i", len(raw)) + raw + b"tb")
+    dtype = (
+        b"cnumpy\ndtype\n" + text(b"u1") + integer(0) + integer(1) + b"\x87R"
+        b"(" + integer(3) + text(b"|") + b"NNN" + integer(-1) + integer(-1) + integer(0) + b"tb"
+    )
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + integer(0) + b"\x85" + text(b"b") + b"\x87R"
+        b"(" + integer(1) + integer(rows.shape[0]) + integer(rows.shape[1]) + b"\x86" + dtype + b"\x89"
+        b"T" + struct.pack("<i", len(raw)) + raw + b"tb"
+    )
     items = text(b"data") + array + text(b"labels") + b"](" + b"".join(map(integer, labels)) + b"e"
     return b"\x80\x02}(" + items + text(b"filenames") + b"](" + text(b"x_s_1.png") + b"eu."
 
@@ -362,9 +380,14 @@ def cifar(batches, refused, folder):
     known = []
     for name, (rows, labels) in batches.items():
         put(root / name, python2_pickle(rows, labels))
-        known.append(data.Batch(
-            name, hashlib.md5((root / name).read_bytes()).hexdigest(), sha256(rows.tobytes()),
-            sha256(struct.pack(f"<{len(labels)}q", *labels))))
+        known.append(
+            data.Batch(
+                name,
+                hashlib.md5((root / name).read_bytes()).hexdigest(),
+                sha256(rows.tobytes()),
+                sha256(struct.pack(f"<{len(labels)}q", *labels)),
+            )
+        )
     register_cifar(refused, known)
     return root
 
@@ -412,12 +435,15 @@ def change_pixel(rows, labels):
     return rows, labels
 
 
-@pytest.mark.parametrize("change", [
-    change_pixel,
-    lambda rows, labels: (rows, [labels[0], (labels[1] + 1) % 10]),
-    lambda rows, labels: (rows[::-1].copy(), labels[::-1]),
-    lambda rows, labels: (rows[:1], labels[:1]),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_pixel,
+        lambda rows, labels: (rows, [labels[0], (labels[1] + 1) % 10]),
+        lambda rows, labels: (rows[::-1].copy(), labels[::-1]),
+        lambda rows, labels: (rows[:1], labels[:1]),
+    ],
+)
 def test_cifar_altered_content_is_refused(cifar, batches, change):
     (cifar / "test_batch").write_bytes(rebuilt(*change(*batches["test_batch"]), 4))
     with pytest.raises(data.DataError, match=f"{cifar}/test_batch .*not those of CIFAR-10.* Replace it"):
@@ -446,15 +472,23 @@ def test_cifar_pickle_cannot_run_anything(cifar, batches, tmp_path, protocol):
     assert (tmp_path / "sprung").exists()  # the trap works where nothing stops it
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"\x80\x04", b"cos\nsystem\n(S'true'\ntR.", b"cbuiltins\neval\n(S'1'\ntR.", pickle.dumps([1]),
-    pickle.dumps({}),
-    pickle.dumps({b"data": np.zeros((1, 3072)), b"labels": [1]}),
-    pickle.dumps({b"data": np.array([None]), b"labels": [1]}),
-    pickle.dumps({b"data": np.zeros((1, 3071), np.uint8), b"labels": [1]}),
-    pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [1, 2]}),
-    pickle.dumps({b"data": b"\0" * 3072, b"labels": [1]}), pickle.dumps({b"data": [0], b"labels": ["cat"]}),
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x80\x04",
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        pickle.dumps([1]),
+        pickle.dumps({}),
+        pickle.dumps({b"data": np.zeros((1, 3072)), b"labels": [1]}),
+        pickle.dumps({b"data": np.array([None]), b"labels": [1]}),
+        pickle.dumps({b"data": np.zeros((1, 3071), np.uint8), b"labels": [1]}),
+        pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [1, 2]}),
+        pickle.dumps({b"data": b"\0" * 3072, b"labels": [1]}),
+        pickle.dumps({b"data": [0], b"labels": ["cat"]}),
+    ],
+)
 def test_cifar_other_pickles_are_refused(cifar, content):
     (cifar / "data_batch_1").write_bytes(content)
     with pytest.raises(data.DataError, match="data_batch_1.*not a CIFAR-10 batch"):
@@ -518,8 +552,13 @@ def test_cifar_archive_without_the_batches(cifar, folder, refused, packed):
 
 def test_cifar_facts():
     assert {name: len(positions) for name, positions in data.CIFAR10_INEXACT.items()} == {
-        "data_batch_1": 10, "data_batch_2": 3, "data_batch_3": 9, "data_batch_4": 26, "data_batch_5": 25,
-        "test_batch": 20}
+        "data_batch_1": 10,
+        "data_batch_2": 3,
+        "data_batch_3": 9,
+        "data_batch_4": 26,
+        "data_batch_5": 25,
+        "test_batch": 20,
+    }
     for positions in data.CIFAR10_INEXACT.values():
         assert list(positions) == sorted(set(positions)) and 0 <= positions[0] and positions[-1] < 10000
     assert [batch.name for batch in data.CIFAR10_BATCHES] == list(data.CIFAR10_INEXACT)
@@ -532,35 +571,57 @@ def test_status_reports_and_never_downloads(cache, folder, server):
     server.files["table.csv"] = TABLE
     register(server.url, name="absent")
     rows = data.status()
-    assert rows == [{
-        "name": "absent", "rows": 2, "task": "regression", "variant": "", "verified": False, "where": "not found",
-        "problem": rows[0]["problem"]}]
+    assert rows == [
+        {
+            "name": "absent",
+            "rows": 2,
+            "task": "regression",
+            "variant": "",
+            "verified": False,
+            "where": "not found",
+            "problem": rows[0]["problem"],
+        }
+    ]
     assert "set/table.csv is neither in" in rows[0]["problem"] and server.requests == []
 
     put(cache / "set/table.csv", b"damaged")
-    row, = data.status()
+    (row,) = data.status()
     assert row["where"] == str(cache / "set/table.csv") and "is corrupt" in row["problem"]
     put(folder / "set/table.csv", b"damaged")
-    row, = data.status()
+    (row,) = data.status()
     assert row["where"] == str(folder / "set/table.csv") and "wrong content" in row["problem"]
     put(folder / "set/table.csv", TABLE)
-    row, = data.status()
+    (row,) = data.status()
     assert row["verified"] and row["problem"] == "" and row["where"] == f"folder {folder / 'set'}"
 
 
 def test_status_with_a_data_folder_that_does_not_exist(cache, monkeypatch, refused, tmp_path):
     register(refused)
     monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nowhere"))
-    row, = data.status()
+    (row,) = data.status()
     assert not row["verified"] and "which is not a folder" in row["problem"]
 
 
 def test_format_status_is_aligned_and_lists_problems():
     rows = [
-        {"name": "a", "rows": 20433, "task": "regression", "variant": "canonical", "verified": True,
-         "where": "folder /x", "problem": ""},
-        {"name": "longer", "rows": 7, "task": "classification", "variant": "", "verified": False,
-         "where": "not found", "problem": "fetch it."},
+        {
+            "name": "a",
+            "rows": 20433,
+            "task": "regression",
+            "variant": "canonical",
+            "verified": True,
+            "where": "folder /x",
+            "problem": "",
+        },
+        {
+            "name": "longer",
+            "rows": 7,
+            "task": "classification",
+            "variant": "",
+            "verified": False,
+            "where": "not found",
+            "problem": "fetch it.",
+        },
     ]
     assert data.format_status(rows).splitlines() == [
         "data set    rows  task            variant    verified  where",
@@ -588,8 +649,15 @@ def test_fetch_goes_on_after_a_failure(cache, server, refused, capsys):
 
 def test_registry_is_complete_and_well_formed():
     assert list(data.REGISTRY) == [
-        "california_housing", "wine_quality_red", "wine_quality_white", "mnist", "fashion_mnist", "cifar10", "diabetes",
-        "digits"]
+        "california_housing",
+        "wine_quality_red",
+        "wine_quality_white",
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "diabetes",
+        "digits",
+    ]
     files = [data.CIFAR10_ARCHIVE]
     for entry in data.REGISTRY.values():
         if entry.read.func is data.from_files:
@@ -604,9 +672,22 @@ def test_diabetes_is_shipped_in_its_units(monkeypatch):
     assert found.variant == "shipped" and "scikit-learn" in found.source and found.test_x is None
     assert found.feature_names == ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
     assert found.x[0].tolist() == [59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87] and found.y[0] == 151
-    np.testing.assert_allclose(found.x.mean(axis=0), [
-        48.51809955, 1.468325792, 26.37579186, 94.64701357, 189.1402715, 115.4391403, 49.78846154, 4.070248869,
-        4.64141086, 91.260181], rtol=1e-8)
+    np.testing.assert_allclose(
+        found.x.mean(axis=0),
+        [
+            48.51809955,
+            1.468325792,
+            26.37579186,
+            94.64701357,
+            189.1402715,
+            115.4391403,
+            49.78846154,
+            4.070248869,
+            4.64141086,
+            91.260181,
+        ],
+        rtol=1e-8,
+    )
     assert len(found.y) == 442 and found.y.mean() == pytest.approx(152.1334842, rel=1e-9)
 
 
@@ -647,24 +728,68 @@ def test_real_california_housing(real):
     found = real("california_housing")
     assert found.x.shape == (20433, 8)
     assert found.feature_names == (
-        "longitude", "latitude", "housing_median_age", "total_rooms", "total_bedrooms", "population", "households",
-        "median_income")
+        "longitude",
+        "latitude",
+        "housing_median_age",
+        "total_rooms",
+        "total_bedrooms",
+        "population",
+        "households",
+        "median_income",
+    )
     assert found.x[0].tolist() == [-122.23, 37.88, 41, 880, 129, 322, 126, 8.3252] and found.y[0] == 452600
-    np.testing.assert_allclose(found.x.mean(axis=0), [
-        -119.5706886, 35.63322126, 28.63309353, 2636.504233, 537.8705525, 1424.946949, 499.4334655, 3.871161601],
-        rtol=1e-8)
+    np.testing.assert_allclose(
+        found.x.mean(axis=0),
+        [-119.5706886, 35.63322126, 28.63309353, 2636.504233, 537.8705525, 1424.946949, 499.4334655, 3.871161601],
+        rtol=1e-8,
+    )
     assert found.y.mean() == pytest.approx(206864.4132, rel=1e-9)
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(("colour", "first", "means", "qualities"), [
-    ("red", [7.4, 0.7, 0, 1.9, 0.076, 11, 34, 0.9978, 3.51, 0.56, 9.4, 5], [
-        8.319637273, 0.5278205128, 0.2709756098, 2.538805503, 0.08746654159, 15.87492183, 46.46779237, 0.9967466792,
-        3.311113196, 0.658148843, 10.42298311, 5.636022514], [10, 53, 681, 638, 199, 18]),
-    ("white", [7, 0.27, 0.36, 20.7, 0.045, 45, 170, 1.001, 3, 0.45, 8.8, 6], [
-        6.854787668, 0.2782411188, 0.3341915067, 6.391414863, 0.04577235606, 35.30808493, 138.3606574, 0.9940273765,
-        3.188266639, 0.4898468763, 10.51426705, 5.877909351], [20, 163, 1457, 2198, 880, 175, 5]),
-])
+@pytest.mark.parametrize(
+    ("colour", "first", "means", "qualities"),
+    [
+        (
+            "red",
+            [7.4, 0.7, 0, 1.9, 0.076, 11, 34, 0.9978, 3.51, 0.56, 9.4, 5],
+            [
+                8.319637273,
+                0.5278205128,
+                0.2709756098,
+                2.538805503,
+                0.08746654159,
+                15.87492183,
+                46.46779237,
+                0.9967466792,
+                3.311113196,
+                0.658148843,
+                10.42298311,
+                5.636022514,
+            ],
+            [10, 53, 681, 638, 199, 18],
+        ),
+        (
+            "white",
+            [7, 0.27, 0.36, 20.7, 0.045, 45, 170, 1.001, 3, 0.45, 8.8, 6],
+            [
+                6.854787668,
+                0.2782411188,
+                0.3341915067,
+                6.391414863,
+                0.04577235606,
+                35.30808493,
+                138.3606574,
+                0.9940273765,
+                3.188266639,
+                0.4898468763,
+                10.51426705,
+                5.877909351,
+            ],
+            [20, 163, 1457, 2198, 880, 175, 5],
+        ),
+    ],
+)
 def test_real_wine(real, colour, first, means, qualities):
     found = real(f"wine_quality_{colour}")
     assert found.feature_names[0] == "fixed acidity" and found.feature_names[-1] == "alcohol"
@@ -675,12 +800,19 @@ def test_real_wine(real, colour, first, means, qualities):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(("name", "mean", "first", "counts", "test_counts"), [
-    ("mnist", 33.31842145, [5, 0, 4, 1, 9, 2, 1, 3],
-     [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
-     [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
-    ("fashion_mnist", 72.94035223, [9, 0, 0, 3, 0, 2, 7, 2], [6000] * 10, [1000] * 10),
-])
+@pytest.mark.parametrize(
+    ("name", "mean", "first", "counts", "test_counts"),
+    [
+        (
+            "mnist",
+            33.31842145,
+            [5, 0, 4, 1, 9, 2, 1, 3],
+            [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+            [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+        ),
+        ("fashion_mnist", 72.94035223, [9, 0, 0, 3, 0, 2, 7, 2], [6000] * 10, [1000] * 10),
+    ],
+)
 def test_real_idx_sets(real, name, mean, first, counts, test_counts):
     found = real(name)
     assert found.x.shape == (60000, 28, 28) and found.test_x.shape == (10000, 28, 28)

@@ -195,9 +195,7 @@ def test_fold_replaces_every_dual_layer_and_keeps_the_model():
     assert type(weightspace.fold(DualLinear(2, 2))) is nn.Linear
 
 
-@pytest.mark.parametrize(
-    "optimizer", [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad]
-)
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad])
 @pytest.mark.parametrize("stabilizer", [True, False])
 def test_other_optimizers_lower_the_loss(optimizer, stabilizer):
     torch.manual_seed(1)

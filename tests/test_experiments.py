@@ -77,7 +77,9 @@ def test_running_again_computes_only_what_is_missing(monkeypatch):
 def test_a_run_does_not_depend_on_its_neighbours():
     everything = experiments.planned("dual_regression", "quick", 2)
     chosen = {key: c for key, c in everything.items() if c["layers"] == 2}
-    together = dual_regression.compute_protocol(list(chosen.values()), "cpu").set_index(["run_key", "turn", "test_inputs"])
+    together = dual_regression.compute_protocol(list(chosen.values()), "cpu").set_index(
+        ["run_key", "turn", "test_inputs"]
+    )
     key, configuration = list(chosen.items())[7]
     alone = dual_regression.compute_protocol([configuration], "cpu").set_index(["run_key", "turn", "test_inputs"])
     pd.testing.assert_series_equal(together.loc[key]["value"], alone.loc[key]["value"])
@@ -147,7 +149,9 @@ def test_configurations_at_paper_scale_are_the_papers():
 
 
 def test_ensure_loads_or_says_what_to_run(capsys):
-    with pytest.raises(records.RecordError, match="1200 runs of dual_regression are not on record.*python -m weightspace run"):
+    with pytest.raises(
+        records.RecordError, match="1200 runs of dual_regression are not on record.*python -m weightspace run"
+    ):
         experiments.ensure("dual_regression")
     frame = experiments.ensure("dual_regression", "quick", seeds=1)
     assert "computed 10 runs" in capsys.readouterr().out and frame["run_key"].nunique() == 10

@@ -13,10 +13,18 @@ def test_the_regression_chapter_recomputes_at_the_quick_scale(root, tmp_path, mo
     jupytext.write(jupytext.read(root / "notebooks/02_regression.py"), tmp_path / "chapter.ipynb")
     parameters = {"scale": "quick", "recompute": True}
     executed = papermill.execute_notebook(
-        tmp_path / "chapter.ipynb", tmp_path / "out.ipynb", parameters, kernel_name="python3", language="python", progress_bar=False
+        tmp_path / "chapter.ipynb",
+        tmp_path / "out.ipynb",
+        parameters,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
     )
     printed = "".join(
-        output.get("text", "") for cell in executed.cells for output in cell.get("outputs", []) if output.output_type == "stream"
+        output.get("text", "")
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
     )
     assert "dual_regression: computed 30 runs at scale quick on cpu" in printed
     assert records.load("dual_regression_tuned", "quick")["run_key"].nunique() == 6

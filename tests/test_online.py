@@ -46,7 +46,9 @@ def test_agrees_with_the_reference_step_by_step(method, task, sizes):
         for (w1, w2, bias), layer in zip(networks.layers(0), layers, strict=True):
             weight, other = (layer.w1, layer.w2) if networks.methods[0].dual else (layer.weight, np.zeros_like(w2))
             np.testing.assert_allclose(w1, np.asarray(weight.detach()), rtol=0, atol=1e-10)
-            np.testing.assert_allclose(w2, other if isinstance(other, np.ndarray) else other.detach(), rtol=0, atol=1e-10)
+            np.testing.assert_allclose(
+                w2, other if isinstance(other, np.ndarray) else other.detach(), rtol=0, atol=1e-10
+            )
             np.testing.assert_allclose(bias, layer.bias.detach(), rtol=0, atol=1e-10)
             if networks.methods[0].stabilizer:
                 np.testing.assert_allclose(networks.m[0, units : units + len(bias)], layer.m.detach(), atol=1e-10)
@@ -95,7 +97,9 @@ def test_runs_of_one_seed_share_the_he_draw():
 def test_unsquared_penalty_shrinks_each_matrix_by_a_constant_length():
     # Zero inputs and targets: no data gradient, so each norm must fall by exactly lr * l2 per update.
     x, y = np.zeros((1, 4)), np.zeros(1)
-    networks = OnlineNetworks((4, 6, 1), ["l2_0.1", "l2_squared_0.1"], [0, 0], task="regression", lr=0.01, dtype=np.float64)
+    networks = OnlineNetworks(
+        (4, 6, 1), ["l2_0.1", "l2_squared_0.1"], [0, 0], task="regression", lr=0.01, dtype=np.float64
+    )
     before = [[np.linalg.norm(w1) for w1, _, _ in networks.layers(run)] for run in range(2)]
     networks.train(x, y, np.zeros((2, 50), int))
     after = [[np.linalg.norm(w1) for w1, _, _ in networks.layers(run)] for run in range(2)]

@@ -26,12 +26,23 @@ def results(tmp_path, monkeypatch):
 def rows(*keys, value=1.0, turns=2):
     return pd.DataFrame(
         [
-            {"dataset": "a", "method": key, "turn": turn, "value": value + turn, "run_key": key, "device": "cpu",
-             "versions": "v", "data_digest": "d", "data_variant": "canonical", "seconds": 0.1, "time": "2026-01-01"}
+            {
+                "dataset": "a",
+                "method": key,
+                "turn": turn,
+                "value": value + turn,
+                "run_key": key,
+                "device": "cpu",
+                "versions": "v",
+                "data_digest": "d",
+                "data_variant": "canonical",
+                "seconds": 0.1,
+                "time": "2026-01-01",
+            }
             for key in keys
             for turn in range(turns)
         ]
-    )  # fmt: skip
+    )
 
 
 def test_what_is_written_is_read_back():

@@ -1,9 +1,11 @@
 """Figures as they stand in the book: alt text, provenance, colours that the site and the drawings share."""
 
+import itertools
 import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,8 +14,15 @@ from weightspace import plots, style
 
 @pytest.fixture
 def frame():
-    frame = pd.DataFrame({"seed": [0, 1], "run_key": ["a", "b"], "device": "cpu: x", "versions": "python 3",
-                          "time": ["2026-01-01T00:00:00+00:00", "2026-01-03T00:00:00+00:00"]})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "seed": [0, 1],
+            "run_key": ["a", "b"],
+            "device": "cpu: x",
+            "versions": "python 3",
+            "time": ["2026-01-01T00:00:00+00:00", "2026-01-03T00:00:00+00:00"],
+        }
+    )
     frame.attrs = {"experiment": "dual_regression", "scale": "paper"}
     return frame
 
@@ -66,6 +75,53 @@ def test_the_site_knows_every_colour_of_a_method():
         assert f"{variable}: {colour};" in light
 
 
+def site_colours(mode):
+    css = (Path(__file__).parents[1] / "book/_static/book.css").read_text()
+    block = re.search(rf'html\[data-theme="{mode}"\] \{{(.*?)\}}', css, re.DOTALL).group(1)
+    return dict(re.findall(r"(--ws-[\w-]+): (#[0-9a-f]{6});", block))
+
+
+def linear_light(colour):
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(light):
+    """Coordinates in which equal distances look about equally different (Ottosson, 2020)."""
+    to_cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+                [0.0883024619, 0.2817188376, 0.6299787005]]  # fmt: skip
+    to_lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+              [0.0259040371, 0.7827717662, -0.8086757660]]  # fmt: skip
+    return np.array(to_lab) @ np.cbrt(np.array(to_cones) @ light.clip(0, 1))
+
+
+# What full colour blindness of three kinds makes of linear light (Machado, Oliveira, Fernandes, 2009).
+VISION = {
+    "normal": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize(("mode", "page"), [("light", "#ffffff"), ("dark", "#121212")])
+def test_colours_read_as_text_and_stay_apart_for_the_colour_blind(mode, page):
+    colours = site_colours(mode)
+    background = linear_light(page) @ [0.2126, 0.7152, 0.0722]
+    for name in colours.keys() - {"--ws-grid"}:  # the grid is meant to stay in the background
+        luminance = linear_light(colours[name]) @ [0.2126, 0.7152, 0.0722]
+        assert (max(luminance, background) + 0.05) / (min(luminance, background) + 0.05) >= 4.5, name
+    together = (  # methods that are drawn in one figure
+        ("dual", "dual_stabilized", "gradient_descent", "l2_0.01", "l2_0.1"),
+        ("tuned_lr", "tuned_l2", "tuned_l2_squared", "tuned_early_stopping", "tuned_dropout"),
+    )
+    for names in together:
+        for one, other in itertools.combinations(names, 2):
+            a, b = (linear_light(colours[style.METHODS[name].variable]) for name in (one, other))
+            for kind, seen in VISION.items():
+                assert np.linalg.norm(oklab(seen @ a) - oklab(seen @ b)) > 0.07, (one, other, kind)
+
+
 def test_labels_are_moved_apart_and_keep_their_order():
     spread = plots._spread_labels(pd.Series([0.5, 0.5, 0.9, 0.52]).to_numpy(), 0.1)
     ordered = sorted(spread)
@@ -80,7 +136,7 @@ def test_tables_show_numbers_and_provenance(frame):
     assert rows == [
         '<th>name</th><th class="ws-number">x</th><th class="ws-number">n</th>',
         '<td>a</td><td class="ws-number">1.2</td><td class="ws-number">3</td>',
-        '<td></td><td class="ws-number">2.0</td><td class="ws-number">3</td>',  # the repeated name is left out, numbers never
+        '<td></td><td class="ws-number">2.0</td><td class="ws-number">3</td>',  # a repeated name is left out
         '<td>b</td><td class="ws-number">inf</td><td class="ws-number">3</td>',
     ]
     assert "a &lt; b" in html and "scale paper" in html

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -46,8 +46,7 @@ ROUNDS = 3
 
 #: Workers run side by side, so each of them computes on one thread.
 ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 }
 
 
@@ -401,7 +400,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
         "output": hashlib.sha256(executed.encode()).hexdigest(),
         "run": {
             "seconds": round(seconds, 1),
-            "finished": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M"),
+            "finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             "python": sys.version.split()[0],
             "torch": installed("torch"),
             "weightspace": installed("weightspace"),

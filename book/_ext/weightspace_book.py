@@ -14,13 +14,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import execution
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.errors import ConfigError, SphinxError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
-
-import execution
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ def build_parameters(app) -> dict[str, object]:
     try:
         parameters.update(json.loads(os.environ.get("WEIGHTSPACE_PARAMETERS") or "{}"))
     except (TypeError, ValueError):
-        raise ConfigError("WEIGHTSPACE_PARAMETERS has to be a JSON object, such as {\"scale\": \"quick\"}") from None
+        raise ConfigError('WEIGHTSPACE_PARAMETERS has to be a JSON object, such as {"scale": "quick"}') from None
     return parameters
 
 

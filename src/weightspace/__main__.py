@@ -29,7 +29,9 @@ def _run(arguments: argparse.Namespace) -> int:
         written = experiments.run(
             name, arguments.scale, arguments.seeds, arguments.device, arguments.recompute, progress=sys.stderr.isatty()
         )
-        print(f"{name} ({arguments.scale}): {written} runs computed and written to {records.path(name, arguments.scale)}")
+        print(
+            f"{name} ({arguments.scale}): {written} runs computed and written to {records.path(name, arguments.scale)}"
+        )
     return 0
 
 
@@ -45,7 +47,8 @@ def _status(arguments: argparse.Namespace) -> int:
         if row["problem"]:
             line += f"  PROBLEM: {row['problem']}"
         elif row["on_record"]:
-            line += f"  {row['seeds']} seeds, {row['compute_seconds']:.0f} s on {'; '.join(row['devices'])}, {row['last_written']}"
+            devices = "; ".join(row["devices"])
+            line += f"  {row['seeds']} seeds, {row['compute_seconds']:.0f} s on {devices}, {row['last_written']}"
         print(line)
     return 1 if any(row["problem"] for row in rows) else 0
 
@@ -56,11 +59,16 @@ def _compare(arguments: argparse.Namespace) -> int:
     table = analysis.against_reported(arguments.experiment)
     if table.empty:
         raise ValueError(f"no values are reported for {arguments.experiment}")
-    print(table.assign(inside=table["inside"].map({True: "inside", False: "OUTSIDE"})).to_string(
-        index=False, float_format=lambda x: f"{x:.2f}"))  # fmt: skip
+    print(
+        table.assign(inside=table["inside"].map({True: "inside", False: "OUTSIDE"})).to_string(
+            index=False, float_format=lambda x: f"{x:.2f}"
+        )
+    )
     inside = int(table["inside"].sum())
-    print(f"\n{inside} of {len(table)} reported values lie inside the 95 % prediction interval of one run of ours "
-          f"(run_low to run_high); {0.95 * len(table):.0f} are expected if ours and theirs are the same experiment.")  # fmt: skip
+    print(
+        f"\n{inside} of {len(table)} reported values lie inside the 95 % prediction interval of one run of ours "
+        f"(run_low to run_high); {0.95 * len(table):.0f} are expected if ours and theirs are the same experiment."
+    )
     return 0
 
 

@@ -90,7 +90,9 @@ def paired(frame: pd.DataFrame, ours: str, baseline: str, value: str = "value") 
     return pd.DataFrame({"ours": a, "baseline": b.reindex(a.index)}).reset_index()
 
 
-def paired_tests(frame: pd.DataFrame, methods: Sequence[str], baselines: Sequence[str], value: str = "value") -> pd.DataFrame:
+def paired_tests(
+    frame: pd.DataFrame, methods: Sequence[str], baselines: Sequence[str], value: str = "value"
+) -> pd.DataFrame:
     """Each method against each baseline, configuration by configuration, paired by seed.
 
     Columns: method, baseline, configuration, n, ratio (geometric mean of method / baseline), low, high (95 %), p,
@@ -108,7 +110,9 @@ def paired_tests(frame: pd.DataFrame, methods: Sequence[str], baselines: Sequenc
     return table.assign(p_holm=holm(table["p"]))
 
 
-def overall_ratio(frame: pd.DataFrame, method: str, baselines: Sequence[str], value: str = "value") -> tuple[float, float, float]:
+def overall_ratio(
+    frame: pd.DataFrame, method: str, baselines: Sequence[str], value: str = "value"
+) -> tuple[float, float, float]:
     """Geometric mean ratio over all configurations and baselines, with a 95 % interval over seeds."""
     logs = []
     for baseline in baselines:

@@ -110,7 +110,9 @@ def _overfitting(frame: pd.DataFrame) -> list[Finding]:
     return [_finding(frame, method, baselines, tests, "gap") for method in DUAL]
 
 
-def sparsity_contrasts(frame: pd.DataFrame, baseline: str = "gradient_descent", small: int = 100, large: int = 1000) -> pd.DataFrame:
+def sparsity_contrasts(
+    frame: pd.DataFrame, baseline: str = "gradient_descent", small: int = 100, large: int = 1000
+) -> pd.DataFrame:
     """Gain over a baseline at few samples against the gain at many, per dual method, data set and depth.
 
     ratio: (error ratio at ``small``) / (error ratio at ``large``), below 1 if the gain is larger for few samples.
@@ -135,9 +137,16 @@ def _sparsity(frame: pd.DataFrame) -> list[Finding]:
         counts = [outcomes.count(name) for name in ("win", "tie", "loss")]
         mean = float(np.exp(np.log(own["ratio"]).mean()))
         findings.append(
-            Finding(str(method), "gain at n = 100 over gain at n = 1000 (range over data sets and depths)",
-                    float(own["ratio"].min()), mean, float(own["ratio"].max()),
-                    *counts, int(own["n"].min()), verdict(*counts))  # fmt: skip
+            Finding(
+                str(method),
+                "gain at n = 100 over gain at n = 1000 (range over data sets and depths)",
+                float(own["ratio"].min()),
+                mean,
+                float(own["ratio"].max()),
+                *counts,
+                int(own["n"].min()),
+                verdict(*counts),
+            )
         )
     return findings
 
@@ -149,62 +158,109 @@ def _reproduction(frame: pd.DataFrame) -> list[Finding]:
         share = float(own["inside"].mean())
         name = "supported" if share >= 0.9 else "mixed" if share >= 0.75 else "not supported"
         findings.append(
-            Finding(str(method), "share of reported values inside", share, share, share,
-                    int(own["inside"].sum()), 0, int((~own["inside"]).sum()), int(own["n"].min()), name)  # fmt: skip
+            Finding(
+                str(method),
+                "share of reported values inside",
+                share,
+                share,
+                share,
+                int(own["inside"].sum()),
+                0,
+                int((~own["inside"]).sum()),
+                int(own["n"].min()),
+                name,
+            )
         )
     return findings
 
 
 CLAIMS = (
     Claim(
-        "B1a", "paper B, abstract", "Dual weights generalise better (regression, the released protocol).",
+        "B1a",
+        "paper B, abstract",
+        "Dual weights generalise better (regression, the released protocol).",
         "Clean test error after the last turn against gradient descent and both L2 strengths: 12 configurations x 3 "
         "baselines per method.",
-        "dual_regression", _against(DUAL, BASELINES),
+        "dual_regression",
+        _against(DUAL, BASELINES),
     ),
     Claim(
-        "B1b", "paper B, abstract", "Dual weights overfit less (regression, the released protocol).",
+        "B1b",
+        "paper B, abstract",
+        "Dual weights overfit less (regression, the released protocol).",
         "Test error divided by training error after the last turn, against gradient descent and L2 0.01: 12 "
         "configurations x 2 baselines per method.",
-        "dual_regression", _overfitting,
+        "dual_regression",
+        _overfitting,
     ),
     Claim(
-        "B1c", "our question", "The gain of the method as published survives baselines that are tuned (regression).",
-        "Clean test error on fresh training subsets, the method at the paper's settings against gradient descent with a "
-        "tuned learning rate, tuned L2, tuned squared L2, early stopping and dropout: 12 configurations x 5 baselines "
-        "per method.",
-        "dual_regression_tuned", _against(DUAL, TUNED_BASELINES),
+        "B1c",
+        "our question",
+        "The gain of the method as published survives baselines that are tuned (regression).",
+        "Clean test error on fresh training subsets, the method at the paper's settings against gradient descent with "
+        "a tuned learning rate, tuned L2, tuned squared L2, early stopping and dropout: 12 configurations x 5 "
+        "baselines per method.",
+        "dual_regression_tuned",
+        _against(DUAL, TUNED_BASELINES),
     ),
     Claim(
-        "B1d", "our question", "The gain survives if the method is tuned as well (regression).",
+        "B1d",
+        "our question",
+        "The gain survives if the method is tuned as well (regression).",
         "As B1c, with the learning rate of the dual methods tuned under the same budget.",
-        "dual_regression_tuned", _against(("tuned_dual", "tuned_dual_stabilized"), TUNED_BASELINES),
+        "dual_regression_tuned",
+        _against(("tuned_dual", "tuned_dual_stabilized"), TUNED_BASELINES),
     ),
     Claim(
-        "B2", "paper B, abstract", "The gain is largest where training data are sparse (regression).",
+        "B2",
+        "paper B, abstract",
+        "The gain is largest where training data are sparse (regression).",
         "Gain over gradient descent at n = 100 divided by the gain at n = 1000: 2 data sets x 2 depths per method.",
-        "dual_regression", _sparsity,
+        "dual_regression",
+        _sparsity,
     ),
     Claim(
-        "B3", "paper B, abstract", "Dual weights are more robust to noise (regression).",
+        "B3",
+        "paper B, abstract",
+        "Dual weights are more robust to noise (regression).",
         "Test error with noisy inputs (standard deviation 0.3) after the last turn, against gradient descent and both "
         "L2 strengths: 12 configurations x 3 baselines per method.",
-        "dual_regression", _against(DUAL, BASELINES, "noisy"),
+        "dual_regression",
+        _against(DUAL, BASELINES, "noisy"),
     ),
     Claim("B4", "paper B, abstract", "Dual weights are more robust to class imbalance.", "Experiment not run yet."),
     Claim(
-        "B5", "paper B, released notebooks", "The reported regression results can be reproduced.",
-        "Share of reported values (7 per configuration and method) inside the 95 % prediction interval of one run. Rule "
-        "of its own: supported from 90 %, mixed from 75 %.",
-        "dual_regression", _reproduction,
+        "B5",
+        "paper B, released notebooks",
+        "The reported regression results can be reproduced.",
+        "Share of reported values (7 per configuration and method) inside the 95 % prediction interval of one run. "
+        "Rule of its own: supported from 90 %, mixed from 75 %.",
+        "dual_regression",
+        _reproduction,
     ),
     Claim("B6", "paper B, abstract", "Inference costs the same as W x + b.", "Experiment not run yet."),
-    Claim("A1", "paper A, abstract", "More diverse data change the weight spectra in the way that dropout and weight "
-          "decay do.", "Experiment not run yet."),
-    Claim("A2", "paper A, abstract", "The pattern is closer to that of dropout than to that of weight decay.",
-          "Experiment not run yet."),
-    Claim("A3", "paper A, abstract", "A diversity metric explains and compares the benefit of augmented and synthetic "
-          "data.", "Experiment not run yet."),
-    Claim("A4", "paper A, first version", "Synthetic data can bring more diversity and better accuracy out of "
-          "distribution.", "Experiment not run yet."),
-)  # fmt: skip
+    Claim(
+        "A1",
+        "paper A, abstract",
+        "More diverse data change the weight spectra in the way that dropout and weight decay do.",
+        "Experiment not run yet.",
+    ),
+    Claim(
+        "A2",
+        "paper A, abstract",
+        "The pattern is closer to that of dropout than to that of weight decay.",
+        "Experiment not run yet.",
+    ),
+    Claim(
+        "A3",
+        "paper A, abstract",
+        "A diversity metric explains and compares the benefit of augmented and synthetic data.",
+        "Experiment not run yet.",
+    ),
+    Claim(
+        "A4",
+        "paper A, first version",
+        "Synthetic data can bring more diversity and better accuracy out of distribution.",
+        "Experiment not run yet.",
+    ),
+)

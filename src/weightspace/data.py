@@ -189,7 +189,9 @@ def _obtain(file: File, download: bool) -> Found:
             # Falling through to another place would hide that the user's own file is wrong.
             raise DataError(
                 f"{path} has the wrong content (sha256 {_sha256(content)}, expected {file.sha256}): replace it "
-                f"by {file.url}, or delete {path} and rerun `{FETCH}`.", path)
+                f"by {file.url}, or delete {path} and rerun `{FETCH}`.",
+                path,
+            )
         return Found(content, path, "folder")
 
     cached = cache_folder() / file.path
@@ -211,7 +213,9 @@ def _obtain(file: File, download: bool) -> Found:
     except OSError as error:
         raise DataError(
             f"{problem}, and the cache folder {cached.parent} cannot be written ({error}). "
-            f"Make it writable, {elsewhere}", cached.parent) from error
+            f"Make it writable, {elsewhere}",
+            cached.parent,
+        ) from error
     try:
         _download(file, cached)
     except (OSError, ValueError) as error:  # network errors are OSErrors, a wrong digest is a ValueError
@@ -283,7 +287,8 @@ class _BatchUnpickler(pickle.Unpickler):
 
     _reconstruct = staticmethod(lambda subtype, shape, code: np.empty(0, np.uint8))
     _frombuffer = staticmethod(
-        lambda buffer, dtype, shape, order="C", *rest: np.frombuffer(buffer, np.uint8).reshape(shape, order=order))
+        lambda buffer, dtype, shape, order="C", *rest: np.frombuffer(buffer, np.uint8).reshape(shape, order=order)
+    )
     _allowed = {
         ("numpy", "ndarray"): None,  # an argument of the others, never called
         ("numpy", "dtype"): _uint8_type,
@@ -384,7 +389,9 @@ def _check_batch(batch: Batch, found: Found) -> tuple[np.ndarray, np.ndarray, st
     except ValueError as error:
         raise DataError(
             f"{found.path} ({batch.name}): {error}. Replace it by the original from {CIFAR10_ARCHIVE.url}, "
-            f"or delete it and rerun `{FETCH}`.", found.path) from error
+            f"or delete it and rerun `{FETCH}`.",
+            found.path,
+        ) from error
 
 
 def _places(found: Iterable[Found]) -> str:
@@ -431,64 +438,175 @@ CIFAR10_ARCHIVE = File(
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
 )
 CIFAR10_BATCHES = (
-    Batch("data_batch_1", "c99cafc152244af753f735de768cd75f",
-          "ab14ff7b2ce517d27f093af58e8e0992a627eb8620d74671a7a201f2bc74b04b",
-          "66145c918fed3a0358c4001da734fbc15cb584ddf34c823fa524e6b9c81542b7"),
-    Batch("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec",
-          "4367f93a21976b7a2d3e7f1018ec6e053c6a4fffae6b9b925f7d9d6b37364bf6",
-          "1074c604720c88e1f4d8408e1995944e9bc65877af3e8c5503da69209d57286b"),
-    Batch("data_batch_3", "54ebc095f3ab1f0389bbae665268c751",
-          "ffa34f83a1c845e950ac8ac6c88f9a17493e198a574978f3161eb43a6d467721",
-          "fe1021a9820682f7eb5cc7f65ff3d015d8a33876df6dd7787404f0fa8cf5937f"),
-    Batch("data_batch_4", "634d18415352ddfa80567beed471001a",
-          "1748450f55e24b680e135219e6470d963b645f5102a8d85aefbc9e158960664a",
-          "1599745ad42ec41be72e2f3f716b65bac89321693690656a125b1ea3ca3feeea"),
-    Batch("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb",
-          "11047e955182fb5003939d34eb2823e1a36246a3a2efa64179a7b256e0b10b15",
-          "a3a7f0cf6cafd5b2d4610fd467bd87987a0a9ff93958b860a567c925a00ad56d"),
-    Batch("test_batch", "40351d587109b95175f43aff81a1287e",
-          "1fe46ff47f5fb6c1b24f0b5448654cac0e0d3e1e0c16f9cbac842307814b553a",
-          "cbb7365de8ed11f05cc4c3a1e7f78144127c5e851efd83762fb18202461230bb"),
+    Batch(
+        "data_batch_1",
+        "c99cafc152244af753f735de768cd75f",
+        "ab14ff7b2ce517d27f093af58e8e0992a627eb8620d74671a7a201f2bc74b04b",
+        "66145c918fed3a0358c4001da734fbc15cb584ddf34c823fa524e6b9c81542b7",
+    ),
+    Batch(
+        "data_batch_2",
+        "d4bba439e000b95fd0a9bffe97cbabec",
+        "4367f93a21976b7a2d3e7f1018ec6e053c6a4fffae6b9b925f7d9d6b37364bf6",
+        "1074c604720c88e1f4d8408e1995944e9bc65877af3e8c5503da69209d57286b",
+    ),
+    Batch(
+        "data_batch_3",
+        "54ebc095f3ab1f0389bbae665268c751",
+        "ffa34f83a1c845e950ac8ac6c88f9a17493e198a574978f3161eb43a6d467721",
+        "fe1021a9820682f7eb5cc7f65ff3d015d8a33876df6dd7787404f0fa8cf5937f",
+    ),
+    Batch(
+        "data_batch_4",
+        "634d18415352ddfa80567beed471001a",
+        "1748450f55e24b680e135219e6470d963b645f5102a8d85aefbc9e158960664a",
+        "1599745ad42ec41be72e2f3f716b65bac89321693690656a125b1ea3ca3feeea",
+    ),
+    Batch(
+        "data_batch_5",
+        "482c414d41f54cd18b22e5b47cb7c3cb",
+        "11047e955182fb5003939d34eb2823e1a36246a3a2efa64179a7b256e0b10b15",
+        "a3a7f0cf6cafd5b2d4610fd467bd87987a0a9ff93958b860a567c925a00ad56d",
+    ),
+    Batch(
+        "test_batch",
+        "40351d587109b95175f43aff81a1287e",
+        "1fe46ff47f5fb6c1b24f0b5448654cac0e0d3e1e0c16f9cbac842307814b553a",
+        "cbb7365de8ed11f05cc4c3a1e7f78144127c5e851efd83762fb18202461230bb",
+    ),
 )
 CIFAR10_INEXACT: dict[str, tuple[int, ...]] = {
     "data_batch_1": (4298, 5949, 7066, 7237, 7248, 7630, 8006, 8831, 8968, 9415),
     "data_batch_2": (2762, 2834, 3546),
     "data_batch_3": (1493, 5728, 6098, 6927, 7621, 8435, 8728, 9694, 9747),
-    "data_batch_4": (1066, 1367, 1462, 1625, 1663, 2777, 3641, 3661, 4067, 4276, 4387, 4825, 5160, 5646,
-                     6733, 7329, 7474, 7567, 8384, 8925, 9358, 9385, 9613, 9840, 9888, 9971),
-    "data_batch_5": (1779, 2004, 2389, 2611, 3357, 3883, 4882, 5168, 5240, 6175, 6435, 6538, 6624, 7393,
-                     7597, 8081, 8124, 8333, 8821, 8836, 9321, 9429, 9631, 9830, 9857),
-    "test_batch": (1259, 1369, 1422, 2245, 2737, 2935, 3695, 3718, 4085, 4496, 5791, 5896, 6286, 7580,
-                   7707, 7724, 7832, 8117, 8551, 9254),
+    "data_batch_4": (
+        1066,
+        1367,
+        1462,
+        1625,
+        1663,
+        2777,
+        3641,
+        3661,
+        4067,
+        4276,
+        4387,
+        4825,
+        5160,
+        5646,
+        6733,
+        7329,
+        7474,
+        7567,
+        8384,
+        8925,
+        9358,
+        9385,
+        9613,
+        9840,
+        9888,
+        9971,
+    ),
+    "data_batch_5": (
+        1779,
+        2004,
+        2389,
+        2611,
+        3357,
+        3883,
+        4882,
+        5168,
+        5240,
+        6175,
+        6435,
+        6538,
+        6624,
+        7393,
+        7597,
+        8081,
+        8124,
+        8333,
+        8821,
+        8836,
+        9321,
+        9429,
+        9631,
+        9830,
+        9857,
+    ),
+    "test_batch": (
+        1259,
+        1369,
+        1422,
+        2245,
+        2737,
+        2935,
+        3695,
+        3718,
+        4085,
+        4496,
+        5791,
+        5896,
+        6286,
+        7580,
+        7707,
+        7724,
+        7832,
+        8117,
+        8551,
+        9254,
+    ),
 }
 """Positions, counted from 0 in each batch, of the 93 images that the rebuild of CIFAR-10 holds only
 as decoded JPEG copies; every other pixel and all labels equal the canonical archive."""
 
 REGISTRY: dict[str, Entry] = {
     "california_housing": Entry(
-        "regression", 20433, partial(from_files, (HOUSING,), partial(
-            parse_csv, target="median_house_value", without=("ocean_proximity",)))),
+        "regression",
+        20433,
+        partial(from_files, (HOUSING,), partial(parse_csv, target="median_house_value", without=("ocean_proximity",))),
+    ),
     "wine_quality_red": Entry(
-        "regression", 1599, _wine("red", "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e")),
+        "regression", 1599, _wine("red", "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e")
+    ),
     "wine_quality_white": Entry(
-        "regression", 4898, _wine("white", "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836")),
-    "mnist": Entry("classification", 60000, _idx(
-        "mnist", "https://ossci-datasets.s3.amazonaws.com/mnist",
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6")),
-    "fashion_mnist": Entry("classification", 60000, _idx(
-        "fashion_mnist", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5")),
+        "regression", 4898, _wine("white", "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836")
+    ),
+    "mnist": Entry(
+        "classification",
+        60000,
+        _idx(
+            "mnist",
+            "https://ossci-datasets.s3.amazonaws.com/mnist",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    ),
+    "fashion_mnist": Entry(
+        "classification",
+        60000,
+        _idx(
+            "fashion_mnist",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+    ),
     "cifar10": Entry("classification", 50000, partial(from_cifar10, CIFAR10_ARCHIVE, CIFAR10_BATCHES)),
-    "diabetes": Entry("regression", 442, partial(
-        from_package, _diabetes, "28b8cb4e76ef5d55e9c4de6d0e03fe3a24440ad2b79c2c83147d91456b66b859")),
-    "digits": Entry("classification", 1797, partial(
-        from_package, _digits, "6f409a8e169b4bf855ffb28adb625287ac089ff4a1f924131e2e6d8e828be7aa")),
+    "diabetes": Entry(
+        "regression",
+        442,
+        partial(from_package, _diabetes, "28b8cb4e76ef5d55e9c4de6d0e03fe3a24440ad2b79c2c83147d91456b66b859"),
+    ),
+    "digits": Entry(
+        "classification",
+        1797,
+        partial(from_package, _digits, "6f409a8e169b4bf855ffb28adb625287ac089ff4a1f924131e2e6d8e828be7aa"),
+    ),
 }
 
 
@@ -540,8 +658,10 @@ def format_status(rows: Sequence[dict[str, Any]]) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
-        "  ".join(cell.rjust(width) if column == 1 else cell.ljust(width)
-                  for column, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.rjust(width) if column == 1 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in cells
     ]
     return "\n".join(lines + [f"{r['name']}: {r['problem']}" for r in rows if r["problem"]])

@@ -283,7 +283,9 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
 
     # Early stopping and the learning rates share one candidate, trained once. A diverged candidate is never chosen.
     candidates = sorted({c for group in TUNED.values() for c in group})
-    errors = dict(zip(candidates, np.nan_to_num(scores(candidates, fit, (x[validation], y[validation]))[0], nan=np.inf)))
+    errors = dict(
+        zip(candidates, np.nan_to_num(scores(candidates, fit, (x[validation], y[validation]))[0], nan=np.inf))
+    )
     choices = {name: [candidate] for name, candidate in UNTUNED.items()}
     choices |= {name: sorted(group, key=errors.__getitem__) for name, group in TUNED.items()}
     # The best candidate is trained again on all training rows. If it diverges there (seen on the training rows, not

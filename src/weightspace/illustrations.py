@@ -9,7 +9,9 @@ import torch
 from weightspace.dual import DualLinear
 
 
-def converging_neuron(updates: int = 6000, lr: float = 0.005, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def converging_neuron(
+    updates: int = 6000, lr: float = 0.005, seed: int = 0
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """One neuron on a stream with known moments: (path of w1, E[r x] / E[r], E[x]).
 
     Three samples in ten have mean a and pull hard (g = -3), the others have mean b and pull weakly (g = -1). The
@@ -34,7 +36,9 @@ def converging_neuron(updates: int = 6000, lr: float = 0.005, seed: int = 0) -> 
     return frame, (0.9 * a + 0.7 * b) / 1.6, 0.3 * a + 0.7 * b
 
 
-def neuron_in_the_plane(samples: int = 160, updates: int = 6000, lr: float = 0.01, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+def neuron_in_the_plane(
+    samples: int = 160, updates: int = 6000, lr: float = 0.01, seed: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One logistic neuron told "target" or "non-target" about points in the plane: (samples, path of its weights).
 
     Columns of the path: w1_1, w1_2, w2_1, w2_2, b after every update. Loss: binary cross entropy.

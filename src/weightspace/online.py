@@ -121,10 +121,25 @@ class OnlineNetworks:
             raise ValueError(f"order holds indices outside 0..{len(x) - 1}")
         target, label = self._targets(y)
         _train(
-            x, target, label, order, self.sizes, self.w1, self.w2, self.bias, self.m, self._dual, self._stabilizer,
-            self._l2, self._squared, self._dropout, self._lr, self.seeds.astype(np.uint64), self.updates,
+            x,
+            target,
+            label,
+            order,
+            self.sizes,
+            self.w1,
+            self.w2,
+            self.bias,
+            self.m,
+            self._dual,
+            self._stabilizer,
+            self._l2,
+            self._squared,
+            self._dropout,
+            self._lr,
+            self.seeds.astype(np.uint64),
+            self.updates,
             self.task == "regression",
-        )  # fmt: skip
+        )
         self.updates += order.shape[1]
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -152,11 +167,13 @@ class OnlineNetworks:
         views, weight, unit = [], 0, 0
         for fan_in, fan_out in zip(self.sizes[:-1].tolist(), self.sizes[1:].tolist()):
             block = slice(weight, weight + fan_in * fan_out)
-            views.append((
-                self.w1[run, block].reshape(fan_out, fan_in),
-                self.w2[run, block].reshape(fan_out, fan_in),
-                self.bias[run, unit : unit + fan_out],
-            ))  # fmt: skip
+            views.append(
+                (
+                    self.w1[run, block].reshape(fan_out, fan_in),
+                    self.w2[run, block].reshape(fan_out, fan_in),
+                    self.bias[run, unit : unit + fan_out],
+                )
+            )
             weight, unit = block.stop, unit + fan_out
         return views
 
@@ -189,10 +206,12 @@ class OnlineNetworks:
 def _he_draw(sizes: np.ndarray, seed: int) -> np.ndarray:
     """All weights of one network, layer after layer, rows [out, in]: N(0, 2 / fan_in)."""
     rng = np.random.default_rng([seed, 0])
-    return np.concatenate([
-        rng.normal(0.0, np.sqrt(2.0 / fan_in), fan_in * fan_out)
-        for fan_in, fan_out in zip(sizes[:-1].tolist(), sizes[1:].tolist())
-    ])  # fmt: skip
+    return np.concatenate(
+        [
+            rng.normal(0.0, np.sqrt(2.0 / fan_in), fan_in * fan_out)
+            for fan_in, fan_out in zip(sizes[:-1].tolist(), sizes[1:].tolist())
+        ]
+    )
 
 
 @njit(cache=True, inline="always")
@@ -215,25 +234,75 @@ def _data_pointer(typing_context, array):
 
 @njit(cache=True, inline="always")
 def _borrow(array):
-    """The same memory without ownership: views of it cost no atomic reference counts, which threads would fight over."""
+    """The same memory without ownership: views of it have no reference counts for threads to fight over."""
     return carray(_data_pointer(array), array.shape)
 
 
 @njit(cache=True, fastmath=_FAST, parallel=True)
 def _train(
-    x, target, label, order, sizes, w1, w2, bias, m, dual, stabilizer, l2, squared, dropout, lr, seeds, updates, regression
-):  # fmt: skip
+    x,
+    target,
+    label,
+    order,
+    sizes,
+    w1,
+    w2,
+    bias,
+    m,
+    dual,
+    stabilizer,
+    l2,
+    squared,
+    dropout,
+    lr,
+    seeds,
+    updates,
+    regression,
+):
     for run in prange(order.shape[0]):
         _train_run(
-            x, target, label, order[run], sizes, w1[run], w2[run], bias[run], m[run], dual[run], stabilizer[run],
-            l2[run], squared[run], dropout[run], lr[run], seeds[run], updates, regression,
-        )  # fmt: skip
+            x,
+            target,
+            label,
+            order[run],
+            sizes,
+            w1[run],
+            w2[run],
+            bias[run],
+            m[run],
+            dual[run],
+            stabilizer[run],
+            l2[run],
+            squared[run],
+            dropout[run],
+            lr[run],
+            seeds[run],
+            updates,
+            regression,
+        )
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def _train_run(
-    x, target, label, order, sizes, w1, w2, bias, m, dual, stabilizer, l2, squared, dropout, lr, seed, updates, regression
-):  # fmt: skip
+    x,
+    target,
+    label,
+    order,
+    sizes,
+    w1,
+    w2,
+    bias,
+    m,
+    dual,
+    stabilizer,
+    l2,
+    squared,
+    dropout,
+    lr,
+    seed,
+    updates,
+    regression,
+):
     x, w1, w2, bias, m = _borrow(x), _borrow(w1), _borrow(w2), _borrow(bias), _borrow(m)
     n_layers = sizes.size - 1
     n_hidden = bias.size - sizes[n_layers]

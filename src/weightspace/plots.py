@@ -48,7 +48,12 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None
     frame = frame[(frame["dataset"] == dataset) & (frame["test_inputs"] == "clean")]
     depths, sizes = sorted(frame["layers"].unique()), sorted(frame["train_size"].unique())
     figure, axes = plt.subplots(
-        len(depths), len(sizes), figsize=(2.2 * len(sizes) + 1.1, 2.4 * len(depths)), sharex=True, sharey="row", squeeze=False
+        len(depths),
+        len(sizes),
+        figsize=(2.2 * len(sizes) + 1.1, 2.4 * len(depths)),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
     )
     summary = analysis.summarize(frame, ["layers", "train_size", "method", "turn"])
     for row, layers in enumerate(depths):
@@ -61,10 +66,15 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None
                 axis.plot(line["turn"], line["mean"], color=look.colour, linestyle=look.dash)
                 if reported is not None:
                     single = reported[
-                        (reported["dataset"] == dataset) & (reported["layers"] == layers) & (reported["method"] == method)
-                        & (reported["train_size"] == train_size) & (reported["test_inputs"] == "clean")
-                    ]  # fmt: skip
-                    axis.plot(single["turn"], single["value"], look.marker, color=look.colour, mfc="none", mew=1.1, ms=4.5)
+                        (reported["dataset"] == dataset)
+                        & (reported["layers"] == layers)
+                        & (reported["method"] == method)
+                        & (reported["train_size"] == train_size)
+                        & (reported["test_inputs"] == "clean")
+                    ]
+                    axis.plot(
+                        single["turn"], single["value"], look.marker, color=look.colour, mfc="none", mew=1.1, ms=4.5
+                    )
             axis.set_yscale("log")
             axis.set_title(f"{layers} layers, n = {train_size}")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -85,13 +95,20 @@ def _label_lines(axis: Axes, methods: list[str], values: np.ndarray, x: float) -
     heights = _spread_labels((np.log(values) - low) / (high - low), 0.085)
     for method, height in zip(methods, heights):
         axis.annotate(
-            METHODS[method].label, (1.0, height), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
-            color=METHODS[method].colour, va="center", fontsize=8, annotation_clip=False,
-        )  # fmt: skip
+            METHODS[method].label,
+            (1.0, height),
+            xycoords="axes fraction",
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=METHODS[method].colour,
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
+        )
 
 
 def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -> Figure:
-    """Error after the last turn, clean (left of each pair) and noisy (right): mean, 95 % interval, reported runs (dashes)."""
+    """Error after the last turn, clean (left of a pair) and noisy: mean, 95 % interval, reported runs as dashes."""
     frame = frame[frame["turn"] == frame["turn"].max()]
     summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
     datasets, depths = frame["dataset"].unique(), sorted(frame["layers"].unique())
@@ -107,21 +124,33 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -
             for k, method in enumerate(methods):
                 look = METHODS[method]
                 for position, train_size in enumerate(sizes):
-                    cell = panel[(panel["train_size"] == train_size) & (panel["method"] == method)].set_index("test_inputs")
+                    cell = panel[(panel["train_size"] == train_size) & (panel["method"] == method)].set_index(
+                        "test_inputs"
+                    )
                     x = position + 0.16 * (k - (len(methods) - 1) / 2) + np.array([-0.03, 0.03])
                     pair = cell.loc[["clean", "noisy"]]
                     axis.plot(x, pair["mean"], color=look.colour, linewidth=1)
                     if reported is not None:
                         single = reported[
-                            (reported["dataset"] == dataset) & (reported["layers"] == layers) & (reported["method"] == method)
-                            & (reported["train_size"] == train_size) & (reported["turn"] == frame["turn"].max())
-                        ].set_index("test_inputs")["value"]  # fmt: skip
+                            (reported["dataset"] == dataset)
+                            & (reported["layers"] == layers)
+                            & (reported["method"] == method)
+                            & (reported["train_size"] == train_size)
+                            & (reported["turn"] == frame["turn"].max())
+                        ].set_index("test_inputs")["value"]
                         axis.plot(x, single.reindex(["clean", "noisy"]), "_", color=INK, ms=7, mew=1.4)
                     for x_one, (kind, one) in zip(x, pair.iterrows()):
                         axis.plot([x_one, x_one], [one["low"], one["high"]], color=look.colour, linewidth=1)
                         face = look.colour if kind == "clean" else "none"
-                        axis.plot(x_one, one["mean"], look.marker, color=look.colour, mfc=face, ms=5,
-                                  label=look.label if position == 0 and kind == "clean" else None)  # fmt: skip
+                        axis.plot(
+                            x_one,
+                            one["mean"],
+                            look.marker,
+                            color=look.colour,
+                            mfc=face,
+                            ms=5,
+                            label=look.label if position == 0 and kind == "clean" else None,
+                        )
             axis.axhline(100, color=MUTED, linewidth=0.8, linestyle=":")
             axis.set_yscale("log")
             _plain_log_axis(axis.yaxis, [30, 40, 60, 80, 100, 150, 200, 300, 500, 800])
@@ -135,13 +164,15 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -
 
 
 def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
-    """Share of left-out samples per class of squared error, clean and noisy: bars are means, whiskers 95 % intervals."""
+    """Share of left-out samples per class of squared error, clean and noisy: bars: means, whiskers: 95 % intervals."""
     frame = frame[(frame["layers"] == layers)]
     sizes = sorted(frame["train_size"].unique())
     methods = [name for name in METHODS if name in set(frame["method"])]
     classes = [(0, 1), (1, 10), (10, 100), (100, 1000), (1000, np.inf)]
     names = ["< 1", "1-10", "10-100", "100-1000", "> 1000"]
-    figure, axes = plt.subplots(2, len(sizes), figsize=(2.55 * len(sizes), 5.2), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        2, len(sizes), figsize=(2.55 * len(sizes), 5.2), sharex=True, sharey=True, squeeze=False
+    )
     for row, test_inputs in enumerate(("clean", "noisy")):
         for column, train_size in enumerate(sizes):
             axis = axes[row, column]
@@ -192,7 +223,9 @@ def ratio_forest(tests: pd.DataFrame, ours: str, margin: float, xlabel: str) -> 
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     axis.set_xlabel(xlabel)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.35, 1.0 + 0.9 / len(cells)), ncols=len(baselines), columnspacing=1.0)
+    axis.legend(
+        loc="upper center", bbox_to_anchor=(0.35, 1.0 + 0.9 / len(cells)), ncols=len(baselines), columnspacing=1.0
+    )
     return figure
 
 
@@ -204,8 +237,16 @@ def fixed_point(stream: pd.DataFrame, fixed: np.ndarray, plain_mean: np.ndarray)
         axis.plot(stream["update"], stream[component], color=colour, linewidth=0.9)
         axis.axhline(fixed[k], color=colour, linewidth=1.6, linestyle="-", alpha=0.45)
         axis.axhline(plain_mean[k], color=colour, linewidth=1.2, linestyle=":")
-        axis.annotate(f"component {k + 1}", (1, fixed[k]), xycoords=("axes fraction", "data"), xytext=(5, 0),
-                      textcoords="offset points", color=colour, va="center", fontsize=8)  # fmt: skip
+        axis.annotate(
+            f"component {k + 1}",
+            (1, fixed[k]),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            fontsize=8,
+        )
     axis.set_xlabel("update")
     axis.set_ylabel(r"component of $w_1$ (units of $x$)")
     return figure
@@ -228,7 +269,12 @@ def plane(samples: pd.DataFrame, path: pd.DataFrame) -> Figure:
         "W = W1 - W2": (tuple(w), INK),
     }
     for label, (tip, colour) in arrows.items():
-        axis.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
+        axis.annotate(
+            "",
+            tip,
+            (0, 0),
+            arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0},
+        )
         axis.annotate(label, tip, xytext=(6, 6), textcoords="offset points", color=colour, fontweight="bold")
     # The line w.x + b = 0 on which the neuron changes its mind.
     left, right = samples["x1"].min() - 0.5, samples["x1"].max() + 0.5

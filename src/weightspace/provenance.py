@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +14,8 @@ _PACKAGES = ("weightspace", "numpy", "numba", "torch")
 def device_name(device: str) -> str:
     """``cpu`` or ``cuda`` with the model of the processor, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads"."""
     if device == "cpu":
-        return f"cpu: {_cpu_model()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} threads"
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return f"cpu: {_cpu_model()}, {threads} threads"
     import torch  # only where a GPU is asked for: importing it takes seconds
 
     return f"{device}: {torch.cuda.get_device_name(device)}"
@@ -37,4 +38,4 @@ def versions() -> str:
 
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")

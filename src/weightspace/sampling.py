@@ -11,8 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "add_input_noise", "flip_labels", "left_out", "long_tailed_indices", "paper_training_indices",
-    "split_validation", "standardize", "stratified_subset",
+    "add_input_noise",
+    "flip_labels",
+    "left_out",
+    "long_tailed_indices",
+    "paper_training_indices",
+    "split_validation",
+    "standardize",
+    "stratified_subset",
 ]
 
 

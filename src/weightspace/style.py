@@ -81,16 +81,39 @@ def use_theme() -> None:
         context="notebook",
         style="ticks",
         rc={
-            "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "axes.titlecolor": INK,
-            "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
-            "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow": True,
-            "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titleweight": "bold",
-            "axes.titlelocation": "left", "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8,
-            "font.size": 9, "legend.fontsize": 8, "legend.frameon": False, "lines.linewidth": 1.6, "lines.markersize": 4,
-            "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
-            "figure.constrained_layout.use": True, "svg.fonttype": "none", "svg.hashsalt": "weightspace",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": MUTED,
+            "axes.titlecolor": INK,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "axes.grid": True,
+            "grid.color": GRID,
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 10,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 9,
+            "xtick.labelsize": 8,
+            "ytick.labelsize": 8,
+            "font.size": 9,
+            "legend.fontsize": 8,
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 4,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "figure.constrained_layout.use": True,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "weightspace",
         },
-    )  # fmt: skip
+    )
 
 
 def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataFrame | None = None) -> HTML:
@@ -110,7 +133,8 @@ def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataF
     lines = [f"<p>{html.escape(note)}</p>"] if note else []
     lines.append(f"<p>{html.escape(describe(frame))}</p>")
     return HTML(
-        f'<div class="ws-figure"><div class="ws-scroll">{drawing}</div><div class="ws-provenance">{"".join(lines)}</div></div>'
+        f'<div class="ws-figure"><div class="ws-scroll">{drawing}</div>'
+        f'<div class="ws-provenance">{"".join(lines)}</div></div>'
     )
 
 
@@ -126,7 +150,8 @@ def describe(frame: pd.DataFrame | None) -> str:
     from weightspace import provenance
 
     if frame is None:
-        return f"Computed on this page, on {provenance.device_name('cpu')}; {provenance.versions()}; {provenance.now()[:10]}."
+        device, date = provenance.device_name("cpu"), provenance.now()[:10]
+        return f"Computed on this page, on {device}; {provenance.versions()}; {date}."
     scale = frame.attrs["scale"]
     reduced = "" if scale == "paper" else " (a reduced scale: not the experiment of the paper)"
     dates = sorted({time[:10] for time in frame["time"]})
@@ -156,7 +181,8 @@ def table(frame: pd.DataFrame, *, decimals: int = 2, frame_of: pd.DataFrame | No
     if frame_of is not None:
         lines.append(f"<p>{html.escape(describe(frame_of))}</p>")
     return HTML(
-        f'<div class="ws-scroll"><table class="ws-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        '<div class="ws-scroll"><table class="ws-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<div class="ws-provenance">{"".join(lines)}</div>'
     )
 
@@ -178,5 +204,3 @@ def method_label(name: str) -> str:
 def dataset_label(name: str) -> str:
     """The name of a data set in figures and tables."""
     return DATASETS.get(name, name)
-
-

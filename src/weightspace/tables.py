@@ -1,4 +1,4 @@
-"""The tables of the book: frames of numbers turned into frames that read well, still to be styled by ``style.table``."""
+"""The tables of the book: frames of numbers turned into frames that read well, for ``style.table`` to show."""
 
 from __future__ import annotations
 
@@ -42,15 +42,23 @@ def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
 
 
 def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
-    """One row per setting, one column per method: reported, our mean, and where one run of ours falls; outside stands out."""
-    shown = table.assign(cell=[
-        (f"<strong>{row.reported:.{decimals}f}\u00a0outside</strong>" if not row.inside else f"{row.reported:.{decimals}f}")
-        + f"<br><small>{row.mean:.{decimals}f} ({_interval(row.run_low, row.run_high, decimals)})</small>"
-        for row in table.itertuples()
-    ])  # fmt: skip
+    """One row per setting, one column per method: reported, our mean, and where one run of ours falls."""
+    shown = table.assign(
+        cell=[
+            (
+                f"<strong>{row.reported:.{decimals}f}\u00a0outside</strong>"
+                if not row.inside
+                else f"{row.reported:.{decimals}f}"
+            )
+            + f"<br><small>{row.mean:.{decimals}f} ({_interval(row.run_low, row.run_high, decimals)})</small>"
+            for row in table.itertuples()
+        ]
+    )
     keys = [*analysis.CONFIGURATION, "test_inputs"]
     methods = list(dict.fromkeys(table["method"]))
-    wide = shown.pivot_table(index=keys, columns="method", values="cell", aggfunc="first", sort=False)[methods].reset_index()
+    wide = shown.pivot_table(index=keys, columns="method", values="cell", aggfunc="first", sort=False)[
+        methods
+    ].reset_index()
     wide = wide.rename(columns=_SETTING | {"test_inputs": "inputs"} | {name: method_label(name) for name in methods})
     return wide.assign(data=wide["data"].map(dataset_label)).rename_axis(columns=None)
 
@@ -101,8 +109,13 @@ def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for method, values in logs.groupby("method", sort=False):
         mean, low, high = np.exp(mean_interval(values))
-        rows.append({"method": method_label(str(method)), "error with noise / without": mean,
-                     "95 % interval": _interval(low, high, 2)})  # fmt: skip
+        rows.append(
+            {
+                "method": method_label(str(method)),
+                "error with noise / without": mean,
+                "95 % interval": _interval(low, high, 2),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -111,11 +124,15 @@ def tuned(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
     best = summary.groupby(analysis.CONFIGURATION)["mean"].transform("min")
     summary["cell"] = [
-        f"<strong>{mean:.{decimals}f}</strong>\u00a0±\u00a0{half:.{decimals}f}" if mean == lowest else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
+        f"<strong>{mean:.{decimals}f}</strong>\u00a0±\u00a0{half:.{decimals}f}"
+        if mean == lowest
+        else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
         for mean, half, lowest in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, best)
     ]
     names = {name: method_label(name) for name in frame["method"].unique()}
-    wide = summary.pivot(index=analysis.CONFIGURATION, columns="method", values="cell")[list(names)].rename(columns=names)
+    wide = summary.pivot(index=analysis.CONFIGURATION, columns="method", values="cell")[list(names)].rename(
+        columns=names
+    )
     wide = wide.reset_index().rename(columns=_SETTING).rename_axis(columns=None)
     return wide.assign(data=wide["data"].map(dataset_label))
 
@@ -147,8 +164,10 @@ def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     """The settings in which a method loses to a baseline by the rule, with the error ratio; "none" if it never does."""
     own = table[(table["method"] == method) & (table["baseline"] == baseline)]
     lost = own[[claims.outcome(ratio, p) == "loss" for ratio, p in zip(own["ratio"], own["p_holm"])]]
-    names = [f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
-             for row in lost.itertuples()]  # fmt: skip
+    names = [
+        f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
+        for row in lost.itertuples()
+    ]
     return "; ".join(names) or "none"
 
 
@@ -159,12 +178,23 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
     for (method, train_size), group in frame.groupby(["method", "train_size"], sort=False):
         setting = {
             "tuned_early_stopping": group["chosen_updates"].map(lambda n: f"stop after {n:,} updates"),
-        }.get(str(method), group["chosen"].where(~group["chosen"].isin(["gradient_descent", *claims.DUAL]),
-                                                group["chosen_lr"].map(lambda lr: f"learning rate {lr:g}")))  # fmt: skip
+        }.get(
+            str(method),
+            group["chosen"].where(
+                ~group["chosen"].isin(["gradient_descent", *claims.DUAL]),
+                group["chosen_lr"].map(lambda lr: f"learning rate {lr:g}"),
+            ),
+        )
         top = setting.value_counts()
         label = method_label(str(method))
-        rows.append({"method": label, "n train": train_size, "most frequent choice": top.index[0].replace("_", " "),
-                     "share of choices (%)": 100 * float(top.iloc[0]) / len(setting)})  # fmt: skip
+        rows.append(
+            {
+                "method": label,
+                "n train": train_size,
+                "most frequent choice": top.index[0].replace("_", " "),
+                "share of choices (%)": 100 * float(top.iloc[0]) / len(setting),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -176,14 +206,29 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
         results = claim.findings()
         for finding in results:
             interval = "" if finding.low == finding.high else _interval(finding.low, finding.high, 2)
-            rows.append(base | {
-                "method": method_label(finding.method),
-                "effect": f"{finding.mean:.2f}", "95 % interval": interval,
-                "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
-                "n": str(finding.n_seeds), "verdict": verdict_badge(finding.verdict)})  # fmt: skip
+            rows.append(
+                base
+                | {
+                    "method": method_label(finding.method),
+                    "effect": f"{finding.mean:.2f}",
+                    "95 % interval": interval,
+                    "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
+                    "n": str(finding.n_seeds),
+                    "verdict": verdict_badge(finding.verdict),
+                }
+            )
         if not results:
-            rows.append(base | {"method": "", "effect": "", "95 % interval": "", "wins / ties / losses": "", "n": "",
-                                "verdict": verdict_badge("open")})  # fmt: skip
+            rows.append(
+                base
+                | {
+                    "method": "",
+                    "effect": "",
+                    "95 % interval": "",
+                    "wins / ties / losses": "",
+                    "n": "",
+                    "verdict": verdict_badge("open"),
+                }
+            )
     return pd.DataFrame(rows)
 
 
