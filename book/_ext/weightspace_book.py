@@ -18,10 +18,7 @@ import execution
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.errors import ConfigError, SphinxError
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
-
-logger = logging.getLogger(__name__)
 
 #: One file holds all of TeX input and SVG output, and no fonts.
 MATHJAX = "mathjax/tex-svg-full.js"
@@ -62,7 +59,8 @@ def run_notebooks(app) -> None:
     )
     app.weightspace_notebooks = sources = notebooks(app)
     try:
-        execution.run_stale(book, sources.values(), report=lambda line: logger.info("notebook %s", line))
+        # Printed, not logged: with --quiet this is the only sign of life for a minute.
+        execution.run_stale(book, sources.values(), report=lambda line: print(f"notebook {line}", flush=True))
     except execution.NotebookError as error:
         # Not an exception of Sphinx: jupyter-book would bury the message under two tracebacks of its own.
         sys.exit(f"\nNotebooks that did not run to their end:\n\n{error}\n")

@@ -22,26 +22,32 @@ def reported_dual_weight() -> pd.DataFrame:
 
 def last_turn(frame: pd.DataFrame, test_inputs: str = "clean") -> pd.DataFrame:
     """Rows after the last turn with clean or noisy test inputs."""
-    return frame[(frame["turn"] == frame["turn"].max()) & (frame["test_inputs"] == test_inputs)]
+    return select(frame, turn=frame["turn"].max(), test_inputs=test_inputs)
+
+
+def select(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
+    """The rows whose columns have the given values, e.g. ``select(runs, layers=3, method="dual", turn=6)``."""
+    for name, wanted in where.items():
+        frame = frame[frame[name] == wanted]
+    return frame
 
 
 def mean_of(frame: pd.DataFrame, **where: object) -> float:
-    """Mean value of the rows that match, e.g. ``mean_of(runs, layers=3, method="dual", turn=6)``."""
-    for name, wanted in where.items():
-        frame = frame[frame[name] == wanted]
-    return mean_interval(frame["value"])[0]
+    """Mean value of the rows that match ``where``."""
+    return mean_interval(select(frame, **where)["value"])[0]
 
 
 def still_falling(frame: pd.DataFrame, method: str) -> tuple[int, int]:
     """In how many configurations the mean clean test error of a method is lowest after the last turn: (those, all)."""
-    clean = frame[(frame["test_inputs"] == "clean") & (frame["method"] == method)]
-    means = clean.groupby([*CONFIGURATION, "turn"])["value"].mean().unstack()
+    means = (
+        select(frame, test_inputs="clean", method=method).groupby([*CONFIGURATION, "turn"])["value"].mean().unstack()
+    )
     return int((means.idxmin(axis=1) == means.columns.max()).sum()), len(means)
 
 
 def slowest_to_start(frame: pd.DataFrame, method: str) -> tuple[int, int]:
     """In how many configurations a method has the highest mean test error after the first turn: (those, all)."""
-    first = frame[(frame["turn"] == frame["turn"].min()) & (frame["test_inputs"] == "clean")]
+    first = select(frame, turn=frame["turn"].min(), test_inputs="clean")
     means = first.groupby([*CONFIGURATION, "method"])["value"].mean().unstack()
     return int((means.idxmax(axis=1) == method).sum()), len(means)
 
@@ -84,7 +90,7 @@ def paired(frame: pd.DataFrame, ours: str, baseline: str, value: str = "value") 
     Seeds that only one of the two has are an error: a comparison must not depend on which runs are missing.
     """
     keys = [*CONFIGURATION, "seed"]
-    a, b = (frame[frame["method"] == method].set_index(keys)[value] for method in (ours, baseline))
+    a, b = (select(frame, method=method).set_index(keys)[value] for method in (ours, baseline))
     if a.empty or b.empty or not a.index.sort_values().equals(b.index.sort_values()):
         raise ValueError(f"{ours} and {baseline} have not been run for the same configurations and seeds")
     return pd.DataFrame({"ours": a, "baseline": b.reindex(a.index)}).reset_index()

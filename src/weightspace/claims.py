@@ -85,7 +85,7 @@ def verdict(wins: int, ties: int, losses: int) -> str:
 
 
 def _finding(frame: pd.DataFrame, method: str, baselines: tuple[str, ...], tests: pd.DataFrame, value: str) -> Finding:
-    own = tests[tests["method"] == method]
+    own = analysis.select(tests, method=method)
     outcomes = [outcome(ratio, p) for ratio, p in zip(own["ratio"], own["p_holm"])]
     counts = [outcomes.count(name) for name in ("win", "tie", "loss")]
     mean, low, high = analysis.overall_ratio(frame, method, baselines, value)

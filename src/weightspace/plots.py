@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from weightspace import analysis, style
+from weightspace.analysis import select
 from weightspace.stats import mean_interval
 from weightspace.style import INK, METHODS, MUTED, dataset_label
 
@@ -43,9 +44,10 @@ def _spread_labels(positions: np.ndarray, gap: float) -> np.ndarray:
     return result
 
 
-def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None = None) -> Figure:
+def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame) -> Figure:
     """Clean test error over the turns, a panel per depth and training size: mean, 95 % band, reported single runs."""
-    frame = frame[(frame["dataset"] == dataset) & (frame["test_inputs"] == "clean")]
+    frame = select(frame, dataset=dataset, test_inputs="clean")
+    reported = select(reported, dataset=dataset, test_inputs="clean")
     depths, sizes = sorted(frame["layers"].unique()), sorted(frame["train_size"].unique())
     figure, axes = plt.subplots(
         len(depths),
@@ -59,22 +61,13 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None
     for row, layers in enumerate(depths):
         for column, train_size in enumerate(sizes):
             axis = axes[row, column]
-            panel = summary[(summary["layers"] == layers) & (summary["train_size"] == train_size)]
+            panel = select(summary, layers=layers, train_size=train_size)
             for method, line in panel.groupby("method"):
                 look = METHODS[method]
                 axis.fill_between(line["turn"], line["low"], line["high"], color=look.colour, alpha=0.2, linewidth=0)
                 axis.plot(line["turn"], line["mean"], color=look.colour, linestyle=look.dash)
-                if reported is not None:
-                    single = reported[
-                        (reported["dataset"] == dataset)
-                        & (reported["layers"] == layers)
-                        & (reported["method"] == method)
-                        & (reported["train_size"] == train_size)
-                        & (reported["test_inputs"] == "clean")
-                    ]
-                    axis.plot(
-                        single["turn"], single["value"], look.marker, color=look.colour, mfc="none", mew=1.1, ms=4.5
-                    )
+                theirs = select(reported, layers=layers, train_size=train_size, method=method)
+                axis.plot(theirs["turn"], theirs["value"], look.marker, color=look.colour, mfc="none", mew=1.1, ms=4.5)
             axis.set_yscale("log")
             axis.set_title(f"{layers} layers, n = {train_size}")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -84,12 +77,12 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame | None
                 axis.set_ylabel(_MSE_LABEL)
             _plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 1000, 2000, 4000])
             if column == len(sizes) - 1:
-                ends = panel[panel["turn"] == panel["turn"].max()]
-                _label_lines(axis, ends["method"].tolist(), ends["mean"].to_numpy(), ends["turn"].max())
+                ends = select(panel, turn=panel["turn"].max())
+                _label_lines(axis, ends["method"].tolist(), ends["mean"].to_numpy())
     return figure
 
 
-def _label_lines(axis: Axes, methods: list[str], values: np.ndarray, x: float) -> None:
+def _label_lines(axis: Axes, methods: list[str], values: np.ndarray) -> None:
     """Names at the right ends of lines on a logarithmic axis, moved apart where lines meet."""
     low, high = np.log(axis.get_ylim())
     heights = _spread_labels((np.log(values) - low) / (high - low), 0.085)
@@ -107,9 +100,9 @@ def _label_lines(axis: Axes, methods: list[str], values: np.ndarray, x: float) -
         )
 
 
-def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -> Figure:
+def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
     """Error after the last turn, clean (left of a pair) and noisy: mean, 95 % interval, reported runs as dashes."""
-    frame = frame[frame["turn"] == frame["turn"].max()]
+    frame, reported = (select(rows, turn=frame["turn"].max()) for rows in (frame, reported))
     summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
     datasets, depths = frame["dataset"].unique(), sorted(frame["layers"].unique())
     figure, axes = plt.subplots(
@@ -119,26 +112,17 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -
     for row, dataset in enumerate(datasets):
         for column, layers in enumerate(depths):
             axis = axes[row, column]
-            panel = summary[(summary["dataset"] == dataset) & (summary["layers"] == layers)]
+            panel = select(summary, dataset=dataset, layers=layers)
             sizes = sorted(panel["train_size"].unique())
             for k, method in enumerate(methods):
                 look = METHODS[method]
                 for position, train_size in enumerate(sizes):
-                    cell = panel[(panel["train_size"] == train_size) & (panel["method"] == method)].set_index(
-                        "test_inputs"
-                    )
+                    setting = {"train_size": train_size, "method": method}
                     x = position + 0.16 * (k - (len(methods) - 1) / 2) + np.array([-0.03, 0.03])
-                    pair = cell.loc[["clean", "noisy"]]
+                    pair = select(panel, **setting).set_index("test_inputs").loc[["clean", "noisy"]]
+                    theirs = select(reported, dataset=dataset, layers=layers, **setting).set_index("test_inputs")
                     axis.plot(x, pair["mean"], color=look.colour, linewidth=1)
-                    if reported is not None:
-                        single = reported[
-                            (reported["dataset"] == dataset)
-                            & (reported["layers"] == layers)
-                            & (reported["method"] == method)
-                            & (reported["train_size"] == train_size)
-                            & (reported["turn"] == frame["turn"].max())
-                        ].set_index("test_inputs")["value"]
-                        axis.plot(x, single.reindex(["clean", "noisy"]), "_", color=INK, ms=7, mew=1.4)
+                    axis.plot(x, theirs["value"].reindex(["clean", "noisy"]), "_", color=INK, ms=7, mew=1.4)
                     for x_one, (kind, one) in zip(x, pair.iterrows()):
                         axis.plot([x_one, x_one], [one["low"], one["high"]], color=look.colour, linewidth=1)
                         face = look.colour if kind == "clean" else "none"
@@ -165,7 +149,7 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame | None = None) -
 
 def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
     """Share of left-out samples per class of squared error, clean and noisy: bars: means, whiskers: 95 % intervals."""
-    frame = frame[(frame["layers"] == layers)]
+    frame = select(frame, layers=layers)
     sizes = sorted(frame["train_size"].unique())
     methods = [name for name in METHODS if name in set(frame["method"])]
     classes = [(0, 1), (1, 10), (10, 100), (100, 1000), (1000, np.inf)]
@@ -176,10 +160,10 @@ def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
     for row, test_inputs in enumerate(("clean", "noisy")):
         for column, train_size in enumerate(sizes):
             axis = axes[row, column]
-            panel = frame[(frame["train_size"] == train_size) & (frame["test_inputs"] == test_inputs)]
+            panel = select(frame, train_size=train_size, test_inputs=test_inputs)
             for k, method in enumerate(methods):
                 look = METHODS[method]
-                rows = panel[panel["method"] == method]
+                rows = select(panel, method=method)
                 for position, (low, high) in enumerate(classes):
                     inside = rows[(rows["loss_low"] >= low * 0.999) & (rows["loss_high"] <= high * 1.001)]
                     shares = 100 * inside.groupby("seed")["value"].sum()

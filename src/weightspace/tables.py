@@ -154,7 +154,7 @@ def contrasts(table: pd.DataFrame) -> pd.DataFrame:
 
 def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
     """In words, such as "9 wins, 2 ties, 1 loss": one method against one baseline, from ``analysis.paired_tests``."""
-    own = table[(table["method"] == method) & (table["baseline"] == baseline)]
+    own = analysis.select(table, method=method, baseline=baseline)
     found = [claims.outcome(ratio, p) for ratio, p in zip(own["ratio"], own["p_holm"])]
     words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
     return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
@@ -162,7 +162,7 @@ def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
 
 def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     """The settings in which a method loses to a baseline by the rule, with the error ratio; "none" if it never does."""
-    own = table[(table["method"] == method) & (table["baseline"] == baseline)]
+    own = analysis.select(table, method=method, baseline=baseline)
     lost = own[[claims.outcome(ratio, p) == "loss" for ratio, p in zip(own["ratio"], own["p_holm"])]]
     names = [
         f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
