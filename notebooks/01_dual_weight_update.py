@@ -103,13 +103,14 @@ style.show(
 # reading.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-plane", "caption": "W1, W2 and W of one neuron with two inputs. Thin lines: the ways of W1 and W2 during training; dashed: the decision border."}}
+points, path = illustrations.neuron_in_the_plane()
 style.show(
-    plots.plane(*illustrations.neuron_in_the_plane()),
+    plots.plane(points, path),
     "plane",
     alt="A plane with two clouds of points. An arrow W1 ends in the cloud of target points, an arrow W2 in the cloud of "
     "non-target points, and the arrow of their difference W stands at a right angle to the dashed decision border "
     "that runs between the clouds.",
-    note="n = 1 neuron, trained on 160 points of two normal clouds.",
+    note=f"n = 1 neuron, {len(path):,} updates on {len(points)} points of two normal clouds.",
 )
 
 # %% [markdown]

@@ -34,7 +34,7 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import analysis, claims, experiments, plots, style, tables
+from weightspace import analysis, claims, dual_regression, experiments, plots, style, tables
 
 runs = experiments.ensure("dual_regression", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
@@ -220,16 +220,25 @@ style.table(
     "log ratios.",
 )
 
+# %% tags=["remove-cell"]
+glue("budget", dual_regression.TUNING_BUDGET, display=False)
+glue("rates", tables.span(dual_regression.LEARNING_RATES), display=False)
+glue("strengths", tables.span(dual_regression.L2_STRENGTHS), display=False)
+glue("squared_strengths", tables.span(dual_regression.L2_SQUARED_STRENGTHS), display=False)
+glue("dropouts", tables.span(dual_regression.DROPOUT_RATES), display=False)
+glue("held_out", 100 * dual_regression.VALIDATION_SHARE, display=False)
+
 # %% [markdown]
 # ## The fair question
 #
 # L2 0.01 and 0.1 are two arbitrary strengths of an unusual penalty. Would the gain survive if each baseline were tuned
 # as a practitioner would? Here every tuned method gets the same budget, stated before the run:
 #
-# - **Candidates:** 8 per method. Gradient descent with a tuned learning rate ($10^{-4}$ to $2\cdot10^{-2}$); L2 as in
-#   the paper and squared L2 (strength); early stopping (after which share of the updates); dropout (rate). The dual
-#   methods stand both as the paper sets them, untuned, and with the same eight learning rates.
-# - **Judge:** a quarter of the distinct training rows is held out; the candidate with the lowest error there is trained
+# - **Candidates:** {glue:text}`budget` per method. Gradient descent with a tuned learning rate ({glue:text}`rates`); L2
+#   as in the paper ({glue:text}`strengths`) and squared L2 ({glue:text}`squared_strengths`); early stopping (after which
+#   share of the updates); dropout ({glue:text}`dropouts`). The dual methods stand both as the paper sets them, untuned,
+#   and with the same learning rates.
+# - **Judge:** {glue:text}`held_out:.0f` % of the distinct training rows are held out; the candidate with the lowest error there is trained
 #   again on all training rows. The test rows are never looked at for a choice.
 # - **Fresh subsets:** seed $s$ draws its own training rows, `RandomState(1000 + s)`, so the intervals cover the choice
 #   of subset as well.

@@ -55,6 +55,5 @@ glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
 # ## Scaling
 #
 # Paper B's released code standardizes every column over the **whole** file before it draws training rows, test rows
-# included. We follow it in order to reproduce it. It leaks the mean and the spread of the test rows into training; with
-# thousands of test rows and no use of their targets beyond scale, the effect on the comparison between methods is
-# small, as all share it.
+# included. We follow it in order to reproduce it. It leaks the mean and the spread of the test rows into training. All
+# methods of a comparison share the leak.

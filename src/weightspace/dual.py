@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-STABILIZER_GAIN = 0.1
-"""Share of the learning rate used when |g| equals its running mean (paper B, appendix B)."""
+from weightspace.methods import STABILIZER_GAIN
 
 
 class _DualLinearFunction(torch.autograd.Function):

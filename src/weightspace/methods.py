@@ -11,6 +11,9 @@ from dataclasses import dataclass
 PAPER_METHODS = ("dual", "dual_stabilized", "gradient_descent", "l2_0.01", "l2_0.1")
 """The five models that the released experiments train side by side, in their order."""
 
+STABILIZER_GAIN = 0.1
+"""Share of the learning rate that the stabilizer allows where |g| equals its running mean (paper B, appendix B)."""
+
 
 @dataclass(frozen=True)
 class Method:

@@ -16,13 +16,12 @@ from numba import carray, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from weightspace.methods import Method, parse_method
+from weightspace.methods import STABILIZER_GAIN, Method, parse_method
 
 # Reordering of sums and fused multiply-add let the compiler use the vector units. NaN and infinity keep their
 # meaning, so that a diverged run is seen as such.
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
-_STABILIZER_GAIN = 0.1
 _BLOCK = 64
 _FLUSH_EVERY = 256
 _TINY = 1e-30
@@ -424,7 +423,7 @@ def _backward(g, w1, w2, g_below, dual):
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def _update_dual(below, w1, w2, g, m, stabilizer, lr):
     one = w1.dtype.type(1)
-    gain = w1.dtype.type(_STABILIZER_GAIN)
+    gain = w1.dtype.type(STABILIZER_GAIN)
     for k in range(w1.shape[0]):
         size = abs(g[k])
         if size > 0:  # a unit without gradient keeps its weights and its m

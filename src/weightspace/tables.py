@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -150,6 +150,11 @@ def contrasts(table: pd.DataFrame) -> pd.DataFrame:
             "p (Holm)": [f"{p:.1e}" if p < 0.001 else f"{p:.3f}" for p in table["p_holm"]],
         }
     )
+
+
+def span(values: Sequence[float]) -> str:
+    """The ends of a grid in words, such as "0.001 to 0.1"."""
+    return f"{min(values):g} to {max(values):g}"
 
 
 def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
