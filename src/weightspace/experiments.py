@@ -129,7 +129,9 @@ def ensure(
     frame = records.load(name, scale)
     frame = frame[frame["run_key"].isin(planned(name, scale, seeds))].reset_index(drop=True)
     if not recompute:
-        print(f"{name}: {frame['run_key'].nunique()} runs loaded from the records, last written {frame['time'].max()}")
+        print(
+            f"{name}: {frame['run_key'].nunique()} runs loaded from the records, last written {frame['time'].max()[:10]}"
+        )
     return frame
 
 
