@@ -129,9 +129,8 @@ def ensure(
     frame = records.load(name, scale)
     frame = frame[frame["run_key"].isin(planned(name, scale, seeds))].reset_index(drop=True)
     if not recompute:
-        print(
-            f"{name}: {frame['run_key'].nunique()} runs loaded from the records, last written {frame['time'].max()[:10]}"
-        )
+        runs, last = frame["run_key"].nunique(), frame["time"].max()[:10]
+        print(f"{name}: {runs} runs loaded from the records, last written {last}")
     return frame
 
 
