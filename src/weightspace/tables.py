@@ -247,7 +247,7 @@ def status() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "experiment": row["experiment"],
+                "experiment": f"{row['experiment']}<br><small>{experiments.get(str(row['experiment'])).title}</small>",
                 "scale": row["scale"],
                 "runs on record": f"{row['on_record']:,} of {row['planned']:,}",
                 "seeds": row.get("seeds", 0),
