@@ -147,7 +147,7 @@ style.show(
 # put six marks.
 
 # %% tags=["remove-input"]
-comparison = analysis.against_reported("dual_regression", scale)
+comparison = analysis.against_reported(runs)
 inside = int(comparison["inside"].sum()) if len(comparison) else 0
 glue("n_inside", inside, display=False)
 glue("n_reported", len(comparison), display=False)
@@ -240,8 +240,8 @@ glue("held_out", 100 * dual_regression.VALIDATION_SHARE, display=False)
 #   as in the paper ({glue:text}`strengths`) and squared L2 ({glue:text}`squared_strengths`); early stopping (after which
 #   share of the updates); dropout ({glue:text}`dropouts`). The dual methods stand both as the paper sets them, untuned,
 #   and with the same learning rates.
-# - **Judge:** {glue:text}`held_out:.0f` % of the distinct training rows are held out; the candidate with the lowest error there is trained
-#   again on all training rows. The test rows are never looked at for a choice.
+# - **Judge:** {glue:text}`held_out:.0f` % of the distinct training rows are held out; the candidate with the lowest
+#   error there is trained again on all training rows. The test rows are never looked at for a choice.
 # - **Fresh subsets:** seed $s$ draws its own training rows, `RandomState(1000 + s)`, so the intervals cover the choice
 #   of subset as well.
 

@@ -133,7 +133,7 @@ def test_against_reported_marks_what_a_single_run_would_hardly_give(tmp_path, mo
         .assign(device="cpu", versions="v", data_digest="d", data_variant="canonical", seconds=0.1, time="2026-01-01")
     )
     records.append("dual_regression", "paper", rows)
-    table = analysis.against_reported("dual_regression")
+    table = analysis.against_reported(records.load("dual_regression"))
     assert len(table) == 420 and (table["n"] == 20).all()
     inside = table.groupby("method")["inside"].mean()
     assert inside["dual"] == 0 and (inside.drop("dual") > 0.95).all()

@@ -54,9 +54,9 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from weightspace import analysis
+    from weightspace import analysis, experiments
 
-    table = analysis.against_reported(arguments.experiment)
+    table = analysis.against_reported(experiments.load(arguments.experiment))
     if table.empty:
         raise ValueError(f"no values are reported for {arguments.experiment}")
     print(

@@ -8,7 +8,6 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 
-from weightspace import records
 from weightspace.stats import compare_paired, holm, mean_interval, prediction_interval
 
 CONFIGURATION = ["dataset", "layers", "train_size"]
@@ -61,13 +60,12 @@ def summarize(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> p
     return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
 
 
-def against_reported(experiment: str, scale: str = "paper") -> pd.DataFrame:
-    """Each reported value beside ours, marking those that a single run of ours would hardly give.
+def against_reported(ours: pd.DataFrame) -> pd.DataFrame:
+    """Each reported value beside ours (the rows of an experiment), marking what a single run of ours would hardly give.
 
     Columns: configuration, method, test_inputs, turn, reported, n, mean, low, high (95 % interval of our mean),
     run_low, run_high (95 % prediction interval of one run), inside (reported lies in the prediction interval).
     """
-    ours = records.load(experiment, scale)
     reported = reported_dual_weight().rename(columns={"value": "reported"})
     by = [*CONFIGURATION, "method", "test_inputs", "turn"]
     table = reported.merge(summarize(ours, by), on=by)

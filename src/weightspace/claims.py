@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from weightspace import analysis, experiments, records
+from weightspace import analysis, experiments
 from weightspace.stats import compare_paired, holm
 
 MARGIN = 0.95
@@ -32,10 +32,9 @@ TUNED_BASELINES = ("tuned_lr", "tuned_l2", "tuned_l2_squared", "tuned_early_stop
 
 @dataclass(frozen=True)
 class Finding:
-    """What the records say of a claim for one method. effect is a ratio with a 95 % interval over seeds, or a share."""
+    """What the records say of a claim for one method. mean with low and high: a ratio with its interval, or a share."""
 
     method: str
-    effect: str
     low: float
     mean: float
     high: float
@@ -61,8 +60,7 @@ class Claim:
         """The verdicts at the scale of the paper; empty until every run of the experiment is on record."""
         if self.experiment is None or self.assess is None or experiments.missing_runs(self.experiment):
             return []
-        frame = records.load(self.experiment)
-        return self.assess(frame[frame["run_key"].isin(experiments.planned(self.experiment))])
+        return self.assess(experiments.load(self.experiment))
 
 
 def outcome(ratio: float, p_corrected: float) -> str:
@@ -72,6 +70,16 @@ def outcome(ratio: float, p_corrected: float) -> str:
     if p_corrected < ALPHA and ratio >= 1 / MARGIN:
         return "loss"
     return "tie"
+
+
+def outcomes(tests: pd.DataFrame) -> list[str]:
+    """The outcome of every row of a table with the columns ratio and p_holm."""
+    return [outcome(ratio, p) for ratio, p in zip(tests["ratio"], tests["p_holm"])]
+
+
+def _counts(tests: pd.DataFrame) -> tuple[int, int, int]:
+    found = outcomes(tests)
+    return found.count("win"), found.count("tie"), found.count("loss")
 
 
 def verdict(wins: int, ties: int, losses: int) -> str:
@@ -86,10 +94,9 @@ def verdict(wins: int, ties: int, losses: int) -> str:
 
 def _finding(frame: pd.DataFrame, method: str, baselines: tuple[str, ...], tests: pd.DataFrame, value: str) -> Finding:
     own = analysis.select(tests, method=method)
-    outcomes = [outcome(ratio, p) for ratio, p in zip(own["ratio"], own["p_holm"])]
-    counts = [outcomes.count(name) for name in ("win", "tie", "loss")]
+    counts = _counts(own)
     mean, low, high = analysis.overall_ratio(frame, method, baselines, value)
-    return Finding(method, "error ratio to baselines", low, mean, high, *counts, int(own["n"].min()), verdict(*counts))
+    return Finding(method, low, mean, high, *counts, int(own["n"].min()), verdict(*counts))
 
 
 def _against(methods: tuple[str, ...], baselines: tuple[str, ...], test_inputs: str = "clean"):
@@ -133,14 +140,12 @@ def _sparsity(frame: pd.DataFrame) -> list[Finding]:
     contrasts = sparsity_contrasts(frame)
     findings = []
     for method, own in contrasts.groupby("method", sort=False):
-        outcomes = [outcome(ratio, p) for ratio, p in zip(own["ratio"], own["p_holm"])]
-        counts = [outcomes.count(name) for name in ("win", "tie", "loss")]
+        counts = _counts(own)
         mean = float(np.exp(np.log(own["ratio"]).mean()))
         findings.append(
             Finding(
                 str(method),
-                "gain at n = 100 over gain at n = 1000 (range over data sets and depths)",
-                float(own["ratio"].min()),
+                float(own["ratio"].min()),  # the range over data sets and depths
                 mean,
                 float(own["ratio"].max()),
                 *counts,
@@ -152,7 +157,7 @@ def _sparsity(frame: pd.DataFrame) -> list[Finding]:
 
 
 def _reproduction(frame: pd.DataFrame) -> list[Finding]:
-    table = analysis.against_reported("dual_regression")
+    table = analysis.against_reported(frame)
     findings = []
     for method, own in table.groupby("method", sort=False):
         share = float(own["inside"].mean())
@@ -160,7 +165,6 @@ def _reproduction(frame: pd.DataFrame) -> list[Finding]:
         findings.append(
             Finding(
                 str(method),
-                "share of reported values inside",
                 share,
                 share,
                 share,

@@ -126,12 +126,18 @@ def ensure(
             f"{len(missing)} runs of {name} are not on record at scale {scale}: "
             f"`python -m weightspace run {name} --scale {scale}` computes them and goes on where it was interrupted"
         )
-    frame = records.load(name, scale)
-    frame = frame[frame["run_key"].isin(planned(name, scale, seeds))].reset_index(drop=True)
+    frame = load(name, scale, seeds)
     if not recompute:
         runs, last = frame["run_key"].nunique(), frame["time"].max()[:10]
         print(f"{name}: {runs} runs loaded from the records, last written {last}")
     return frame
+
+
+def load(name: str, scale: str = "paper", seeds: int | None = None) -> pd.DataFrame:
+    """The records of the planned runs: rows of other seeds or of earlier protocols are left out."""
+    plan = planned(name, scale, seeds)
+    frame = records.load(name, scale)
+    return frame[frame["run_key"].isin(plan)].reset_index(drop=True)
 
 
 def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> set[str]:
@@ -140,29 +146,29 @@ def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> s
 
 
 def status() -> list[dict[str, object]]:
-    """Per experiment and scale: runs planned, on record and missing, seeds, devices, seconds, first and last time."""
+    """Per experiment and scale: runs planned, on record and missing, seeds, devices, seconds, last time, problem."""
     rows = []
     for name, experiment in registry().items():
         for scale in experiment.seeds:
-            plan = planned(name, scale)
-            row: dict[str, object] = {"experiment": name, "scale": scale, "planned": len(plan)}
-            try:
-                frame = records.load(name, scale) if records.path(name, scale).exists() else None
-            except records.RecordError as error:
-                rows.append(row | {"on_record": 0, "missing": len(plan), "problem": str(error)})
-                continue
-            present = frame[frame["run_key"].isin(plan)] if frame is not None else None
-            runs = present.drop_duplicates("run_key") if present is not None else None
+            runs, problem = pd.DataFrame(columns=["seed", "device", "seconds", "time"]), ""
+            if records.path(name, scale).exists():
+                try:
+                    runs = load(name, scale).drop_duplicates("run_key")
+                except records.RecordError as error:
+                    problem = str(error)
+            total = len(planned(name, scale))
             rows.append(
-                row
-                | {
-                    "on_record": 0 if runs is None else len(runs),
-                    "missing": len(plan) - (0 if runs is None else len(runs)),
-                    "seeds": 0 if runs is None else int(runs["seed"].nunique()),
-                    "devices": [] if runs is None else sorted(runs["device"].unique()),
-                    "compute_seconds": 0.0 if runs is None else float(runs["seconds"].sum()),
-                    "last_written": None if runs is None or runs.empty else str(runs["time"].max()),
-                    "problem": "",
+                {
+                    "experiment": name,
+                    "scale": scale,
+                    "planned": total,
+                    "on_record": len(runs),
+                    "missing": total - len(runs),
+                    "seeds": int(runs["seed"].nunique()),
+                    "devices": sorted(runs["device"].unique()),
+                    "compute_seconds": float(runs["seconds"].sum()),
+                    "last_written": None if runs.empty else str(runs["time"].max()),
+                    "problem": problem,
                 }
             )
     return rows

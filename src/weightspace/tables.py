@@ -23,6 +23,10 @@ def _interval(low: float, high: float, decimals: int) -> str:
     return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
 
 
+def _p_value(p: float) -> str:
+    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
 def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     """Ours beside reported, from ``analysis.against_reported``, one row per reported value."""
     shown = _labelled(table)
@@ -66,23 +70,22 @@ def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
 def tests(table: pd.DataFrame) -> pd.DataFrame:
     """Paired comparisons, from ``analysis.paired_tests``, with the outcome under the rule of the claims."""
     shown = _labelled(table)
-    outcomes = [claims.outcome(ratio, p) for ratio, p in zip(table["ratio"], table["p_holm"])]
     return pd.DataFrame(
         {"method": shown["method"], "baseline": table["baseline"].map(method_label)}
         | {name: shown[name] for name in ("data", "layers", "n train")}
         | {
             "ratio": table["ratio"],
             "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
-            "p (Holm)": [f"{p:.1e}" if p < 0.001 else f"{p:.3f}" for p in table["p_holm"]],
+            "p (Holm)": table["p_holm"].map(_p_value),
             "effect size d": table["effect_size"],
-            "outcome": outcomes,
+            "outcome": claims.outcomes(table),
         }
     )
 
 
 def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     """How many comparisons each method wins, ties and loses against each baseline, and the overall ratio."""
-    table = table.assign(outcome=[claims.outcome(ratio, p) for ratio, p in zip(table["ratio"], table["p_holm"])])
+    table = table.assign(outcome=claims.outcomes(table))
     rows = []
     for (method, baseline), group in table.groupby(["method", "baseline"], sort=False):
         counts = group["outcome"].value_counts()
@@ -147,7 +150,7 @@ def contrasts(table: pd.DataFrame) -> pd.DataFrame:
             "layers": table["layers"],
             "ratio of the gains": table["ratio"],
             "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
-            "p (Holm)": [f"{p:.1e}" if p < 0.001 else f"{p:.3f}" for p in table["p_holm"]],
+            "p (Holm)": table["p_holm"].map(_p_value),
         }
     )
 
@@ -160,7 +163,7 @@ def span(values: Sequence[float]) -> str:
 def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
     """In words, such as "9 wins, 2 ties, 1 loss": one method against one baseline, from ``analysis.paired_tests``."""
     own = analysis.select(table, method=method, baseline=baseline)
-    found = [claims.outcome(ratio, p) for ratio, p in zip(own["ratio"], own["p_holm"])]
+    found = claims.outcomes(own)
     words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
     return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
 
@@ -168,7 +171,7 @@ def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
 def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     """The settings in which a method loses to a baseline by the rule, with the error ratio; "none" if it never does."""
     own = analysis.select(table, method=method, baseline=baseline)
-    lost = own[[claims.outcome(ratio, p) == "loss" for ratio, p in zip(own["ratio"], own["p_holm"])]]
+    lost = own[[found == "loss" for found in claims.outcomes(own)]]
     names = [
         f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
         for row in lost.itertuples()
@@ -181,23 +184,19 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame[frame["method"].str.startswith("tuned_")]
     rows = []
     for (method, train_size), group in frame.groupby(["method", "train_size"], sort=False):
-        setting = {
-            "tuned_early_stopping": group["chosen_updates"].map(lambda n: f"stop after {n:,} updates"),
-        }.get(
-            str(method),
-            group["chosen"].where(
-                ~group["chosen"].isin(["gradient_descent", *claims.DUAL]),
-                group["chosen_lr"].map(lambda lr: f"learning rate {lr:g}"),
-            ),
-        )
-        top = setting.value_counts()
-        label = method_label(str(method))
+        if method == "tuned_early_stopping":
+            choices = group["chosen_updates"].map("stop after {:,} updates".format)
+        elif group["chosen"].isin(["gradient_descent", *claims.DUAL]).all():  # only the learning rate was tuned
+            choices = group["chosen_lr"].map("learning rate {:g}".format)
+        else:
+            choices = group["chosen"]
+        top = choices.value_counts()
         rows.append(
             {
-                "method": label,
+                "method": method_label(str(method)),
                 "n train": train_size,
                 "most frequent choice": top.index[0].replace("_", " "),
-                "share of choices (%)": 100 * float(top.iloc[0]) / len(setting),
+                "share of choices (%)": 100 * float(top.iloc[0]) / len(choices),
             }
         )
     return pd.DataFrame(rows)
@@ -250,10 +249,10 @@ def status() -> pd.DataFrame:
                 "experiment": f"{row['experiment']}<br><small>{experiments.get(str(row['experiment'])).title}</small>",
                 "scale": row["scale"],
                 "runs on record": f"{row['on_record']:,} of {row['planned']:,}",
-                "seeds": row.get("seeds", 0),
-                "device": "; ".join(row.get("devices", [])),
-                "computing time (s)": f"{row.get('compute_seconds', 0.0):.0f}",
-                "last written (UTC)": (row.get("last_written") or "")[:16].replace("T", " "),
+                "seeds": row["seeds"],
+                "device": "; ".join(row["devices"]),
+                "computing time (s)": f"{row['compute_seconds']:.0f}",
+                "last written (UTC)": (row["last_written"] or "")[:16].replace("T", " "),
                 "problem": row["problem"],
             }
             for row in experiments.status()
