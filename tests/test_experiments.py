@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import dual_regression, experiments, records
+from weightspace import dual_regression, experiments, protocol, records, sampling
 from weightspace.__main__ import main
 from weightspace.methods import PAPER_METHODS
 
@@ -106,11 +107,11 @@ def test_tuning_looks_at_training_rows_only(monkeypatch):
     """Wrecking every test target must not change what is chosen, only how it scores."""
     configuration = next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values()))
     honest = dual_regression.compute_tuned([configuration], "cpu")
-    x, y, origin = dual_regression.load_scaled("diabetes")
-    subset = dual_regression.sampling.paper_training_indices(len(x), 100, configuration["subset_seed"])
-    wrecked = y.copy()
-    wrecked[dual_regression.sampling.left_out(len(x), subset)] += 100.0
-    monkeypatch.setattr(dual_regression, "load_scaled", lambda name: (x, wrecked, origin))
+    problem = protocol.load_problem("diabetes")
+    subset = sampling.paper_training_indices(len(problem.x), 100, configuration["subset_seed"])
+    wrecked = problem.y.copy()
+    wrecked[sampling.left_out(len(problem.x), subset)] += 100.0
+    monkeypatch.setattr(dual_regression, "load_problem", lambda name: replace(problem, y=wrecked))
     blind = dual_regression.compute_tuned([configuration], "cpu")
     columns = ["method", "test_inputs", "chosen", "chosen_lr", "chosen_updates", "validation_value"]
     pd.testing.assert_frame_equal(honest[columns], blind[columns])
@@ -131,7 +132,7 @@ def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
         def score(self, x, y):
             result = super().score(x, y)
             held_out = len(x) < 60
-            hot = self._lr > 0.01
+            hot = self.settings["lr"] > 0.01
             return np.where(hot, 0.0 if held_out else np.nan, result)
 
     monkeypatch.setattr(dual_regression, "OnlineNetworks", Exploding)
@@ -190,7 +191,7 @@ def test_command_line_errors_are_one_clear_line(arguments, message, capsys):
 
 def test_missing_data_are_a_clear_error(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("WEIGHTSPACE_DATA", str(tmp_path / "nowhere"))
-    dual_regression.load_scaled.cache_clear()
+    protocol.load_problem.cache_clear()
     assert main(["run", "dual_regression", "--seeds", "1"]) == 1
     assert "WEIGHTSPACE_DATA" in capsys.readouterr().err
     assert not records.path("dual_regression").exists()

@@ -27,11 +27,15 @@ def problem(task, n_in, n_out, n=40, seed=0):
         ("regression", (8, 12, 9, 1)),
         ("classification", (8, 12, 9, 4)),
         ("classification", (8, 3)),
+        ("regression", (50, 12, 9, 1)),  # more inputs than samples: the first layer is kept in their span
+        ("classification", (50, 12, 9, 4)),
+        ("classification", (50, 3)),
     ],
 )
 def test_agrees_with_the_reference_step_by_step(method, task, sizes):
     """float64, 1,000 updates, compared after every block of 100; lr is ten times the paper's to move the weights."""
     x, y = problem(task, sizes[0], sizes[-1])
+    x *= np.sqrt(8 / sizes[0])  # keeps the step as stable with many inputs as with few
     networks = OnlineNetworks(sizes, [method], [3], task=task, lr=1e-2, dtype=np.float64)
     model = network(networks, 0)
     start = networks.w1.copy()

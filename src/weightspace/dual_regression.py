@@ -7,155 +7,32 @@ strength is tuned on held-out training data, on a fresh training subset for ever
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from weightspace import data, sampling
+from weightspace import sampling
 from weightspace.experiments import Configuration, Experiment
-from weightspace.methods import PAPER_METHODS
 from weightspace.online import OnlineNetworks
-from weightspace.records import run_key
+from weightspace.protocol import (
+    CELL,
+    FRESH_SUBSETS,
+    HIDDEN,
+    LR,
+    SPLIT_STREAM,
+    TRAIN_SIZES,
+    TURNS,
+    ProtocolRuns,
+    base_configuration,
+    compute_protocol,
+    identity,
+    load_problem,
+    protocol_configurations,
+    sample_order,
+)
 
 DATASETS = {"paper": ("california_housing", "wine_quality_white"), "quick": ("diabetes",)}
-HIDDEN = {2: (20,), 3: (64, 32)}
-"""Hidden widths of the "2 layer" and the "3 layer" network (paper B, released code)."""
-TRAIN_SIZES = {"paper": (100, 500, 1000), "quick": (100,)}
-UPDATES_PER_TURN = {"paper": 10_000, "quick": 500}
-TURNS = 6
-LR = 1e-3
-NOISE_STD = 0.3
-PAPER_SUBSET_SEED = 5
-
-# Random streams of a seed, so that weights, sample order and test noise are drawn independently of each other and
-# are the same for every method of a seed: comparisons are paired.
-_ORDER_STREAM, _NOISE_STREAM, _SPLIT_STREAM = 1, 2, 3
-
-
-@lru_cache(maxsize=2)
-def load_scaled(dataset: str) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    """(x, y, origin): columns z-scored over the whole file (ddof 1), y = 0.1 z(target) (paper B, released code)."""
-    raw = data.load(dataset)
-    origin = {"data_digest": raw.digest, "data_variant": raw.variant}
-    return sampling.standardize(raw.x), 0.1 * sampling.standardize(raw.y), origin
-
-
-def sample_order(seed: int, part: int, indices: np.ndarray, updates: int) -> np.ndarray:
-    """``updates`` draws, uniform and with replacement, from the training indices."""
-    return indices[np.random.default_rng([seed, _ORDER_STREAM, part]).integers(0, len(indices), updates)]
-
-
-def noisy_inputs(x: np.ndarray, seed: int) -> np.ndarray:
-    """x + N(0, 0.3^2): the noise test of the released code (regression is not clipped)."""
-    return sampling.add_input_noise(x, NOISE_STD, np.random.default_rng([seed, _NOISE_STREAM]))
-
-
-def _base(experiment: str, scale: str, dataset: str, layers: int, train_size: int) -> Configuration:
-    return {
-        "experiment": experiment,
-        "protocol": 1,  # raised when a change of the code changes what a run computes
-        "dataset": dataset,
-        "task": "regression",
-        "layers": layers,
-        "hidden": list(HIDDEN[layers]),
-        "train_size": train_size,
-        "turns": TURNS,
-        "updates_per_turn": UPDATES_PER_TURN[scale],
-        "noise_std": NOISE_STD,
-        "dtype": "float32",
-    }
-
-
-def _cells(scale: str) -> product:
-    return product(DATASETS[scale], HIDDEN, TRAIN_SIZES[scale])
-
-
-def _identity(configuration: Configuration) -> dict[str, object]:
-    columns = ("dataset", "task", "layers", "train_size", "method", "seed")
-    return {name: configuration[name] for name in columns if name in configuration}
-
-
-# --- the released protocol -------------------------------------------------------------------------------------
-
-
-def protocol_configurations(experiment: str, scale: str, seeds: int) -> list[Configuration]:
-    return [
-        _base(experiment, scale, dataset, layers, train_size)
-        | {"method": method, "seed": seed, "lr": LR, "subset_seed": PAPER_SUBSET_SEED}
-        for dataset, layers, train_size in _cells(scale)
-        for method in PAPER_METHODS
-        for seed in range(seeds)
-    ]
-
-
-class ProtocolRuns:
-    """Runs of one data set, depth and training size, trained turn by turn as in the released code."""
-
-    def __init__(self, group: list[Configuration]) -> None:
-        first = group[0]
-        self.group = group
-        self.x, self.y, self.origin = load_scaled(first["dataset"])
-        self.train_indices = sampling.paper_training_indices(len(self.x), first["train_size"], first["subset_seed"])
-        self.test_indices = sampling.left_out(len(self.x), self.train_indices)
-        self.seeds = [c["seed"] for c in group]
-        self.networks = OnlineNetworks(
-            (self.x.shape[1], *first["hidden"], 1),
-            [c["method"] for c in group],
-            self.seeds,
-            task="regression",
-            lr=[c["lr"] for c in group],
-            dtype=np.dtype(first["dtype"]).type,
-        )
-        self.turn = 0
-
-    def train_turn(self) -> None:
-        updates = self.group[0]["updates_per_turn"]
-        orders = {seed: sample_order(seed, self.turn, self.train_indices, updates) for seed in set(self.seeds)}
-        self.networks.train(self.x, self.y, np.stack([orders[seed] for seed in self.seeds]))
-        self.turn += 1
-
-    def test_sample_errors(self, noisy: bool) -> np.ndarray:
-        """Squared error of every left-out sample, ``[runs, samples]``."""
-        x, y = self.x[self.test_indices], self.y[self.test_indices]
-        if not noisy:
-            return self.networks.sample_scores(x, y)
-        errors = np.empty((len(self.seeds), len(x)), self.networks.dtype)
-        for seed in set(self.seeds):
-            runs = np.array(self.seeds) == seed
-            errors[runs] = self.networks.select(runs).sample_scores(noisy_inputs(x, seed), y)
-        return errors
-
-
-def compute_protocol(group: list[Configuration], device: str) -> pd.DataFrame:
-    """Test error after each turn, clean; after the last turn also with noisy inputs. Unit: MSE x 10^4."""
-    runs = ProtocolRuns(group)
-    rows = []
-
-    def record(test_inputs: str) -> None:
-        test = runs.test_sample_errors(noisy=test_inputs == "noisy").mean(axis=1, dtype=np.float64)
-        fit = runs.networks.score(runs.x[runs.train_indices], runs.y[runs.train_indices])
-        for configuration, value, train_value in zip(group, test, fit):
-            rows.append(
-                _identity(configuration)
-                | {
-                    "turn": runs.turn,
-                    "test_inputs": test_inputs,
-                    "metric": "mse_x1e4",
-                    "value": 1e4 * value,
-                    "train_value": 1e4 * train_value,  # on the clean training samples, to see overfitting
-                    "run_key": run_key(configuration),
-                }
-                | runs.origin
-            )
-
-    for _ in range(TURNS):
-        runs.train_turn()
-        record("clean")
-    record("noisy")
-    return pd.DataFrame(rows)
-
 
 # --- loss per sample -------------------------------------------------------------------------------------------
 
@@ -165,8 +42,8 @@ LOSS_EDGES = (0.0, *(float(10.0**k) for k in np.arange(-1.0, 4.01, 0.25)), float
 
 def losses_configurations(scale: str, seeds: int) -> list[Configuration]:
     wanted = "wine_quality_white" if scale == "paper" else DATASETS[scale][0]
-    everything = protocol_configurations("dual_regression_losses", scale, seeds)
-    return [c | {"loss_edges": len(LOSS_EDGES)} for c in everything if c["dataset"] == wanted]
+    everything = protocol_configurations("dual_regression_losses", scale, (wanted,), seeds)
+    return [c | {"loss_edges": len(LOSS_EDGES)} for c in everything]
 
 
 def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
@@ -176,12 +53,12 @@ def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
         runs.train_turn()
     rows = []
     for test_inputs in ("clean", "noisy"):
-        errors = 1e4 * runs.test_sample_errors(noisy=test_inputs == "noisy").astype(np.float64)
+        errors = 1e4 * runs.test_sample_scores(noisy=test_inputs == "noisy").astype(np.float64)
         for configuration, sample in zip(group, errors):
             counts = np.histogram(sample, bins=LOSS_EDGES)[0]
             for low, high, count in zip(LOSS_EDGES[:-1], LOSS_EDGES[1:], counts):
                 rows.append(
-                    _identity(configuration)
+                    identity(configuration)
                     | {
                         "turn": runs.turn,
                         "test_inputs": test_inputs,
@@ -189,9 +66,8 @@ def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
                         "loss_low": low,
                         "loss_high": high,
                         "value": count / len(sample),
-                        "run_key": run_key(configuration),
                     }
-                    | runs.origin
+                    | runs.problem.origin
                 )
     return pd.DataFrame(rows)
 
@@ -229,20 +105,19 @@ TUNED: dict[str, list[Candidate]] = {
 """Candidates per tuned method: the same number for each."""
 
 VALIDATION_SHARE = 0.25
-_FRESH_SUBSETS = 1000  # the training subset of seed s is RandomState(1000 + s), not the paper's RandomState(5)
 
 
 def tuned_configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
-        _base("dual_regression_tuned", scale, dataset, layers, train_size)
+        base_configuration("dual_regression_tuned", scale, dataset, layers, train_size)
         | {
             "protocol": 2,  # 1 kept a choice that diverged when trained again
             "seed": seed,
-            "subset_seed": _FRESH_SUBSETS + seed,
+            "subset_seed": FRESH_SUBSETS + seed,
             "validation_share": VALIDATION_SHARE,
             "candidates": {name: [list(c) for c in candidates] for name, candidates in TUNED.items()},
         }
-        for dataset, layers, train_size in _cells(scale)
+        for dataset, layers, train_size in product(DATASETS[scale], HIDDEN, TRAIN_SIZES[scale])
         for seed in range(seeds)
     ]
 
@@ -255,10 +130,11 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
     """Tune on a held-out part of the training subset, train again on all of it, test on what was left out."""
     seed, train_size = configuration["seed"], configuration["train_size"]
     updates = configuration["turns"] * configuration["updates_per_turn"]
-    x, y, origin = load_scaled(configuration["dataset"])
+    problem = load_problem(configuration["dataset"])
+    x, y = problem.x, problem.y
     subset = sampling.paper_training_indices(len(x), train_size, configuration["subset_seed"])
     test = sampling.left_out(len(x), subset)
-    rng = np.random.default_rng([seed, _SPLIT_STREAM])
+    rng = np.random.default_rng([seed, SPLIT_STREAM])
     fit, validation = sampling.split_validation(subset, configuration["validation_share"], rng)
 
     def scores(candidates: list[Candidate], indices: np.ndarray, *tests: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -291,7 +167,7 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
     # The best candidate is trained again on all training rows. If it diverges there (seen on the training rows, not
     # on the test rows), the next best takes its place.
     known = x[subset], y[subset]
-    unseen = (x[test], y[test]), (noisy_inputs(x[test], seed), y[test])
+    unseen = (x[test], y[test]), (problem.noisy(x[test], seed), y[test])
     final: dict[Candidate, np.ndarray] = {}  # errors on the training rows, clean and noisy test rows
     while waiting := sorted({ranking[0] for ranking in choices.values()} - final.keys()):
         final |= zip(waiting, scores(waiting, subset, known, *unseen).T)
@@ -303,7 +179,7 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
     for name, candidate in chosen.items():
         for test_inputs, value in zip(("clean", "noisy"), final[candidate][1:]):
             rows.append(
-                _identity(configuration)
+                identity(configuration)
                 | {
                     "method": name,
                     "turn": configuration["turns"],
@@ -314,22 +190,19 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
                     "chosen": candidate[0],
                     "chosen_lr": candidate[1],
                     "chosen_updates": round(candidate[2] * updates),
-                    "run_key": run_key(configuration),
                 }
-                | origin
+                | problem.origin
             )
     return pd.DataFrame(rows)
 
-
-_CELL = ("dataset", "layers", "train_size")
 
 EXPERIMENTS = [
     Experiment(
         "dual_regression",
         "Dual weights in regression, the released protocol",
         {"quick": 3, "paper": 20},
-        lambda scale, seeds: protocol_configurations("dual_regression", scale, seeds),
-        _CELL,
+        lambda scale, seeds: protocol_configurations("dual_regression", scale, DATASETS[scale], seeds),
+        CELL,
         compute_protocol,
     ),
     Experiment(
@@ -337,7 +210,7 @@ EXPERIMENTS = [
         "Loss per sample on the wine data",
         {"quick": 3, "paper": 20},
         losses_configurations,
-        _CELL,
+        CELL,
         compute_losses,
     ),
     Experiment(
@@ -345,7 +218,7 @@ EXPERIMENTS = [
         "Dual weights against tuned baselines",
         {"quick": 3, "paper": 20},
         tuned_configurations,
-        (*_CELL, "seed"),
+        (*CELL, "seed"),
         compute_tuned,
     ),
 ]

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 __all__ = [
     "add_input_noise",
@@ -73,15 +73,16 @@ def add_input_noise(
     test inputs, clipped to (0, 1) for images only. ValueError for values that are not finite,
     std < 0, or low >= high.
     """
-    values = _finite("x", x)
+    values = _finite("x", x, np.result_type(np.asarray(x).dtype, np.float32))
     if not (math.isfinite(std) and std >= 0):
         raise ValueError(f"std must be finite and at least 0, got {std}")
     if clip is not None and not (len(clip) == 2 and clip[0] < clip[1]):
         raise ValueError(f"clip must be a pair (low, high) with low < high, got {clip}")
-    noisy = values + std * rng.standard_normal(values.shape)
-    if clip is not None:
-        noisy = np.clip(noisy, *clip)
-    return noisy.astype(np.result_type(np.asarray(x).dtype, np.float32))
+    # Images come as float32: drawing in that type halves the time, which for 55,000 images is what a noise test costs.
+    noisy = rng.standard_normal(values.shape, dtype=values.dtype)
+    noisy *= std
+    noisy += values
+    return noisy if clip is None else np.clip(noisy, *clip, out=noisy)
 
 
 def flip_labels(y: ArrayLike, share: float, n_classes: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -160,8 +161,8 @@ def _draw_classes(y: ArrayLike, classes: NDArray, counts: NDArray, sizes: NDArra
     return np.sort(np.concatenate(drawn))
 
 
-def _finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
+def _finite(name: str, values: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
+    array = np.asarray(values, dtype=dtype)
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape})")
     if not np.isfinite(array).all():

@@ -1,0 +1,204 @@
+"""The released protocol of paper B, common to regression and classification.
+
+Online training in six turns of 10,000 updates; after each turn a test on every row that is not among the training
+rows, after the last one also with noise on the inputs. All five methods of a seed share initial weights, sample order
+and test noise, so that comparisons are paired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from weightspace import data, sampling
+from weightspace.experiments import Configuration
+from weightspace.methods import PAPER_METHODS
+from weightspace.online import OnlineNetworks
+from weightspace.records import run_key
+
+HIDDEN = {2: (20,), 3: (64, 32)}
+"""Hidden widths of the "2 layer" and the "3 layer" network (paper B, released code)."""
+TRAIN_SIZES = {"paper": (100, 500, 1000), "quick": (100,)}
+UPDATES_PER_TURN = {"paper": 10_000, "quick": 500}
+TURNS = 6
+LR = 1e-3
+NOISE_STD = 0.3
+PAPER_SUBSET_SEED = 5
+FRESH_SUBSETS = 1000
+"""Where an experiment of ours varies the training subset, seed s draws it with RandomState(1000 + s)."""
+
+# Random streams of a seed, so that weights, sample order, test noise and the rest are drawn independently of each
+# other and are the same for every method of a seed.
+ORDER_STREAM, NOISE_STREAM, SPLIT_STREAM, LABEL_STREAM = 1, 2, 3, 4
+
+CELL = ("dataset", "layers", "train_size")
+"""What runs that are computed together share."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A data set as the protocol scales it.
+
+    x: ``[rows, features]``; y: targets or labels ``[rows]``; outputs: width of the last layer. test_x, test_y: the
+    official test part of a classification set, which the released protocol does not use. metric: its name in the
+    records. origin: the columns that say where the data are from.
+    """
+
+    task: str
+    x: np.ndarray
+    y: np.ndarray
+    outputs: int
+    test_x: np.ndarray | None
+    test_y: np.ndarray | None
+    metric: str
+    origin: dict[str, str]
+
+    def noisy(self, x: np.ndarray, seed: int, std: float = NOISE_STD) -> np.ndarray:
+        """x + N(0, std^2), clipped to [0, 1] for images: the noise test of the released code."""
+        clip = (0.0, 1.0) if self.task == "classification" else None
+        return sampling.add_input_noise(x, std, np.random.default_rng([seed, NOISE_STREAM]), clip)
+
+    def values(self, scores: np.ndarray) -> np.ndarray:
+        """Mean scores in the unit of the records: MSE x 10^4, or accuracy in percent."""
+        return scores * (1e4 if self.task == "regression" else 100.0)
+
+
+@lru_cache(maxsize=2)
+def load_problem(dataset: str) -> Problem:
+    """Scaled as in the released code of paper B.
+
+    Regression: columns z-scored over the whole file (ddof 1), y = 0.1 z(target). Classification: pixels / 255,
+    flattened; MNIST without the first 5,000 images of the training file, CIFAR-10 the 10,000 images of data_batch_1,
+    Fashion-MNIST the whole training file.
+    """
+    raw = data.load(dataset)
+    origin = {"data_digest": raw.digest, "data_variant": raw.variant}
+    if raw.task == "regression":
+        x, y = sampling.standardize(raw.x), 0.1 * sampling.standardize(raw.y)
+        return Problem("regression", x, y, 1, None, None, "mse_x1e4", origin)
+    rows = {"mnist": slice(5000, None), "cifar10": slice(0, 10_000)}.get(dataset, slice(None))
+    parts = [raw.x[rows]] if raw.test_x is None else [raw.x[rows], raw.test_x]
+    largest = np.float32(255 if raw.x.max() > 16 else 16)  # the small digits of the quick scale have 17 grey levels
+    pixels = [part.reshape(len(part), -1).astype(np.float32) / largest for part in parts]
+    test_x = pixels[1] if len(pixels) == 2 else None
+    outputs = int(raw.y.max()) + 1
+    return Problem("classification", pixels[0], raw.y[rows], outputs, test_x, raw.test_y, "accuracy_percent", origin)
+
+
+def sample_order(seed: int, part: int, indices: np.ndarray, updates: int) -> np.ndarray:
+    """``updates`` draws, uniform and with replacement, from the training indices."""
+    return indices[np.random.default_rng([seed, ORDER_STREAM, part]).integers(0, len(indices), updates)]
+
+
+def base_configuration(experiment: str, scale: str, dataset: str, layers: int, train_size: int) -> Configuration:
+    """The settings that every run of an experiment with this protocol has."""
+    return {
+        "experiment": experiment,
+        "protocol": 1,  # raised when a change of the code changes what a run computes
+        "dataset": dataset,
+        "task": data.REGISTRY[dataset].task,
+        "layers": layers,
+        "hidden": list(HIDDEN[layers]),
+        "train_size": train_size,
+        "turns": TURNS,
+        "updates_per_turn": UPDATES_PER_TURN[scale],
+        "noise_std": NOISE_STD,
+        "dtype": "float32",
+    }
+
+
+def protocol_configurations(
+    experiment: str, scale: str, datasets: tuple[str, ...], seeds: int, methods: tuple[str, ...] = PAPER_METHODS
+) -> list[Configuration]:
+    return [
+        base_configuration(experiment, scale, dataset, layers, train_size)
+        | {"method": method, "seed": seed, "lr": LR, "subset_seed": PAPER_SUBSET_SEED}
+        for dataset in datasets
+        for layers in HIDDEN
+        for train_size in TRAIN_SIZES[scale]
+        for method in methods
+        for seed in range(seeds)
+    ]
+
+
+def identity(configuration: Configuration) -> dict[str, object]:
+    """The columns of a record that say which run a row belongs to."""
+    columns = ("dataset", "task", "layers", "train_size", "method", "seed")
+    return {name: configuration[name] for name in columns if name in configuration} | {
+        "run_key": run_key(configuration)
+    }
+
+
+class ProtocolRuns:
+    """Runs of one data set, depth and training size, trained turn by turn as in the released code."""
+
+    def __init__(self, group: list[Configuration], device: str = "cpu") -> None:
+        first = group[0]
+        self.group = group
+        self.problem = load_problem(first["dataset"])
+        self.train_indices = sampling.paper_training_indices(
+            len(self.problem.x), first["train_size"], first["subset_seed"]
+        )
+        self.test_indices = sampling.left_out(len(self.problem.x), self.train_indices)
+        self.seeds = np.array([c["seed"] for c in group])
+        self.networks = OnlineNetworks(
+            (self.problem.x.shape[1], *first["hidden"], self.problem.outputs),
+            [c["method"] for c in group],
+            self.seeds.tolist(),
+            task=self.problem.task,
+            lr=[c["lr"] for c in group],
+            dtype=np.dtype(first["dtype"]).type,
+        )
+        self.turn = 0
+
+    def train_turn(self) -> None:
+        updates = self.group[0]["updates_per_turn"]
+        orders = {seed: sample_order(seed, self.turn, self.train_indices, updates) for seed in set(self.seeds.tolist())}
+        self.networks.train(self.problem.x, self.problem.y, np.stack([orders[seed] for seed in self.seeds.tolist()]))
+        self.turn += 1
+
+    def train_values(self) -> np.ndarray:
+        """Per run, on the clean training samples, to see overfitting; in the unit of the records."""
+        x, y = self.problem.x[self.train_indices], self.problem.y[self.train_indices]
+        return self.problem.values(self.networks.score(x, y))
+
+    def test_sample_scores(self, noisy: bool) -> np.ndarray:
+        """Squared error, or 1 for a right answer, of every left-out sample: ``[runs, samples]``."""
+        x, y = self.problem.x[self.test_indices], self.problem.y[self.test_indices]
+        if not noisy:
+            return self.networks.sample_scores(x, y)
+        scores = np.empty((len(self.seeds), len(x)), self.networks.dtype)
+        for seed in set(self.seeds.tolist()):
+            runs = self.seeds == seed
+            scores[runs] = self.networks.select(runs).sample_scores(self.problem.noisy(x, seed), y)
+        return scores
+
+
+def compute_protocol(group: list[Configuration], device: str) -> pd.DataFrame:
+    """Test value after each turn, clean; after the last turn also with noisy inputs."""
+    runs = ProtocolRuns(group, device)
+    rows = []
+
+    def record(test_inputs: str) -> None:
+        scores = runs.test_sample_scores(noisy=test_inputs == "noisy").mean(axis=1, dtype=np.float64)
+        for configuration, value, train_value in zip(group, runs.problem.values(scores), runs.train_values()):
+            rows.append(
+                identity(configuration)
+                | {
+                    "turn": runs.turn,
+                    "test_inputs": test_inputs,
+                    "metric": runs.problem.metric,
+                    "value": value,
+                    "train_value": train_value,
+                }
+                | runs.problem.origin
+            )
+
+    for _ in range(TURNS):
+        runs.train_turn()
+        record("clean")
+    record("noisy")
+    return pd.DataFrame(rows)
