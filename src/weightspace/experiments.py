@@ -18,7 +18,9 @@ from weightspace import provenance, records
 
 Configuration = dict[str, object]
 
-_HOMES = ("weightspace.dual_regression", "weightspace.dual_classification")
+_HOMES = tuple(
+    f"weightspace.dual_{name}" for name in ("regression", "classification", "instability", "curves", "imbalance")
+)
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""
 
 

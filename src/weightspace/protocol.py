@@ -7,6 +7,7 @@ and test noise, so that comparisons are paired.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,6 +61,13 @@ class Problem:
         """x + N(0, std^2), clipped to [0, 1] for images: the noise test of the released code."""
         clip = (0.0, 1.0) if self.task == "classification" else None
         return sampling.add_input_noise(x, std, np.random.default_rng([seed, NOISE_STREAM]), clip)
+
+    def unseen(self, train_indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of the official test part, or where a set has none, of the rows that are not trained on."""
+        if self.test_x is not None:
+            return self.test_x, self.test_y
+        rows = sampling.left_out(len(self.x), train_indices)
+        return self.x[rows], self.y[rows]
 
     def values(self, scores: np.ndarray) -> np.ndarray:
         """Mean scores in the unit of the records: MSE x 10^4, or accuracy in percent."""
@@ -155,9 +163,17 @@ class ProtocolRuns:
         self.turn = 0
 
     def train_turn(self) -> None:
+        for _ in self.train_in_parts(1):
+            pass
+
+    def train_in_parts(self, parts: int) -> Iterator[int]:
+        """Train one turn and stop after each of its equal parts to let the caller look; yields all updates so far."""
         updates = self.group[0]["updates_per_turn"]
         orders = {seed: sample_order(seed, self.turn, self.train_indices, updates) for seed in set(self.seeds.tolist())}
-        self.networks.train(self.problem.x, self.problem.y, np.stack([orders[seed] for seed in self.seeds.tolist()]))
+        order = np.stack([orders[seed] for seed in self.seeds.tolist()])
+        for part in np.array_split(order, parts, axis=1):
+            self.networks.train(self.problem.x, self.problem.y, part)
+            yield self.networks.updates
         self.turn += 1
 
     def train_values(self) -> np.ndarray:
@@ -175,6 +191,38 @@ class ProtocolRuns:
             runs = self.seeds == seed
             scores[runs] = self.networks.select(runs).sample_scores(self.problem.noisy(x, seed), y)
         return scores
+
+
+def train_seed(
+    configuration: Configuration,
+    problem: Problem,
+    indices: np.ndarray,
+    methods: Sequence[str],
+    *,
+    labels: np.ndarray | None = None,
+    **options,
+) -> OnlineNetworks:
+    """One network per method, all of one seed and of equal start and sample order, trained on rows of our choice.
+
+    labels: taken instead of those of the rows. options go to ``OnlineNetworks``. For the experiments that vary the
+    training set: all updates of the protocol in one go.
+    """
+    seed, updates = configuration["seed"], configuration["turns"] * configuration["updates_per_turn"]
+    networks = OnlineNetworks(
+        (problem.x.shape[1], *configuration["hidden"], problem.outputs),
+        methods,
+        [seed] * len(methods),
+        task=problem.task,
+        dtype=np.dtype(configuration["dtype"]).type,
+        **({"lr": LR} | options),
+    )
+    order = sample_order(seed, 0, np.arange(len(indices)), updates)
+    networks.train(
+        problem.x[indices],
+        problem.y[indices] if labels is None else labels,
+        np.broadcast_to(order, (len(methods), updates)),
+    )
+    return networks
 
 
 def compute_protocol(group: list[Configuration], device: str) -> pd.DataFrame:
