@@ -27,6 +27,7 @@ def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05,
                                 method=method,
                                 turn=6,
                                 test_inputs="clean",
+                                metric="mse_x1e4",
                                 value=shared * factor * rng.lognormal(0, spread),
                             )
                         )

@@ -31,6 +31,15 @@ def select(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
     return frame
 
 
+def with_error(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column ``error``: the mean squared error, or 100 - accuracy (or recall) in percent.
+
+    Ratios and logarithms are taken of errors: they are positive and differ by factors.
+    """
+    percent = frame["metric"].str.endswith("_percent")
+    return frame.assign(error=frame["value"].where(~percent, 100 - frame["value"]))
+
+
 def mean_of(frame: pd.DataFrame, **where: object) -> float:
     """Mean value of the rows that match ``where``."""
     return mean_interval(select(frame, **where)["value"])[0]
@@ -82,12 +91,14 @@ def against_reported(ours: pd.DataFrame) -> pd.DataFrame:
     return table[[*by, "metric", "run", "reported", "n", "mean", "low", "high", "run_low", "run_high", "inside"]]
 
 
-def paired(frame: pd.DataFrame, ours: str, baseline: str, value: str = "value") -> pd.DataFrame:
-    """One row per configuration and seed with the values of two methods, columns ``ours`` and ``baseline``.
+def paired(
+    frame: pd.DataFrame, ours: str, baseline: str, value: str = "value", by: Sequence[str] = CONFIGURATION
+) -> pd.DataFrame:
+    """One row per configuration ``by`` and seed with the values of two methods, columns ``ours`` and ``baseline``.
 
     Seeds that only one of the two has are an error: a comparison must not depend on which runs are missing.
     """
-    keys = [*CONFIGURATION, "seed"]
+    keys = [*by, "seed"]
     a, b = (select(frame, method=method).set_index(keys)[value] for method in (ours, baseline))
     if a.empty or b.empty or not a.index.sort_values().equals(b.index.sort_values()):
         raise ValueError(f"{ours} and {baseline} have not been run for the same configurations and seeds")
@@ -95,7 +106,11 @@ def paired(frame: pd.DataFrame, ours: str, baseline: str, value: str = "value") 
 
 
 def paired_tests(
-    frame: pd.DataFrame, methods: Sequence[str], baselines: Sequence[str], value: str = "value"
+    frame: pd.DataFrame,
+    methods: Sequence[str],
+    baselines: Sequence[str],
+    value: str = "value",
+    by: Sequence[str] = CONFIGURATION,
 ) -> pd.DataFrame:
     """Each method against each baseline, configuration by configuration, paired by seed.
 
@@ -105,22 +120,24 @@ def paired_tests(
     rows = []
     for method in methods:
         for baseline in baselines:
-            pairs = paired(frame, method, baseline, value)
-            for key, group in pairs.groupby(CONFIGURATION, sort=False):
+            pairs = paired(frame, method, baseline, value, by)
+            for key, group in pairs.groupby(list(by), sort=False):
                 rows.append((method, baseline, *key, *vars(compare_paired(group["ours"], group["baseline"])).values()))
-    table = pd.DataFrame(
-        rows, columns=["method", "baseline", *CONFIGURATION, "n", "ratio", "low", "high", "p", "effect_size"]
-    )
+    table = pd.DataFrame(rows, columns=["method", "baseline", *by, "n", "ratio", "low", "high", "p", "effect_size"])
     return table.assign(p_holm=holm(table["p"]))
 
 
 def overall_ratio(
-    frame: pd.DataFrame, method: str, baselines: Sequence[str], value: str = "value"
+    frame: pd.DataFrame,
+    method: str,
+    baselines: Sequence[str],
+    value: str = "value",
+    by: Sequence[str] = CONFIGURATION,
 ) -> tuple[float, float, float]:
     """Geometric mean ratio over all configurations and baselines, with a 95 % interval over seeds."""
     logs = []
     for baseline in baselines:
-        pairs = paired(frame, method, baseline, value)
+        pairs = paired(frame, method, baseline, value, by)
         logs.append(pairs.assign(log=np.log(pairs["ours"] / pairs["baseline"])))
     per_seed = pd.concat(logs).groupby("seed")["log"].mean()
     mean, low, high = np.exp(mean_interval(per_seed))

@@ -19,7 +19,16 @@ from weightspace import provenance, records
 Configuration = dict[str, object]
 
 _HOMES = tuple(
-    f"weightspace.dual_{name}" for name in ("regression", "classification", "instability", "curves", "imbalance")
+    f"weightspace.dual_{name}"
+    for name in (
+        "regression",
+        "classification",
+        "instability",
+        "curves",
+        "imbalance",
+        "classification_tuned",
+        "contrastive",
+    )
 )
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""
 
