@@ -112,6 +112,38 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**runs.problem.origin)
 
 
+def drawdowns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Per run, from its accuracies at the ends of the turns: the largest later fall from any turn, and the last fall.
+
+    Columns: inputs, method, seed, fall (points, 0 if accuracy never fell), below_best (best minus last turn).
+    """
+    ends = _whole(frame, "accuracy_percent")
+    ends = ends[ends["updates"] % (ends["updates"].max() // TURNS) == 0]
+    rows = []
+    for key, run in ends.groupby(["inputs", "method", "seed"], sort=False):
+        values = run.sort_values("updates")["value"].to_numpy()
+        best_so_far = np.maximum.accumulate(values)
+        rows.append((*key, float((best_so_far - values).max()), float(values.max() - values[-1])))
+    return pd.DataFrame(rows, columns=["inputs", "method", "seed", "fall", "below_best"])
+
+
+def fluctuations(frame: pd.DataFrame) -> pd.DataFrame:
+    """Per run, over the second half of training: mean |change of accuracy| between looks, and the mean step gain.
+
+    Columns: inputs, method, seed, change (points), step_gain.
+    """
+    keys = ["inputs", "method", "seed"]
+    late = frame[frame["updates"] >= frame["updates"].max() // 2]
+    accuracy = _whole(late, "accuracy_percent").sort_values("updates")
+    change = accuracy.groupby(keys, sort=False)["value"].agg(lambda values: float(values.diff().abs().mean()))
+    gain = _whole(late, "step_gain").groupby(keys, sort=False)["value"].mean()
+    return pd.DataFrame({"change": change, "step_gain": gain}).reset_index()
+
+
+def _whole(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    return frame[(frame["metric"] == metric) & (frame["unit"] == -1)]
+
+
 EXPERIMENTS = [
     Experiment(
         "dual_instability",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +18,18 @@ from weightspace.style import INK, METHODS, MUTED, dataset_label
 
 style.use_theme()
 
-_MSE_LABEL = r"test MSE $\times\,10^4$"
+CHANCE = {"mse_x1e4": 100.0, "accuracy_percent": 10.0}
+"""What knows nothing scores: the mean prediction, or one of ten classes at random."""
+_LABELS = {"mse_x1e4": r"test MSE $\times\,10^4$", "accuracy_percent": "test accuracy (%)"}
+
+
+def _value_axis(axis: Axes, metric: str, label: bool) -> None:
+    """Errors on a logarithmic axis with round ticks, accuracies on a linear one."""
+    if metric == "mse_x1e4":
+        axis.set_yscale("log")
+        _plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 800, 1000, 2000, 4000])
+    if label:
+        axis.set_ylabel(_LABELS[metric])
 
 
 def _plain_log_axis(axis, ticks: Sequence[float]) -> None:
@@ -45,8 +56,9 @@ def _spread_labels(positions: np.ndarray, gap: float) -> np.ndarray:
 
 
 def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame) -> Figure:
-    """Clean test error over the turns, a panel per depth and training size: mean, 95 % band, reported single runs."""
+    """Clean test value over the turns, a panel per depth and training size: mean, 95 % band, reported single runs."""
     frame = select(frame, dataset=dataset, test_inputs="clean")
+    metric = frame["metric"].iloc[0]
     reported = select(reported, dataset=dataset, test_inputs="clean")
     depths, sizes = sorted(frame["layers"].unique()), sorted(frame["train_size"].unique())
     figure, axes = plt.subplots(
@@ -68,24 +80,21 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame) -> Fi
                 axis.plot(line["turn"], line["mean"], color=look.colour, linestyle=look.dash)
                 theirs = select(reported, layers=layers, train_size=train_size, method=method)
                 axis.plot(theirs["turn"], theirs["value"], look.marker, color=look.colour, mfc="none", mew=1.1, ms=4.5)
-            axis.set_yscale("log")
+            _value_axis(axis, metric, label=column == 0)
             axis.set_title(f"{layers} layers, n = {train_size}")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             if row == len(depths) - 1:
                 axis.set_xlabel("turn")
-            if column == 0:
-                axis.set_ylabel(_MSE_LABEL)
-            _plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 1000, 2000, 4000])
             if column == len(sizes) - 1:
                 ends = select(panel, turn=panel["turn"].max())
-                _label_lines(axis, ends["method"].tolist(), ends["mean"].to_numpy())
+                label_lines(axis, ends["method"].tolist(), ends["mean"].to_numpy())
     return figure
 
 
-def _label_lines(axis: Axes, methods: list[str], values: np.ndarray) -> None:
-    """Names at the right ends of lines on a logarithmic axis, moved apart where lines meet."""
-    low, high = np.log(axis.get_ylim())
-    heights = _spread_labels((np.log(values) - low) / (high - low), 0.085)
+def label_lines(axis: Axes, methods: Sequence[str], values: np.ndarray, gap: float = 0.085) -> None:
+    """Names of the methods at the right ends of their lines, moved apart where lines meet."""
+    points = axis.transData.transform(np.column_stack([np.full(len(values), axis.get_xlim()[1]), values]))
+    heights = _spread_labels(axis.transAxes.inverted().transform(points)[:, 1], gap)
     for method, height in zip(methods, heights):
         axis.annotate(
             METHODS[method].label,
@@ -101,7 +110,8 @@ def _label_lines(axis: Axes, methods: list[str], values: np.ndarray) -> None:
 
 
 def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
-    """Error after the last turn, clean (left of a pair) and noisy: mean, 95 % interval, reported runs as dashes."""
+    """Value after the last turn, clean (left of a pair) and noisy: mean, 95 % interval, reported runs as dashes."""
+    metric = frame["metric"].iloc[0]
     frame, reported = (select(rows, turn=frame["turn"].max()) for rows in (frame, reported))
     summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
     datasets, depths = frame["dataset"].unique(), sorted(frame["layers"].unique())
@@ -135,14 +145,12 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
                             ms=5,
                             label=look.label if position == 0 and kind == "clean" else None,
                         )
-            axis.axhline(100, color=MUTED, linewidth=0.8, linestyle=":")
-            axis.set_yscale("log")
-            _plain_log_axis(axis.yaxis, [30, 40, 60, 80, 100, 150, 200, 300, 500, 800])
+            if metric == "mse_x1e4":
+                axis.axhline(CHANCE[metric], color=MUTED, linewidth=0.8, linestyle=":")
+            _value_axis(axis, metric, label=column == 0)
             axis.set_xticks(range(len(sizes)), [f"n = {size}" for size in sizes])
             axis.set_title(f"{dataset_label(dataset)}, {layers} layers")
             axis.grid(axis="x", visible=False)
-            if column == 0:
-                axis.set_ylabel(_MSE_LABEL)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     return figure
 
@@ -182,34 +190,72 @@ def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
     return figure
 
 
-def ratio_forest(tests: pd.DataFrame, ours: str, margin: float, xlabel: str) -> Figure:
-    """Error ratio of one method to each baseline in each configuration, 95 % intervals; left of 1 is better."""
+def setting_label(setting: Mapping[str, object]) -> str:
+    """A configuration in words, such as "MNIST, 3 layers, n = 100"."""
+    words = {
+        "dataset": lambda v: dataset_label(str(v)),
+        "layers": lambda v: f"{v} layers",
+        "train_size": lambda v: f"n = {v}",
+        "imbalance_ratio": lambda v: f"ratio {v:g}",
+        "label_noise": lambda v: f"{100 * v:.0f} % wrong labels",
+    }
+    return ", ".join(words[name](value) for name, value in setting.items())
+
+
+def ratio_forest(
+    tests: pd.DataFrame, ours: str, margin: float, xlabel: str, by: Sequence[str] = analysis.CONFIGURATION
+) -> Figure:
+    """Error ratio of one method to each baseline in each configuration, 95 % intervals; left of 1 is better.
+
+    Up to five baselines share a panel; more get a panel each, so that no colour has to be told from too many.
+    """
     own = tests[tests["method"] == ours]
     baselines = [name for name in METHODS if name in set(own["baseline"])]
-    cells = own[analysis.CONFIGURATION].drop_duplicates().reset_index(drop=True)
-    figure, axis = plt.subplots(figsize=(7.6, 0.42 * len(cells) + 1.6))
-    axis.axvspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)
-    axis.axvline(1, color=MUTED, linewidth=0.8)
-    for k, baseline in enumerate(baselines):
-        look = METHODS[baseline]
-        rows = cells.merge(own[own["baseline"] == baseline], on=analysis.CONFIGURATION)
-        y = np.arange(len(cells)) + 0.7 * (k / max(1, len(baselines) - 1) - 0.5)
-        axis.hlines(y, rows["low"], rows["high"], color=look.colour, linewidth=1.2)
-        for y_one, ratio, significant in zip(y, rows["ratio"], rows["p_holm"] < 0.05):
-            axis.plot(ratio, y_one, look.marker, color=look.colour, mfc=look.colour if significant else "none", ms=5)
-        axis.plot([], [], look.marker, color=look.colour, label=look.label)
-    axis.set_xscale("log")
-    _plain_log_axis(axis.xaxis, [0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3])
-    axis.set_yticks(
-        range(len(cells)),
-        [f"{dataset_label(c.dataset)}, {c.layers} layers, n = {c.train_size}" for c in cells.itertuples()],
+    cells = own[list(by)].drop_duplicates().reset_index(drop=True)
+    panels = [baselines] if len(baselines) <= 5 else [[name] for name in baselines]
+    columns = min(len(panels), 4)
+    height = 0.42 if len(panels) == 1 else 0.21
+    figure, axes = plt.subplots(
+        -(-len(panels) // columns),
+        columns,
+        figsize=(7.6 if columns == 1 else 9.6, (height * len(cells) + 1.6) * -(-len(panels) // columns)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
-    axis.invert_yaxis()
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel(xlabel)
-    axis.legend(
-        loc="upper center", bbox_to_anchor=(0.35, 1.0 + 0.9 / len(cells)), ncols=len(baselines), columnspacing=1.0
-    )
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for position, (axis, shown) in enumerate(zip(axes.flat, panels)):
+        axis.axvspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)
+        axis.axvline(1, color=MUTED, linewidth=0.8)
+        for k, baseline in enumerate(shown):
+            look = METHODS[baseline]
+            rows = cells.merge(own[own["baseline"] == baseline], on=list(by))
+            y = np.arange(len(cells)) + (0.7 * (k / (len(shown) - 1) - 0.5) if len(shown) > 1 else 0.0)
+            axis.hlines(y, rows["low"], rows["high"], color=look.colour, linewidth=1.2)
+            for y_one, ratio, significant in zip(y, rows["ratio"], rows["p_holm"] < 0.05):
+                axis.plot(
+                    ratio, y_one, look.marker, color=look.colour, mfc=look.colour if significant else "none", ms=5
+                )
+            axis.plot([], [], look.marker, color=look.colour, label=look.label)
+        axis.set_xscale("log")
+        low, high = own["low"].min(), own["high"].max()
+        ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3]
+        _plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3])
+        axis.grid(axis="y", visible=False)
+        if len(panels) > 1:
+            axis.set_title(f"against {METHODS[shown[0]].label}", fontsize=8.5)
+        if position // columns == (len(panels) - 1) // columns or position + columns >= len(panels):
+            axis.tick_params(labelbottom=True)
+    axes[0, 0].set_yticks(range(len(cells)), [setting_label(row) for row in cells.to_dict("records")])
+    axes[0, 0].invert_yaxis()
+    if len(panels) == 1:
+        axes[0, 0].set_xlabel(xlabel)
+        axes[0, 0].legend(
+            loc="upper center", bbox_to_anchor=(0.35, 1.0 + 0.9 / len(cells)), ncols=len(baselines), columnspacing=1.0
+        )
+    else:
+        figure.supxlabel(xlabel, fontsize=9)
     return figure
 
 

@@ -56,6 +56,17 @@ METHODS |= {
     "tuned_l2_squared": MethodStyle("squared L2, tuned", "#2f3742", "--ws-l2-squared", "--", "P"),
     "tuned_early_stopping": MethodStyle("early stopping, tuned", "#5b55d6", "--ws-early-stopping", "--", "X"),
     "tuned_dropout": MethodStyle("dropout, tuned", "#e0117a", "--ws-dropout", "--", "*"),
+    "tuned_minibatch": MethodStyle("mini-batches, tuned", "#6b4f1d", "--ws-minibatch", "--", "h"),
+    "tuned_adam": MethodStyle("Adam, tuned", "#00707f", "--ws-adam", "--", "p"),
+    "tuned_sam": MethodStyle("SAM, tuned", "#5c6b00", "--ws-sam", "--", "d"),
+    "tuned_contrastive": MethodStyle("contrastive, tuned", "#7a2fb0", "--ws-contrastive", "--", "H"),
+}
+# Colour is the update rule, the dash the loss.
+_LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}
+METHODS |= {
+    f"{rule}_{loss}": replace(METHODS[rule], label=f"{METHODS[rule].label}, {words}", dash=dash, marker=marker)
+    for rule in ("gradient_descent", "dual_stabilized")
+    for loss, (words, dash, marker) in _LOSSES.items()
 }
 """The same colour for the same method all through the book; line and marker tell them apart without colour."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
+from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, claims, data, experiments, records
 from weightspace.stats import mean_interval
@@ -117,6 +119,88 @@ def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
                 "method": method_label(str(method)),
                 "error with noise / without": mean,
                 "95 % interval": _interval(low, high, 2),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def noise_losses(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+    """How many points of accuracy noise costs: a row per method, a column per data set, ± half the 95 % interval."""
+    keys = [*analysis.CONFIGURATION, "method", "seed"]
+    clean, noisy = (analysis.last_turn(frame, kind).set_index(keys)["value"] for kind in ("clean", "noisy"))
+    losses = (clean - noisy).groupby(["method", "dataset", "seed"], sort=False).mean().reset_index(name="value")
+    return _wide(analysis.summarize(losses, ["method", "dataset"]), decimals)
+
+
+def _wide(summary: pd.DataFrame, decimals: int) -> pd.DataFrame:
+    """mean ± half the interval: a row per method, a column per data set."""
+    cells = [
+        f"{row.mean:.{decimals}f}\u00a0±\u00a0{(row.high - row.low) / 2:.{decimals}f}"
+        for row in summary.itertuples(index=False)
+    ]
+    wide = summary.assign(cell=cells).pivot_table(
+        index="method", columns="dataset", values="cell", aggfunc="first", sort=False
+    )
+    wide = wide.rename(columns=dataset_label).rename_axis(columns=None).reset_index()
+    return wide.assign(method=wide["method"].map(method_label))
+
+
+def inside_by_cell(table: pd.DataFrame) -> pd.DataFrame:
+    """How many reported values lie inside the interval of one run of ours: a row per method, a column per setting."""
+    if table.empty:
+        return pd.DataFrame({"method": []})
+    counts = table.assign(
+        setting=[f"{dataset_label(row.dataset)}, {row.layers} layers" for row in table.itertuples()]
+    ).groupby(["method", "setting"], sort=False)["inside"]
+    shown = counts.sum().astype(str) + " of " + counts.count().astype(str)
+    wide = shown.unstack().rename_axis(columns=None).reset_index()
+    return wide.assign(method=wide["method"].map(method_label))
+
+
+def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals: int = 2) -> pd.DataFrame:
+    """A row per method, a column per metric (name in the records -> heading): mean ± half the 95 % interval."""
+    rows = []
+    for method, own in frame.groupby("method", sort=False):
+        row = {"method": method_label(str(method))}
+        for metric, heading in metrics.items():
+            values = own.loc[own["metric"] == metric, "value"]
+            mean, low, high = mean_interval(values) if len(values) else (np.nan,) * 3
+            row[heading] = f"{mean:.{decimals}f}\u00a0±\u00a0{(high - low) / 2:.{decimals}f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
+    """How often and how far accuracy falls, from ``dual_instability.drawdowns``: a row per inputs and method."""
+    rows = []
+    for (inputs, method), group in frame.groupby(["inputs", "method"], sort=False):
+        mean, low, high = mean_interval(group["fall"])
+        row = {"inputs": inputs, "method": method_label(str(method)), "largest fall, mean (points)": mean}
+        row["95 % interval"] = _interval(low, high, 1)
+        for threshold in thresholds:
+            number = int((group["fall"] >= threshold).sum())
+            share = proportion_confint(number, len(group), method="wilson")
+            row[f"runs that fall {threshold:g} points or more"] = (
+                f"{number} of {len(group)} <small>({_interval(100 * share[0], 100 * share[1], 0)} %)</small>"
+            )
+        rows.append(row | {"below the best at the end (points)": group["below_best"].mean()})
+    return pd.DataFrame(rows)
+
+
+def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Restlessness and step gain per method, from ``dual_instability.fluctuations``, with their rank correlation."""
+    rows = []
+    for (inputs, method), group in frame.groupby(["inputs", "method"], sort=False):
+        change, gain = mean_interval(group["change"]), mean_interval(group["step_gain"])
+        rows.append(
+            {
+                "inputs": inputs,
+                "method": method_label(str(method)),
+                "change between looks (points)": change[0],
+                "95 %": _interval(*change[1:], 2),
+                "step gain": gain[0],
+                "95 % ": _interval(*gain[1:], 2),
+                "rank correlation over seeds": float(spearmanr(group["change"], group["step_gain"]).statistic),
             }
         )
     return pd.DataFrame(rows)

@@ -1,0 +1,96 @@
+# %% [markdown]
+# # What the neurons learned
+#
+# The paper {cite:p}`wang2025` shows the weights of single neurons as images. Here are the same pictures for the five
+# methods on one colour scale, and numbers over many seeds for what the eye sees in them.
+#
+# **Design.** MNIST, 2 layers, $n = 1000$, the released protocol of {doc}`03_classification`, after the last turn. All
+# five networks of a seed start from the same random weights, so neuron $k$ of one method can be compared with neuron $k$
+# of another.
+
+# %% tags=["parameters", "remove-input"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %%
+from myst_nb import glue
+
+from weightspace import analysis, dual_neurons, experiments, plots_classification, style, tables
+
+runs = experiments.ensure("dual_neurons", scale, seeds, device, recompute)
+
+# %% tags=["remove-cell"]
+methods = list(runs["method"].unique())
+pictures = {style.method_label(method): dual_neurons.images(runs, "w", method) for method in methods}
+parts = {
+    f"{name}, {style.method_label(method)}": dual_neurons.images(runs, part, method)
+    for method in ("dual", "dual_stabilized")
+    for part, name in (("w1", "W1"), ("w2", "W2"), ("w", "W1 - W2"))
+}
+side = int(next(iter(pictures.values())).shape[1] ** 0.5)
+silent = analysis.select(runs, metric="silent_rms")
+glue("silent_pixels", int(runs["silent_pixels"].max()), display=False)
+glue("pixels", side * side, display=False)
+for name in ("gradient_descent", "dual", "dual_stabilized", "l2_0.1"):
+    mean = analysis.mean_of(silent, method=name) if len(silent) else float("nan")
+    glue(f"silent_{name.replace('.', '')}", 100 * mean, display=False)
+
+# %% [markdown]
+# ## Five methods, ten neurons
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-neurons-methods", "caption": "First-layer weights W (for the dual methods W1 - W2) of hidden neurons 0 to 9 after training. One colour scale: blue negative, white zero, red positive."}}
+style.show(
+    plots_classification.weight_images(pictures, (side, side)),
+    "neurons-methods",
+    frame=runs,
+    note="n = 1 seed (seed 0), 60,000 updates on n = 1000 training images.",
+    alt="Five rows of ten small images. Those of gradient descent and L2 0.01 are noise up to the border with a faint "
+    "structure in the middle; those of the dual methods and L2 0.1 are smooth and white at the border.",
+)
+
+# %% [markdown]
+# Gradient descent keeps the random weights that it started from wherever no training image has ink: the gradient there is
+# zero, so nothing ever moves them. {glue:text}`silent_pixels` of the {glue:text}`pixels` pixels are such *silent* pixels.
+# Both dual methods forget their start, because every update of $W_1$ or $W_2$ draws **all** its components towards the
+# input, also where the input is zero.
+#
+# ## Two vectors in one neuron
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-neurons-parts", "caption": "W1, W2 and their difference for hidden neurons 0 to 9 of the two dual methods. One colour scale."}}
+style.show(
+    plots_classification.weight_images(parts, (side, side)),
+    "neurons-parts",
+    frame=runs,
+    note="n = 1 seed (seed 0).",
+    alt="Six rows of ten images: W1 and W2 of a dual neuron are blurred averages of digits, their difference shows "
+    "strokes in red and blue.",
+)
+
+# %% [markdown]
+# $W_1$ and $W_2$ are blurred averages of digits: of those images that should have raised the neuron's output and of those
+# that should have lowered it, weighted by how much. Only their difference looks like a detector.
+#
+# ## In numbers
+#
+# - **Silent pixels:** root mean square of the weights of silent pixels, relative to the random start.
+# - **Roughness:** mean squared difference of neighbouring pixels; 1 for independent pixels, near 0 for smooth images.
+# - **Noise gain:** $\lVert w\rVert^2$, the variance that noise of variance 1 on every pixel adds to a hidden neuron.
+
+# %% tags=["remove-input"]
+style.table(
+    tables.metrics_by_method(
+        runs, {"silent_rms": "silent pixels", "roughness": "roughness", "noise_gain": "noise gain"}
+    ),
+    frame_of=runs,
+    note=f"Mean ± half the 95 % t interval over n = {runs['seed'].nunique()} seeds.",
+)
+
+# %% [markdown]
+# Silent pixels keep {glue:text}`silent_gradient_descent:.0f` % of their start under gradient descent,
+# {glue:text}`silent_l2_01:.0f` % under L2 0.1, {glue:text}`silent_dual:.0f` % under the dual method and
+# {glue:text}`silent_dual_stabilized:.0f` % with the stabilizer. This is one plain reason why noise on test images hurts
+# gradient descent most in {doc}`03_classification`: noise lights the silent pixels too, and their weights are random.
+# That is our reading; the order of the methods in the last column agrees with the order of their losses under noise on
+# MNIST, which is no proof.

@@ -1,0 +1,91 @@
+"""What the neurons of the first layer learned: their weights as images, and numbers for what the eye sees in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from weightspace.experiments import Configuration, Experiment
+from weightspace.protocol import TURNS, ProtocolRuns, identity, protocol_configurations
+
+_SETTING = {"paper": ("mnist", 1000), "quick": ("digits", 100)}
+LAYERS = 2
+UNITS_SHOWN = 10
+
+
+def configurations(scale: str, seeds: int) -> list[Configuration]:
+    dataset, train_size = _SETTING[scale]
+    plan = protocol_configurations("dual_neurons", scale, (dataset,), seeds)
+    return [c for c in plan if c["layers"] == LAYERS and c["train_size"] == train_size]
+
+
+def describe_weights(weights: np.ndarray, start: np.ndarray, silent: np.ndarray) -> dict[str, float]:
+    """Numbers for the weight images of one layer, ``[units, side * side]``.
+
+    silent_rms: root mean square over the pixels that are zero in every training image, relative to the start.
+    roughness: mean squared difference of neighbouring pixels / (2 mean square); 1 for independent pixels of mean 0,
+    near 0 for smooth images. noise_gain: mean over units of the sum of squares, the variance of w.x that noise of
+    variance 1 on every pixel makes.
+    """
+    side = int(np.sqrt(weights.shape[1]))
+    images = weights.astype(np.float64).reshape(len(weights), side, side)
+    square = (images**2).mean()
+    neighbours = ((np.diff(images, axis=1) ** 2).mean() + (np.diff(images, axis=2) ** 2).mean()) / 2
+    quiet = float("nan")
+    if silent.any():
+        quiet = float(np.sqrt((weights[:, silent] ** 2).mean() / (start[:, silent] ** 2).mean()))
+    return {
+        "silent_rms": quiet,
+        "roughness": float(neighbours / (2 * square)),
+        "noise_gain": float((images**2).sum(axis=(1, 2)).mean()),
+    }
+
+
+def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+    """Per run the numbers of ``describe_weights``; of seed 0 also the weights of the first ten units.
+
+    Rows of metric ``weights`` carry W1 and W2 of one unit in the columns w1 and w2, their value is ||W1 - W2||.
+    """
+    runs = ProtocolRuns(group)
+    start = [runs.networks.layers(run)[0][0].copy() for run in range(len(group))]
+    for _ in range(TURNS):
+        runs.train_turn()
+    silent = ~runs.problem.x[runs.train_indices].any(axis=0)
+    rows = []
+    for run, configuration in enumerate(group):
+        w1, w2, _ = runs.networks.layers(run)[0]
+        common = identity(configuration) | {"turn": runs.turn, "unit": -1, "silent_pixels": int(silent.sum())}
+        for metric, value in describe_weights(w1 - w2, start[run], silent).items():
+            if np.isfinite(value):
+                rows.append(common | {"metric": metric, "value": value})
+        for unit in range(UNITS_SHOWN) if configuration["seed"] == 0 else ():
+            rows.append(
+                common
+                | {
+                    "unit": unit,
+                    "metric": "weights",
+                    "value": float(np.linalg.norm(w1[unit] - w2[unit])),
+                    "w1": w1[unit].tolist(),
+                    "w2": w2[unit].tolist(),
+                }
+            )
+    return pd.DataFrame(rows).assign(**runs.problem.origin)
+
+
+def images(frame: pd.DataFrame, component: str, method: str) -> np.ndarray:
+    """``[units, pixels]``: "w1", "w2" or their difference "w", of seed 0."""
+    rows = frame[(frame["metric"] == "weights") & (frame["method"] == method)].sort_values("unit")
+    w1, w2 = (np.stack(rows[name].to_list()) for name in ("w1", "w2"))
+    return {"w1": w1, "w2": w2, "w": w1 - w2}[component]
+
+
+EXPERIMENTS = [
+    Experiment(
+        "dual_neurons",
+        "First-layer weights as images",
+        {"quick": 2, "paper": 20},
+        configurations,
+        ("dataset",),
+        compute,
+    )
+]
