@@ -24,6 +24,7 @@ _HOMES = tuple(
         "regression",
         "classification",
         "instability",
+        "neurons",
         "curves",
         "imbalance",
         "classification_tuned",
