@@ -44,7 +44,8 @@ def describe_weights(weights: np.ndarray, start: np.ndarray, silent: np.ndarray)
 def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     """Per run the numbers of ``describe_weights``; of seed 0 also the weights of the first ten units.
 
-    Rows of metric ``weights`` carry W1 and W2 of one unit in the columns w1 and w2, their value is ||W1 - W2||.
+    Rows of metric ``weights`` carry W1 and W2 of one unit in the columns w1 and w2 (little-endian float32), their
+    value is ||W1 - W2||.
     """
     runs = ProtocolRuns(group)
     start = [runs.networks.layers(run)[0][0].copy() for run in range(len(group))]
@@ -55,6 +56,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     for run, configuration in enumerate(group):
         w1, w2, _ = runs.networks.layers(run)[0]
         common = identity(configuration) | {"turn": runs.turn, "unit": -1, "silent_pixels": int(silent.sum())}
+        common |= {"w1": b"", "w2": b""}
         for metric, value in describe_weights(w1 - w2, start[run], silent).items():
             if np.isfinite(value):
                 rows.append(common | {"metric": metric, "value": value})
@@ -65,8 +67,8 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
                     "unit": unit,
                     "metric": "weights",
                     "value": float(np.linalg.norm(w1[unit] - w2[unit])),
-                    "w1": w1[unit].tolist(),
-                    "w2": w2[unit].tolist(),
+                    "w1": w1[unit].astype("<f4").tobytes(),
+                    "w2": w2[unit].astype("<f4").tobytes(),
                 }
             )
     return pd.DataFrame(rows).assign(**runs.problem.origin)
@@ -75,7 +77,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
 def images(frame: pd.DataFrame, component: str, method: str) -> np.ndarray:
     """``[units, pixels]``: "w1", "w2" or their difference "w", of seed 0."""
     rows = frame[(frame["metric"] == "weights") & (frame["method"] == method)].sort_values("unit")
-    w1, w2 = (np.stack(rows[name].to_list()) for name in ("w1", "w2"))
+    w1, w2 = (np.stack([np.frombuffer(content, "<f4") for content in rows[name]]) for name in ("w1", "w2"))
     return {"w1": w1, "w2": w2, "w": w1 - w2}[component]
 
 

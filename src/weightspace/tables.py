@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, claims, data, experiments, records
-from weightspace.stats import mean_interval
+from weightspace.stats import compare_paired, holm, mean_interval
 from weightspace.style import dataset_label, method_label, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
@@ -170,6 +170,75 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
     return pd.DataFrame(rows)
 
 
+def wins_by_size(gains: pd.DataFrame, method: str) -> str:
+    """In words: the training sizes of each data set at which a method wins by the rule of the claims."""
+    own = analysis.select(gains, method=method)
+    own = own.assign(outcome=claims.outcomes(own))
+    parts = []
+    for dataset, rows in own.groupby("dataset", sort=False):
+        sizes = ", ".join(f"{size:,}" for size in rows.loc[rows["outcome"] == "win", "train_size"]) or "no size"
+        parts.append(f"{dataset_label(str(dataset))}: {sizes}")
+    return "; ".join(parts)
+
+
+def by_ratio(frame: pd.DataFrame, ratio: float) -> pd.DataFrame:
+    """Balanced accuracy and recalls at one imbalance ratio: a row per data set and method."""
+    rows = []
+    names = {"balanced": "balanced accuracy", "minority": "recall, rare", "majority": "recall, frequent"}
+    for (dataset, method), own in analysis.select(frame, imbalance_ratio=ratio).groupby(
+        ["dataset", "method"], sort=False
+    ):
+        row = {"data": dataset_label(str(dataset)), "method": method_label(str(method))}
+        for metric, values in own.groupby("metric", sort=False)["value"]:
+            mean, low, high = mean_interval(values)
+            row[names[str(metric).split("_")[0]]] = f"{mean:.1f}\u00a0±\u00a0{(high - low) / 2:.1f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def imbalance_contrasts(balanced: pd.DataFrame, ratio: float) -> pd.DataFrame:
+    """Error ratio to gradient descent at an imbalance ratio over that at ratio 1, per dual method and data set."""
+    by = ("dataset", "imbalance_ratio")
+    rows = []
+    for method in claims.DUAL:
+        pairs = analysis.paired(analysis.with_error(balanced), method, "gradient_descent", "error", by)
+        pairs = pairs.assign(ratio=pairs["ours"] / pairs["baseline"])
+        for dataset, group in pairs.groupby("dataset", sort=False):
+            by_seed = group.pivot(index="seed", columns="imbalance_ratio", values="ratio")
+            test = compare_paired(by_seed[ratio], by_seed[1])
+            rows.append((method_label(method), dataset_label(str(dataset)), test.ratio, test.low, test.high, test.p))
+    table = pd.DataFrame(rows, columns=["method", "data", "ratio of the error ratios", "low", "high", "p"])
+    return table.assign(
+        **{
+            "95 % interval": [_interval(low, high, 2) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": [_p_value(p) for p in holm(table["p"])],
+        }
+    ).drop(columns=["low", "high", "p"])
+
+
+def chosen_candidates(frame: pd.DataFrame) -> pd.DataFrame:
+    """What tuning chose in classification: the most frequent candidate per tuned method and training size."""
+    rows = []
+    tuned_only = frame[frame["method"].str.startswith("tuned_")].drop_duplicates(["run_key", "method"])
+    for (method, train_size), group in tuned_only.groupby(["method", "train_size"], sort=False):
+        names = [
+            f"{row.chosen.replace('_', ' ')}, learning rate {row.chosen_lr:g}"
+            + (f", radius {row.chosen_third:g}" if row.chosen == "sam" else "")
+            + (f", {100 * row.chosen_third:.0f} % of the updates" if method == "tuned_early_stopping" else "")
+            for row in group.itertuples()
+        ]
+        top = pd.Series(names).value_counts()
+        rows.append(
+            {
+                "method": method_label(str(method)),
+                "n train": train_size,
+                "most frequent choice": top.index[0],
+                "share of choices (%)": 100 * float(top.iloc[0]) / len(names),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
     """How often and how far accuracy falls, from ``dual_instability.drawdowns``: a row per inputs and method."""
     rows = []
@@ -206,15 +275,15 @@ def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def tuned(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
-    """Mean error and interval per setting (rows) and method (columns); the lowest mean of a row stands out."""
+def tuned(frame: pd.DataFrame, decimals: int = 1, best: str = "min") -> pd.DataFrame:
+    """Mean value and interval per setting (rows) and method (columns); the best mean of a row stands out."""
     summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
-    best = summary.groupby(analysis.CONFIGURATION)["mean"].transform("min")
+    winner = summary.groupby(analysis.CONFIGURATION)["mean"].transform(best)
     summary["cell"] = [
         f"<strong>{mean:.{decimals}f}</strong>\u00a0±\u00a0{half:.{decimals}f}"
-        if mean == lowest
+        if mean == leading
         else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
-        for mean, half, lowest in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, best)
+        for mean, half, leading in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, winner)
     ]
     names = {name: method_label(name) for name in frame["method"].unique()}
     wide = summary.pivot(index=analysis.CONFIGURATION, columns="method", values="cell")[list(names)].rename(
