@@ -190,7 +190,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_classification_tuned",
         "Dual weights against tuned baselines, classification",
-        {"quick": 1, "paper": 10},
+        {"quick": 3, "paper": 10},
         configurations,
         ("dataset", "layers", "train_size", "seed"),
         compute,

@@ -90,7 +90,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_sparse",
         "Accuracy against the number of training samples",
-        {"quick": 2, "paper": 20},
+        {"quick": 3, "paper": 20},
         sparse_configurations,
         _GROUP,
         compute,
@@ -98,7 +98,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_noise",
         "Accuracy against label noise and input noise",
-        {"quick": 2, "paper": 20},
+        {"quick": 3, "paper": 20},
         noise_configurations,
         _GROUP,
         compute,

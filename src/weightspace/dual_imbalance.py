@@ -107,7 +107,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_imbalance",
         "Long-tailed training sets",
-        {"quick": 2, "paper": 20},
+        {"quick": 3, "paper": 20},
         configurations,
         ("dataset", "imbalance_ratio", "seed"),
         compute,

@@ -148,7 +148,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_instability",
         "Accuracy lost within the six turns, and why",
-        {"quick": 2, "paper": 50},
+        {"quick": 3, "paper": 50},
         configurations,
         ("inputs",),
         compute,

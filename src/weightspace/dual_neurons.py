@@ -85,7 +85,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_neurons",
         "First-layer weights as images",
-        {"quick": 2, "paper": 20},
+        {"quick": 3, "paper": 20},
         configurations,
         ("dataset",),
         compute,
