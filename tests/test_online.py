@@ -185,3 +185,17 @@ def test_method_names():
     for name in ("l2_", "l2_-1", "l2_nan", "dropout_1", "sgd", "l1_0.1"):
         with pytest.raises(ValueError, match="unknown method"):
             parse_method(name)
+
+
+def test_large_rates_in_the_span_of_the_samples():
+    """Rates near 1 shrink the scale of the coordinates until it has to be set back; the reference knows no scale."""
+    x, y = problem("classification", 50, 3)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    order = np.random.default_rng(1).integers(0, len(x), (1, 1500))
+    networks = OnlineNetworks((50, 3), ["dual"], [0], task="classification", lr=0.99, dtype=np.float64)
+    model = network(networks, 0)
+    networks.train(x, y, order)
+    train_reference(
+        model, networks.methods[0], "classification", torch.from_numpy(x), torch.from_numpy(y), order[0], 0.99
+    )
+    np.testing.assert_allclose(networks.predict(x)[0], model(torch.from_numpy(x)).detach(), atol=1e-9)
