@@ -345,8 +345,8 @@ style.table(tables.chosen(tuned_final), decimals=0, frame_of=tuned)
 #
 # ## Verdicts
 #
-# By the rule above. The effect is the geometric mean of all error ratios of the claim (for B2 the ratio of the gains,
-# for B5 a share), with its 95 % interval over seeds. B1c and B1d pool five baselines, weak ones among them: read them
+# By the rule above. The effect is the geometric mean of all error ratios of the claim (for B2a the ratio of the gains,
+# for B5a a share), with its 95 % interval over seeds. B1c and B1d pool five baselines, weak ones among them: read them
 # together with the table per baseline above.
 
 # %% tags=["remove-input"]
