@@ -169,7 +169,13 @@ class TorchOnlineNetworks(OnlineNetworks):
         return Rules(
             *map(
                 self._to_device,
-                (lr, self.settings["dual"], self.settings["stabilizer"], 2 * l2 * lr * squared, l2 * lr * (1 - squared)),
+                (
+                    lr,
+                    self.settings["dual"],
+                    self.settings["stabilizer"],
+                    2 * l2 * lr * squared,
+                    l2 * lr * (1 - squared),
+                ),
             )
         )
 
@@ -177,7 +183,7 @@ class TorchOnlineNetworks(OnlineNetworks):
         if self.device.type == "cuda":
             from weightspace import online_triton  # Triton comes with PyTorch where that can use a GPU
 
-            if online_triton.fits(self.sizes):
+            if online_triton.fits(self.sizes.tolist()):
                 return online_triton.train_block
         return train_block
 

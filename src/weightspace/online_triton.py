@@ -6,7 +6,8 @@ biases) from the first update of a block to the last, and reads per update only 
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import torch
 import triton
 import triton.language as tl
@@ -20,33 +21,47 @@ _PER_WARP = 2048
 _MOST = 16 * _PER_WARP
 
 
-def _numbers(sizes: np.ndarray) -> int:
+def _numbers(widths: Sequence[int]) -> int:
     """How many numbers a program keeps: every axis is padded to a power of two."""
-    widths = [triton.next_power_of_2(int(width)) for width in sizes[1:]]
-    return 2 * (BLOCK * widths[0] + sum(a * b for a, b in zip(widths, widths[1:])))
+    padded = [triton.next_power_of_2(int(width)) for width in widths]
+    return 2 * (BLOCK * padded[0] + sum(a * b for a, b in zip(padded, padded[1:])))
 
 
-def fits(sizes: np.ndarray) -> bool:
+def fits(sizes: Sequence[int]) -> bool:
     """Whether the kernel takes networks of these layer widths: at most three layers, small enough for the registers."""
-    return len(sizes) <= 4 and _numbers(sizes) <= _MOST
+    return len(sizes) <= 4 and _numbers(sizes[1:]) <= _MOST
+
+
+def compiled_for(widths: Sequence[int], classes: bool) -> tuple[dict[str, int], int]:
+    """What the kernel is compiled for and how many warps run it; widths without that of the inputs."""
+    middle = widths[1] if len(widths) == 3 else 1
+    constants = {
+        "depth": len(widths),
+        "classes": classes,
+        "n_first": widths[0],
+        "n_middle": middle,
+        "n_last": widths[-1],
+        "first_width": triton.next_power_of_2(widths[0]),
+        "middle_width": triton.next_power_of_2(middle),
+        "last_width": triton.next_power_of_2(widths[-1]),
+        "block": BLOCK,
+    }
+    return constants, max(1, triton.next_power_of_2(_numbers(widths) // _PER_WARP))
 
 
 def train_block(state: State, rules: Rules, block: Block) -> tuple[Tensor, Tensor]:
     """As ``weightspace.online_torch.train_block``, for networks that ``fits`` allows."""
     runs, updates, _, n_first = block.start.shape
     widths = [n_first, *(weight.shape[2] for weight in state.upper)]
-    depth = len(widths)
-    middle = state.upper[0] if depth == 3 else state.bias  # not read in other depths
-    last = state.upper[-1] if depth > 1 else state.bias
+    constants, warps = compiled_for(widths, not block.answer.is_floating_point())
     kept = torch.empty_like(block.start[:, 0])
     coefficients = block.start.new_empty(runs, 2, n_first, updates)
-    numbers = _numbers(np.array([0, *widths]))
     _train_block[(runs,)](
         block.start.contiguous(),
         block.gram.contiguous(),
         block.gain.contiguous(),
         block.answer.contiguous(),
-        block.weight,
+        block.weight.contiguous(),
         block.shifts,
         block.norm_squared,
         rules.lr,
@@ -54,23 +69,15 @@ def train_block(state: State, rules: Rules, block: Block) -> tuple[Tensor, Tenso
         rules.stabilizer,
         rules.constant_share,
         rules.norm_share,
-        middle,
-        last,
+        state.upper[0] if len(widths) == 3 else state.bias,  # not read in other depths
+        state.upper[-1] if len(widths) > 1 else state.bias,
         state.bias,
         state.m,
         kept,
         coefficients,
         updates,
-        depth,
-        not block.answer.is_floating_point(),
-        n_first,
-        widths[1] if depth == 3 else 1,
-        widths[-1],
-        triton.next_power_of_2(n_first),
-        triton.next_power_of_2(widths[1]) if depth == 3 else 1,
-        triton.next_power_of_2(widths[-1]),
-        BLOCK,
-        num_warps=max(1, triton.next_power_of_2(numbers // _PER_WARP)),
+        **constants,
+        num_warps=warps,
     )
     return kept, coefficients
 
