@@ -178,12 +178,15 @@ def test_command_line(capsys):
     ("arguments", "message"),
     [
         (["run", "duel"], "unknown experiment 'duel': use one of dual_regression"),
-        (["run", "dual_regression", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
+        (["run", "dual_regression_tuned", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
+        (["run", "dual_regression", "--device", "tpu"], "runs on cpu or cuda, not on 'tpu'"),
+        (["run", "dual_regression", "--device", "cuda"], "install the NVIDIA driver, or compute with --device cpu"),
         (["run", "dual_regression", "--scale", "quick", "--seeds", "0"], "at least 1"),
         (["compare", "dual_regression"], "no records of 'dual_regression'"),
     ],
 )
-def test_command_line_errors_are_one_clear_line(arguments, message, capsys):
+def test_command_line_errors_are_one_clear_line(arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and error.count("\n") == 1

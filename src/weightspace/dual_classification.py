@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weightspace.experiments import Experiment
-from weightspace.protocol import CELL, compute_protocol, protocol_configurations
+from weightspace.protocol import CELL, DEVICES, compute_protocol, protocol_configurations
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 
@@ -15,5 +15,6 @@ EXPERIMENTS = [
         lambda scale, seeds: protocol_configurations("dual_classification", scale, DATASETS[scale], seeds),
         CELL,
         compute_protocol,
+        DEVICES,
     ),
 ]

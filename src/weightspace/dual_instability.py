@@ -88,7 +88,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     Rows with unit -1 belong to the whole network: metric ``accuracy_percent``, ``step_gain`` (mean over the outputs)
     and ``largest_mean_output`` (of the hidden units). Rows of a unit: the columns of ``unit_statistics`` as metrics.
     """
-    runs = ProtocolRuns(group)
+    runs = ProtocolRuns(group, device)
     if group[0]["inputs"] == "centred":
         x = runs.problem.x
         runs.problem = replace(runs.problem, x=x - x[np.unique(runs.train_indices)].mean(axis=0))
@@ -152,5 +152,6 @@ EXPERIMENTS = [
         configurations,
         ("inputs",),
         compute,
+        ("cpu", "cuda"),
     )
 ]

@@ -47,7 +47,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     Rows of metric ``weights`` carry W1 and W2 of one unit in the columns w1 and w2 (little-endian float32), their
     value is ||W1 - W2||.
     """
-    runs = ProtocolRuns(group)
+    runs = ProtocolRuns(group, device)
     start = [runs.networks.layers(run)[0][0].copy() for run in range(len(group))]
     for _ in range(TURNS):
         runs.train_turn()
@@ -89,5 +89,6 @@ EXPERIMENTS = [
         configurations,
         ("dataset",),
         compute,
+        ("cpu", "cuda"),
     )
 ]

@@ -17,6 +17,7 @@ from weightspace.experiments import Configuration, Experiment
 from weightspace.online import OnlineNetworks
 from weightspace.protocol import (
     CELL,
+    DEVICES,
     FRESH_SUBSETS,
     HIDDEN,
     LR,
@@ -48,7 +49,7 @@ def losses_configurations(scale: str, seeds: int) -> list[Configuration]:
 
 def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
     """After the last turn, the share of left-out samples whose squared error x 10^4 falls in each bin."""
-    runs = ProtocolRuns(group)
+    runs = ProtocolRuns(group, device)
     for _ in range(TURNS):
         runs.train_turn()
     rows = []
@@ -204,6 +205,7 @@ EXPERIMENTS = [
         lambda scale, seeds: protocol_configurations("dual_regression", scale, DATASETS[scale], seeds),
         CELL,
         compute_protocol,
+        DEVICES,
     ),
     Experiment(
         "dual_regression_losses",
@@ -212,6 +214,7 @@ EXPERIMENTS = [
         losses_configurations,
         CELL,
         compute_losses,
+        DEVICES,
     ),
     Experiment(
         "dual_regression_tuned",

@@ -93,6 +93,7 @@ def run(
     experiment = get(name)
     if device not in experiment.devices:
         raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {device!r}")
+    device_name = provenance.device_name(device)
     plan = planned(name, scale, seeds)
     done = set() if recompute else records.keys(name, scale)
     groups: dict[tuple, dict[str, Configuration]] = {}
@@ -111,7 +112,7 @@ def run(
             start = time.perf_counter()
             rows = experiment.compute(list(group.values()), device)
             rows = rows.assign(
-                device=provenance.device_name(device),
+                device=device_name,
                 versions=provenance.versions(),
                 seconds=(time.perf_counter() - start) / len(group),
                 time=provenance.now(),

@@ -19,9 +19,9 @@ used where there are fewer distinct samples than inputs, and done in float64, be
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numba import carray, get_num_threads, njit, prange, types
@@ -149,18 +149,9 @@ class OnlineNetworks:
 
         x: ``[samples, sizes[0]]``; y: ``[samples]`` float targets or integer labels; order: ``[runs, updates]``.
         """
-        x, y = self._check(x, y)
-        order = np.ascontiguousarray(order, dtype=np.int64)
-        if order.ndim != 2 or order.shape[0] != len(self):
-            raise ValueError(f"order must have shape [{len(self)}, updates], got {order.shape}")
-        if order.size and (order.min() < 0 or order.max() >= len(x)):
-            raise ValueError(f"order holds indices outside 0..{len(x) - 1}")
-        # Only the rows that occur, so that they lie close together.
-        rows, order = np.unique(order, return_inverse=True)
-        order = order.reshape(len(self), -1)
-        x = np.ascontiguousarray(x[rows])
-        target, label = self._targets(y[rows])
-        in_span = len(rows) < self.sizes[0]
+        x, y, order = self._seen(x, y, order)
+        target, label = self._targets(y)
+        in_span = len(x) < self.sizes[0]
         wide = x.astype(np.float64) if in_span else np.zeros((1, 1))
         gram = wide @ wide.T
         for first in range(0, len(self), _RUNS_AT_ONCE if in_span else len(self)):
@@ -188,6 +179,17 @@ class OnlineNetworks:
             if in_span:
                 self._leave_span(part, wide, *span)
         self.updates += order.shape[1]
+
+    def _seen(self, x: np.ndarray, y: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The arguments of ``train``, checked, with only the rows that occur, so that they lie close together."""
+        x, y = self._check(x, y)
+        order = np.ascontiguousarray(order, dtype=np.int64)
+        if order.ndim != 2 or order.shape[0] != len(self):
+            raise ValueError(f"order must have shape [{len(self)}, updates], got {order.shape}")
+        if order.size and (order.min() < 0 or order.max() >= len(x)):
+            raise ValueError(f"order holds indices outside 0..{len(x) - 1}")
+        rows, order = np.unique(order, return_inverse=True)
+        return np.ascontiguousarray(x[rows]), y[rows], order.reshape(len(self), -1)
 
     def _first_layer(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
         """Views of w1 and w2 of the first layer, ``[runs, units, inputs]``."""
@@ -303,6 +305,15 @@ class OnlineNetworks:
         if self.task == "regression":
             return y, np.zeros(1, np.int64)
         return np.zeros(1, self.dtype), y
+
+
+def networks_on(device: str) -> Callable[..., OnlineNetworks]:
+    """What builds the stack of networks that trains on a device: compiled loops on ``cpu``, PyTorch on any other."""
+    if device == "cpu":
+        return OnlineNetworks
+    from weightspace.online_torch import TorchOnlineNetworks  # only where asked for: importing torch takes seconds
+
+    return partial(TorchOnlineNetworks, device=device)
 
 
 @lru_cache(maxsize=1)

@@ -8,16 +8,18 @@ and test noise, so that comparisons are paired.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
+from numba import get_num_threads
 
 from weightspace import data, sampling
 from weightspace.experiments import Configuration
 from weightspace.methods import PAPER_METHODS
-from weightspace.online import OnlineNetworks
+from weightspace.online import OnlineNetworks, networks_on
 from weightspace.records import run_key
 
 HIDDEN = {2: (20,), 3: (64, 32)}
@@ -37,6 +39,8 @@ ORDER_STREAM, NOISE_STREAM, SPLIT_STREAM, LABEL_STREAM = 1, 2, 3, 4
 
 CELL = ("dataset", "layers", "train_size")
 """What runs that are computed together share."""
+DEVICES = ("cpu", "cuda")
+"""Where they can be computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +156,7 @@ class ProtocolRuns:
         )
         self.test_indices = sampling.left_out(len(self.problem.x), self.train_indices)
         self.seeds = np.array([c["seed"] for c in group])
-        self.networks = OnlineNetworks(
+        self.networks = networks_on(device)(
             (self.problem.x.shape[1], *first["hidden"], self.problem.outputs),
             [c["method"] for c in group],
             self.seeds.tolist(),
@@ -187,9 +191,15 @@ class ProtocolRuns:
         if not noisy:
             return self.networks.sample_scores(x, y)
         scores = np.empty((len(self.seeds), len(x)), self.networks.dtype)
-        for seed in set(self.seeds.tolist()):
-            runs = self.seeds == seed
-            scores[runs] = self.networks.select(runs).sample_scores(self.problem.noisy(x, seed), y)
+        seeds, threads = sorted(set(self.seeds.tolist())), get_num_threads()
+        with ThreadPoolExecutor(threads) as pool:
+            # Drawing noise for tens of thousands of images takes longer than testing on them; all seeds at once would
+            # fill the memory.
+            for first in range(0, len(seeds), threads):
+                batch = seeds[first : first + threads]
+                for seed, disturbed in zip(batch, pool.map(partial(self.problem.noisy, x), batch)):
+                    runs = self.seeds == seed
+                    scores[runs] = self.networks.select(runs).sample_scores(disturbed, y)
         return scores
 
 

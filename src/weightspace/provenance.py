@@ -12,12 +12,22 @@ _PACKAGES = ("weightspace", "numpy", "numba", "torch")
 
 
 def device_name(device: str) -> str:
-    """``cpu`` or ``cuda`` with the model of the processor, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads"."""
+    """``cpu`` or ``cuda`` with the model of the processor, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads".
+
+    Raises ``ValueError`` for another name, and for ``cuda`` where PyTorch sees no GPU.
+    """
     if device == "cpu":
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return f"cpu: {_cpu_model()}, {threads} threads"
+    if device != "cuda":
+        raise ValueError(f"unknown device {device!r}: use cpu or cuda")
     import torch  # only where a GPU is asked for: importing it takes seconds
 
+    if not torch.cuda.is_available():
+        raise ValueError(
+            f"no device 'cuda': PyTorch {torch.__version__} sees no GPU with CUDA; "
+            "install the NVIDIA driver, or compute with --device cpu"
+        )
     return f"{device}: {torch.cuda.get_device_name(device)}"
 
 
