@@ -37,7 +37,7 @@ reported = analysis.reported_dual_weight()
 
 # %% tags=["remove-cell"]
 final = analysis.with_error(analysis.last_turn(runs))
-sets = list(runs["dataset"].unique())
+sets = style.in_order(runs["dataset"].unique())
 n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)
@@ -57,8 +57,8 @@ style.show(
     "class-mnist",
     note=band,
     frame=runs,
-    alt="Six panels of test accuracy over six turns on MNIST, by depth and training size. The five curves of a panel lie "
-    "within a few points of each other; both dual methods start lower and keep rising.",
+    alt="Six panels of test accuracy over six turns on MNIST, by depth and training size. The five curves of a panel "
+    "end within a few points of each other; the stabilized dual method starts lowest and catches up by the third turn.",
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-fashion", "caption": "Test accuracy over the turns of 10,000 updates, Fashion-MNIST."}}
@@ -76,8 +76,8 @@ style.show(
     "class-cifar",
     note=band,
     frame=runs,
-    alt="Six panels of test accuracy over six turns on CIFAR-10, between 20 and 40 percent. Gradient descent is early at "
-    "its best and then falls in several panels.",
+    alt="Six panels of test accuracy over six turns on CIFAR-10, between 22 and 34 percent. With two layers and n = 500 or "
+    "1000 the stabilized dual method ends highest; the dual method without stabilizer stops rising after the second turn.",
 )
 
 # %% [markdown]
@@ -159,7 +159,8 @@ style.show(
     "class-paired-stabilized",
     note=ratio_note,
     frame=runs,
-    alt="Forest plot of error ratios of the stabilized dual method in 18 settings, most between 0.85 and 1.1.",
+    alt="Forest plot of error ratios of the stabilized dual method in 18 settings. Most points lie inside the band of 5 "
+    "percent around one; a few on MNIST lie left of it, as many right of it.",
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-paired-dual", "caption": "Test error of the dual method without stabilizer relative to each baseline, clean inputs."}}
@@ -168,7 +169,8 @@ style.show(
     "class-paired-dual",
     note=ratio_note,
     frame=runs,
-    alt="Forest plot of error ratios of the dual method without stabilizer in 18 settings.",
+    alt="Forest plot of error ratios of the dual method without stabilizer in 18 settings. Most points lie inside the band "
+    "of 5 percent around one, four against gradient descent on MNIST left of it.",
 )
 
 # %% tags=["remove-input"]

@@ -205,15 +205,17 @@ class OnlineNetworks:
         runs, units, _ = first[0].shape
         start = np.zeros((runs, 2, units, len(x)))
         dual = self.settings["dual"][part]
-        start[:, 0] = first[0] @ x.T
-        start[dual, 1] = first[1][dual] @ x.T
+        # As matrices of two axes: numpy would make a small product of every run.
+        start[:, 0] = (first[0].reshape(-1, x.shape[1]) @ x.T).reshape(runs, units, len(x))
+        start[dual, 1] = (first[1][dual].reshape(-1, x.shape[1]) @ x.T).reshape(dual.sum(), units, len(x))
         return start, np.zeros_like(start), np.ones((runs, 2, units)), np.ones((runs, 2, units))
 
     def _leave_span(self, part: slice, x: np.ndarray, start, coefficients, kept, scale) -> None:
         dual = self.settings["dual"][part]
         for component, weights in enumerate(self._first_layer(part)):
             runs = slice(None) if component == 0 else dual
-            change = (scale[runs, component, :, None] * coefficients[runs, component]) @ x
+            change = scale[runs, component, :, None] * coefficients[runs, component]
+            change = (change.reshape(-1, len(x)) @ x).reshape(*change.shape[:2], x.shape[1])
             weights[runs] = kept[runs, component, :, None] * weights[runs] + change
 
     def predict(self, x: np.ndarray) -> np.ndarray:

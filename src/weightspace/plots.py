@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from weightspace import analysis, style
 from weightspace.analysis import select
 from weightspace.stats import mean_interval
-from weightspace.style import INK, METHODS, MUTED, dataset_label
+from weightspace.style import DATASETS, INK, METHODS, MUTED, dataset_label
 
 style.use_theme()
 
@@ -114,7 +114,7 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
     metric = frame["metric"].iloc[0]
     frame, reported = (select(rows, turn=frame["turn"].max()) for rows in (frame, reported))
     summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
-    datasets, depths = frame["dataset"].unique(), sorted(frame["layers"].unique())
+    datasets, depths = style.in_order(frame["dataset"].unique()), sorted(frame["layers"].unique())
     figure, axes = plt.subplots(
         len(datasets), len(depths), figsize=(3.8 * len(depths), 2.9 * len(datasets)), sharey="row", squeeze=False
     )
@@ -130,9 +130,10 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
                     setting = {"train_size": train_size, "method": method}
                     x = position + 0.16 * (k - (len(methods) - 1) / 2) + np.array([-0.03, 0.03])
                     pair = select(panel, **setting).set_index("test_inputs").loc[["clean", "noisy"]]
-                    theirs = select(reported, dataset=dataset, layers=layers, **setting).set_index("test_inputs")
+                    theirs = select(reported, dataset=dataset, layers=layers, **setting)
                     axis.plot(x, pair["mean"], color=look.colour, linewidth=1)
-                    axis.plot(x, theirs["value"].reindex(["clean", "noisy"]), "_", color=INK, ms=7, mew=1.4)
+                    at = x[theirs["test_inputs"].eq("noisy").astype(int)]
+                    axis.plot(at, theirs["value"], "_", color=INK, ms=7, mew=1.4)
                     for x_one, (kind, one) in zip(x, pair.iterrows()):
                         axis.plot([x_one, x_one], [one["low"], one["high"]], color=look.colour, linewidth=1)
                         face = look.colour if kind == "clean" else "none"
@@ -211,7 +212,9 @@ def ratio_forest(
     """
     own = tests[tests["method"] == ours]
     baselines = [name for name in METHODS if name in set(own["baseline"])]
-    cells = own[list(by)].drop_duplicates().reset_index(drop=True)
+    cells = own[list(by)].drop_duplicates()
+    cells = cells.sort_values("dataset", key=lambda names: names.map(list(DATASETS).index), kind="stable")
+    cells = cells.reset_index(drop=True)
     panels = [baselines] if len(baselines) <= 5 else [[name] for name in baselines]
     columns = min(len(panels), 4)
     height = 0.42 if len(panels) == 1 else 0.21
@@ -241,7 +244,7 @@ def ratio_forest(
         axis.set_xscale("log")
         low, high = own["low"].min(), own["high"].max()
         ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3]
-        _plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3])
+        _plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3])
         axis.grid(axis="y", visible=False)
         if len(panels) > 1:
             axis.set_title(f"against {METHODS[shown[0]].label}", fontsize=8.5)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from weightspace import analysis
 from weightspace.analysis import select
 from weightspace.plots import _plain_log_axis, label_lines
-from weightspace.style import INK, METHODS, MUTED, dataset_label, method_label
+from weightspace.style import INK, METHODS, MUTED, dataset_label, in_order, method_label
 
 
 def value_curves(
@@ -28,7 +28,7 @@ def value_curves(
 ) -> Figure:
     """Mean and 95 % band over a varied setting, a panel per data set, a line per method."""
     methods = [name for name in METHODS if name in set(frame["method"])] if methods is None else list(methods)
-    datasets = list(frame["dataset"].unique())
+    datasets = in_order(frame["dataset"].unique())
     figure, axes = plt.subplots(
         1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, 3.2), squeeze=False, sharey=same_height
     )
@@ -57,7 +57,7 @@ def value_curves(
 
 def gain_curves(gains: pd.DataFrame, x: str, xlabel: str, margin: float) -> Figure:
     """Error ratio of the dual methods to a baseline over a varied setting, from ``analysis.paired_tests``."""
-    datasets = list(gains["dataset"].unique())
+    datasets = in_order(gains["dataset"].unique())
     figure, axes = plt.subplots(1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, 3.0), squeeze=False, sharey=True)
     for column, (axis, dataset) in enumerate(zip(axes[0], datasets)):
         axis.axhspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
@@ -210,6 +211,11 @@ def verdict_badge(verdict: str) -> str:
 def method_label(name: str) -> str:
     """The name of a method in figures and tables."""
     return METHODS[name].label if name in METHODS else name
+
+
+def in_order(datasets: Iterable[str]) -> list[str]:
+    """Names of data sets in the order in which the book treats them."""
+    return sorted(datasets, key=list(DATASETS).index)
 
 
 def dataset_label(name: str) -> str:
