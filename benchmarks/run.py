@@ -1,6 +1,6 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [book]     (default: all three)
+python benchmarks/run.py [kernel] [campaign] [layers] [inference] [book]     (default: all)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import torch
+from layers import inference, layers
 
 from weightspace import data, experiments, provenance
 from weightspace.methods import PAPER_METHODS
@@ -112,7 +113,7 @@ def book() -> None:
 
 
 def main() -> None:
-    parts = {"kernel": kernel, "campaign": campaign, "book": book}
+    parts = {"kernel": kernel, "campaign": campaign, "layers": layers, "inference": inference, "book": book}
     chosen = sys.argv[1:] or list(parts)
     if unknown := set(chosen) - set(parts):
         raise SystemExit(f"unknown part {', '.join(unknown)}: use {', '.join(parts)}")

@@ -11,8 +11,8 @@ __version__ = version("weightspace")
 _HOMES = {
     "DualConv2d": "weightspace.dual",
     "DualLinear": "weightspace.dual",
-    "dualize": "weightspace.dualize",
-    "fold": "weightspace.dualize",
+    "dualize": "weightspace.conversion",
+    "fold": "weightspace.conversion",
 }
 
 __all__ = ["DualConv2d", "DualLinear", "__version__", "dualize", "fold", "records"]

@@ -99,26 +99,35 @@ class _Conv2dFunction(torch.autograd.Function):
 
 
 def _negative_activity(g: Tensor, m: Tensor | None) -> Tensor:
-    """-max(0, -g) and -max(0, g) for g of shape [batch, out, *positions], stacked to [batch, 2, out, *positions].
+    """-max(0, -g) and -max(0, g) for g of shape [batch, out] or [batch, out, height, width], stacked along
+    a new axis 1.
 
     With the statistic m: -min(1, 0.1 max(0, +-g) / m), divided by the number of positions of the sample at which
     g != 0. The sign saves a pass over the weights afterwards.
     """
-    activity = torch.stack((g, -g), 1).clamp_max(0)
-    if m is None:
-        return activity
-    positions = tuple(range(2, g.dim()))
-    # m stays positive under SGD; the floor guards optimizers that could carry it below zero.
-    scale = STABILIZER_GAIN / m.clamp_min(torch.finfo(m.dtype).tiny)
-    activity = (activity * scale.view(-1, *(1 for _ in positions))).clamp_min(-1)
-    if positions:
-        activity = activity / _addressed(g, positions).unsqueeze(1)
-    return activity.to(g.dtype)
+    if m is not None:
+        # m stays positive under SGD; the floor guards optimizers that could carry it below zero.
+        scale = STABILIZER_GAIN / m.clamp_min(torch.finfo(m.dtype).tiny)
+        bounded = (g * scale.view(-1, *(1 for _ in g.shape[2:]))).clamp(-1, 1)
+        if g.dim() > 2:
+            bounded = bounded / _addressed(g, m.dtype)[:, :, None, None]
+        g = bounded.to(g.dtype)
+    return torch.stack((g, -g), 1).clamp_max(0)
 
 
-def _addressed(g: Tensor, positions: tuple[int, ...]) -> Tensor:
-    """At how many positions a sample addresses a neuron, at least 1 (then every rate is zero)."""
-    return (g != 0).sum(positions, keepdim=True).clamp_min(1)
+def _mean_size_gradient(g: Tensor, m: Tensor) -> Tensor:
+    """SGD on this gradient is m <- (1 - lr) m + lr |g|, for the samples where g != 0.
+
+    Of the positions of a sample the mean of |g| is taken, as in the rates, so that m stays between its old value
+    and that mean however many positions there are.
+    """
+    size = g.abs() if g.dim() == 2 else g.abs().sum((2, 3), dtype=m.dtype) / _addressed(g, m.dtype)
+    return torch.where(size != 0, m - size, 0).sum(0, dtype=m.dtype)
+
+
+def _addressed(g: Tensor, dtype: torch.dtype) -> Tensor:
+    """[batch, out]: at how many positions a sample addresses a neuron (g != 0), at least 1."""
+    return torch.linalg.vector_norm(g, 0, (2, 3), dtype=dtype).clamp_min(1)
 
 
 def _moving_average_gradients(product: Tensor, total: Tensor, w1: Tensor, w2: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,19 +139,6 @@ def _moving_average_gradients(product: Tensor, total: Tensor, w1: Tensor, w2: Te
     totals = total.view(2, -1, *(1 for _ in w1.shape[1:]))
     # In place on the fresh product: these are the largest arrays of a step, and it is bound by memory here.
     return product[0].addcmul_(totals[0], w1, value=-1), product[1].addcmul_(totals[1], w2, value=-1)
-
-
-def _mean_size_gradient(g: Tensor, m: Tensor) -> Tensor:
-    """SGD on this gradient is m <- (1 - lr) m + lr |g|, for the samples where g != 0.
-
-    Over the positions of a sample the mean is taken, as in the rates, so that m stays between its old value and
-    the mean of |g| however many positions there are.
-    """
-    positions = tuple(range(2, g.dim()))
-    difference = torch.where(g != 0, m.view(-1, *(1 for _ in positions)) - g.abs(), 0)
-    if positions:
-        difference = difference.sum(positions) / _addressed(g, positions).flatten(1)
-    return difference.sum(0, dtype=m.dtype)
 
 
 class _DualLayer(nn.Module):

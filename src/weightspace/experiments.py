@@ -18,7 +18,7 @@ from weightspace import provenance, records
 
 Configuration = dict[str, object]
 
-_HOMES = ("weightspace.dual_regression",)
+_HOMES = ("weightspace.dual_regression", "weightspace.inference_cost")
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""
 
 
