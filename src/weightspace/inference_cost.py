@@ -2,8 +2,8 @@
 
 ``dual_inference_cost``: time of one forward pass and bytes of parameters, on one thread, without data: inputs and
 weights are random numbers, whose values do not matter for the time. The three forms are timed in turns and in a
-changing order, and a repetition keeps the median over its rounds. The results are the *ratios* within a repetition:
-absolute times depend on what else the machine does.
+changing order; a repetition keeps medians over its rounds, of the times and of their ratios to the plain form in the
+same round. The ratios are the result: absolute times depend on what else the machine does, and it may have other work.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FORMS = ("plain", "folded", "dual")
 """An ordinary model; the dual model after ``fold``; the dual model as it is trained, with two weights."""
 
 MODELS = {
-    "mlp_784_64_32_10": {"label": "MLP 784-64-32-10", "input": [784], "calls": {1: 200, 64: 60}, "rounds": 21},
-    "resnet18": {"label": "ResNet-18, 32 x 32", "input": [3, 32, 32], "calls": {1: 2, 64: 1}, "rounds": 9},
+    "mlp_784_64_32_10": {"label": "MLP 784-64-32-10", "input": [784], "calls": {1: 60, 64: 20}, "rounds": 41},
+    "resnet18": {"label": "ResNet-18, 32 x 32", "input": [3, 32, 32], "calls": {1: 2, 64: 1}, "rounds": 11},
 }
 """Label, shape of one input, forward passes per timing by batch size (so that one takes milliseconds), rounds."""
 
@@ -77,8 +77,8 @@ def make_forms(model: str) -> dict:
     return {"plain": plain.eval(), "folded": fold(dual).eval(), "dual": dual.eval()}
 
 
-def seconds_in_turns(calls: dict[str, Callable[[], object]], repeat: int, rounds: int) -> dict[str, float]:
-    """Seconds per call of each, median over rounds in which all take turns, each round beginning with another one."""
+def seconds_in_turns(calls: dict[str, Callable[[], object]], repeat: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds per call of each in every round. In a round all take turns, and each round begins with another one."""
     names = list(calls)
     taken: dict[str, list[float]] = {name: [] for name in names}
     for call in calls.values():  # warm up
@@ -90,11 +90,14 @@ def seconds_in_turns(calls: dict[str, Callable[[], object]], repeat: int, rounds
             for _ in range(repeat):
                 calls[name]()
             taken[name].append((time.perf_counter() - start) / repeat)
-    return {name: statistics.median(values) for name, values in taken.items()}
+    return taken
 
 
 def measure(configuration: Configuration) -> dict[str, dict[str, float]]:
-    """Per form: latency_ms of one forward pass and parameter_bytes. Global state of PyTorch is left as it was."""
+    """Per form: latency_ms of one forward pass, latency_ratio to the plain form, parameter_bytes.
+
+    The number of threads and the random state of PyTorch are left as they were.
+    """
     import torch
 
     threads = torch.get_num_threads()
@@ -111,7 +114,8 @@ def measure(configuration: Configuration) -> dict[str, dict[str, float]]:
             torch.set_num_threads(threads)
     return {
         name: {
-            "latency_ms": 1e3 * taken[name],
+            "latency_ms": 1e3 * statistics.median(taken[name]),
+            "latency_ratio": statistics.median(own / plain for own, plain in zip(taken[name], taken["plain"])),
             "parameter_bytes": float(sum(p.numel() * p.element_size() for p in form.parameters())),
         }
         for name, form in forms.items()
@@ -135,19 +139,18 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
 def ratios(frame: pd.DataFrame) -> pd.DataFrame:
     """Folded and dual against plain, per model and batch size, paired by repetition.
 
-    Columns: model, batch, form, n, latency_ms (median of the form), ratio (geometric mean of form / plain) with its
-    95 % t interval (low, high), memory (ratio of the bytes of the parameters).
+    Columns: model, batch, form, n, ratio (geometric mean over repetitions of the time relative to plain) with its 95 %
+    t interval (low, high), memory (bytes of the parameters relative to plain).
     """
     rows = []
     for (model, batch), group in frame.groupby(["model", "batch"], sort=False):
         wide = group.pivot(index="seed", columns=["metric", "form"], values="value")
-        latency, size = wide["latency_ms"], wide["parameter_bytes"]
+        size = wide["parameter_bytes"]
         for form in FORMS[1:]:
-            mean, low, high = np.exp(mean_interval(np.log(latency[form] / latency["plain"])))
+            mean, low, high = np.exp(mean_interval(np.log(wide["latency_ratio"][form])))
             memory = float((size[form] / size["plain"]).mean())
-            rows.append((model, batch, form, len(wide), float(latency[form].median()), mean, low, high, memory))
-    columns = ["model", "batch", "form", "n", "latency_ms", "ratio", "low", "high", "memory"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append((model, batch, form, len(wide), float(mean), float(low), float(high), memory))
+    return pd.DataFrame(rows, columns=["model", "batch", "form", "n", "ratio", "low", "high", "memory"])
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
