@@ -24,14 +24,15 @@ def dualize(model: nn.Module, include: Include = None, *, stabilizer: bool = Fal
     chooses: a function of (name, layer), or names and patterns such as ``["fc", "layer4.*"]`` (``fnmatch`` on the
     names of ``model.named_modules()``). Subclasses of the two are left alone, because they may compute otherwise or
     be read from outside (the output projection inside ``nn.MultiheadAttention`` is one). A layer that stands in
-    several places becomes one shared dual layer; frozen weights stay frozen. Hooks on a replaced layer are not
-    carried over. ``fold`` turns the result back.
+    several places is chosen by any of its names and becomes one shared dual layer; frozen weights stay frozen. Hooks
+    on a replaced layer are not carried over. ``fold`` turns the result back.
 
     Raises ``ValueError`` if nothing would be replaced or a pattern matches no such layer, and for a chosen layer
     whose weight another module uses as well, is computed (parametrized, weight norm, pruning) or not there yet (lazy).
     """
     layers = {name: m for name, m in model.named_modules(remove_duplicate=False) if _is_plain(m)}
-    chosen = {name: layers[name] for name in _choose(layers, include)}
+    wanted = {id(layers[name]) for name in _choose(layers, include)}
+    chosen = {name: layer for name, layer in layers.items() if id(layer) in wanted}  # also where it has other names
     _refuse_what_cannot_be_dual(model, chosen)
     return _exchange(model, chosen, lambda layer: _PLAIN[type(layer)](layer, stabilizer=stabilizer))
 
