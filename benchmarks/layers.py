@@ -1,4 +1,4 @@
-"""The dual layers against the plain ones: a training step, folded inference, memory. One thread and all threads."""
+"""The dual layers against the plain ones: a training step and folded inference, on one thread and on all threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import nn
 
 from weightspace import dualize, fold, inference_cost
 
-ROUNDS = 41
+ROUNDS, SECONDS = 21, 6.0
+"""At least so many rounds, and for at least so long: short steps need many, because other work disturbs some."""
 
 
 def _training_step(layer: nn.Module, x: torch.Tensor, upper: torch.Tensor):
@@ -31,7 +32,9 @@ def _ratio(ours, plain) -> tuple[float, float, float]:
     taken: dict[bool, list[float]] = {True: [], False: []}
     for call in (ours, plain) * 3:  # warm up
         call()
-    for turn in range(ROUNDS):
+    turn, end = 0, time.perf_counter() + SECONDS
+    while turn < ROUNDS or time.perf_counter() < end:
+        turn += 1
         for own in (True, False) if turn % 2 else (False, True):
             start = time.perf_counter()
             (ours if own else plain)()
