@@ -20,21 +20,21 @@ recompute = False
 # %% tags=["remove-cell"]
 import io
 
-import torch
 from myst_nb import glue
 
 from weightspace import DualConv2d, experiments, illustrations, inference_cost, style
 
-torch.manual_seed(0)
 batches = illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []
 
 # %%
+import torch
 from torch.nn.functional import cross_entropy
 from torchvision.models import resnet18
 
 from weightspace import dualize, fold
 
+torch.manual_seed(0)
 model = dualize(resnet18(num_classes=10))
 optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
 for images, labels in batches:
