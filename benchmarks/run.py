@@ -1,6 +1,6 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [gpu] [book]     (default: all)
+python benchmarks/run.py [kernel] [campaign] [layers] [inference] [gpu] [book]     (default: all)
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numba
 import numpy as np
 import torch
 from gpu import gpu
+from layers import inference, layers
 
 from weightspace import data, experiments, provenance
 from weightspace.methods import PAPER_METHODS
@@ -113,7 +114,14 @@ def book() -> None:
 
 
 def main() -> None:
-    parts = {"kernel": kernel, "campaign": campaign, "gpu": gpu, "book": book}
+    parts = {
+        "kernel": kernel,
+        "campaign": campaign,
+        "layers": layers,
+        "inference": inference,
+        "gpu": gpu,
+        "book": book,
+    }
     chosen = sys.argv[1:] or list(parts)
     if unknown := set(chosen) - set(parts):
         raise SystemExit(f"unknown part {', '.join(unknown)}: use {', '.join(parts)}")

@@ -8,9 +8,14 @@ from importlib.metadata import version
 
 __version__ = version("weightspace")
 
-_HOMES = {"DualLinear": "weightspace.dual", "fold": "weightspace.dual"}
+_HOMES = {
+    "DualConv2d": "weightspace.dual",
+    "DualLinear": "weightspace.dual",
+    "dualize": "weightspace.conversion",
+    "fold": "weightspace.conversion",
+}
 
-__all__ = ["DualLinear", "__version__", "fold", "records"]
+__all__ = ["DualConv2d", "DualLinear", "__version__", "dualize", "fold", "records"]
 
 
 def __getattr__(name: str):

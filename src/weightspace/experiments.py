@@ -19,16 +19,17 @@ from weightspace import provenance, records
 Configuration = dict[str, object]
 
 _HOMES = tuple(
-    f"weightspace.dual_{name}"
+    f"weightspace.{name}"
     for name in (
-        "regression",
-        "classification",
-        "instability",
-        "neurons",
-        "curves",
-        "imbalance",
-        "classification_tuned",
-        "contrastive",
+        "dual_regression",
+        "dual_classification",
+        "dual_instability",
+        "dual_neurons",
+        "dual_curves",
+        "dual_imbalance",
+        "dual_classification_tuned",
+        "dual_contrastive",
+        "inference_cost",
     )
 )
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""

@@ -1,4 +1,4 @@
-"""Small computed examples of the dual-weight update for the chapter that explains it: one neuron, known moments."""
+"""Small computed examples for the chapters on the dual-weight layers: one neuron with known moments, a few images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from weightspace import data
 from weightspace.dual import DualLinear
 
 
@@ -61,3 +62,13 @@ def neuron_in_the_plane(
         path[step] = np.concatenate([p.detach().numpy().ravel() for p in (layer.w1, layer.w2, layer.bias)])
     points = pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1], "kind": np.where(target, "target", "non-target")})
     return points, pd.DataFrame(path, columns=["w1_1", "w1_2", "w2_1", "w2_2", "b"])
+
+
+def digit_batches(number: int, size: int, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Random batches of scikit-learn's digits as 32 x 32 images of three channels: (images, labels) each."""
+    digits = data.load("digits")
+    images = torch.from_numpy(digits.x).float()[:, None] / 16
+    images = torch.nn.functional.interpolate(images, scale_factor=4).expand(-1, 3, -1, -1)
+    labels = torch.from_numpy(digits.y).long()
+    chosen = torch.randint(len(labels), (number, size), generator=torch.Generator().manual_seed(seed))
+    return [(images[index], labels[index]) for index in chosen]

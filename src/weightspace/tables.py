@@ -420,6 +420,8 @@ def data_sets() -> pd.DataFrame:
     for name in experiments.registry():
         if records.path(name).exists():
             frame = records.load(name)
+            if "dataset" not in frame:  # an experiment without data
+                continue
             for row in frame[["dataset", "data_variant", "data_digest"]].drop_duplicates().itertuples():
                 used.setdefault(row.dataset, set()).add(f"{row.data_variant}, sha256 {row.data_digest[:12]}…")
     return pd.DataFrame(

@@ -1,0 +1,140 @@
+# %% [markdown]
+# # Use it in your own model
+#
+# A dual layer keeps two weights in place of one, a moving average of the inputs that asked its neuron for more and one
+# of those that asked for less, and computes with their difference ({doc}`01_dual_weight_update`).
+# `weightspace.dualize` puts `DualLinear` and `DualConv2d` in the places of `nn.Linear` and `nn.Conv2d` of any model
+# without changing its output, and `weightspace.fold` turns a trained model back into an ordinary one.
+#
+# ## Ten lines
+#
+# A ResNet-18 {cite:p}`he2016` of torchvision is made dual, trained on a few batches of digits, folded and saved. The
+# digits that ship with scikit-learn, enlarged to 32 x 32, stand in for your data.
+
+# %% tags=["parameters", "remove-input"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %% tags=["remove-cell"]
+import io
+
+from myst_nb import glue
+
+from weightspace import DualConv2d, experiments, illustrations, inference_cost, style
+
+batches = illustrations.digit_batches(number=24, size=32)
+file, losses = io.BytesIO(), []
+
+# %%
+import torch
+from torch.nn.functional import cross_entropy
+from torchvision.models import resnet18
+
+from weightspace import dualize, fold
+
+torch.manual_seed(0)
+model = dualize(resnet18(num_classes=10))
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+for images, labels in batches:
+    loss = cross_entropy(model(images), labels, reduction="sum")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item() / len(labels))
+plain = fold(model)
+torch.save(plain.state_dict(), file)  # or a path
+
+# %% [markdown]
+# `plain` is an ordinary ResNet-18: anybody can load it into torchvision's own class, without this package. Loaded
+# back, it gives the outputs of the dual model.
+
+# %%
+file.seek(0)
+restored = resnet18(num_classes=10)
+restored.load_state_dict(torch.load(file, weights_only=True))
+
+images = batches[0][0]
+difference = (restored.eval()(images) - model.eval()(images)).abs().max().item()
+print("special layers left:", any(isinstance(module, DualConv2d) for module in restored.modules()))
+print(f"largest difference of an output: {difference:g}")
+
+# %% tags=["remove-cell"]
+glue("steps", len(losses), display=False)
+glue("batch", len(images), display=False)
+glue("first_loss", round(losses[0], 2), display=False)
+glue("last_loss", round(losses[-1], 2), display=False)
+glue("difference", f"{difference:g}", display=False)
+
+# %% [markdown]
+# Over {glue:text}`steps` batches of {glue:text}`batch` images the loss per image went from {glue:text}`first_loss` to
+# {glue:text}`last_loss`; the largest difference of an output after folding is {glue:text}`difference`. That shows that
+# the parts fit together, not that dual weights are better: for that see {doc}`02_regression`.
+#
+# Some layers only: `dualize(model, ["fc", "layer4.*"])`, or a function of name and layer. To go on training later, save
+# `model.state_dict()` as well and load it into `dualize(resnet18(num_classes=10))`; folding forgets which part of
+# $W_1 - W_2$ was which. Automatic mixed precision, `torch.compile`, `torch.func` (per-sample gradients too) and
+# `DistributedDataParallel` work as with ordinary layers, and are tested.
+#
+# ## What inference costs
+#
+# The paper states that inference costs the same as $Wx + b$ (claim B6, {doc}`30_claims`). After folding that is so by
+# construction: the layers are the ordinary ones. The measurement holds three forms side by side: an ordinary model
+# (plain), the dual model after folding, and the dual model as it is trained, which computes $W_1 - W_2$ anew in every
+# forward pass.
+
+# %% tags=["remove-input"]
+runs = experiments.ensure("dual_inference_cost", scale, seeds, device, recompute)
+repetitions = runs["seed"].nunique()
+glue("deviation", f"{100 * inference_cost.largest_deviation(runs, 'folded'):.1f}", display=False)
+glue("dual_fewest", inference_cost.range_of(runs, "dual")[0], display=False)
+glue("dual_most", inference_cost.range_of(runs, "dual")[1], display=False)
+style.table(
+    inference_cost.table(runs),
+    frame_of=runs,
+    note=f"Time of one forward pass relative to the plain model, one thread, float32: geometric mean over n = {repetitions} "
+    "repetitions (seeds), t interval of the mean. A repetition takes the median over rounds in which the three forms take "
+    "turns. The machine had other work as well; the ratios are the result, not the times.",
+)
+
+# %% [markdown]
+# Folded, no model and batch size lies farther than {glue:text}`deviation` % from the plain one, and the parameters take
+# the same room. Unfolded, a forward pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most` times as long: most
+# where every weight serves few inputs, as in fully connected layers at batch size 1, because two full sets of weights
+# are read for each pass. Fold before you deploy.
+#
+# ## What to expect
+#
+# - **Time.** The backward pass of a layer takes one matrix product (or convolution) more than that of an ordinary one,
+#   and the optimizer has two weights to move. `make bench` measures a training step against the plain layer on your
+#   machine; `benchmarks/README.md` holds our numbers.
+# - **Memory.** Two weights and two gradients per layer, and the difference of the weights from the forward to the
+#   backward pass. Activations take what they took before.
+# - **Sum the loss over the batch.** The rates of the paper are those of single samples. With `reduction="sum"` a step of
+#   `torch.optim.SGD` moves the weights by the sum of the single updates; with the mean, all rates are smaller by the
+#   size of the batch.
+# - **The rates add up.** A step moves $W_1$ by the share $\eta\sum\max(0,-g)$ towards the mean of its inputs, the sum
+#   over the batch and, in a convolution, over all positions. Where that share exceeds 1 the step overshoots, above 2 it
+#   diverges. Lower the learning rate until the loss falls smoothly.
+# - **Other optimizers run**, but do something else than the paper: momentum, Adam and their like rescale or smear what
+#   is no gradient of a loss, so weights are no longer moving averages of inputs. Weight decay comes on top of the decay
+#   that the method has of its own.
+# - **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the share per sample by $\eta$, so $\eta$ times the
+#   batch size should stay below 1; it starts slowly. In a convolution it takes the mean over the positions that a
+#   sample addresses, where the plain rule sums; the paper has no convolutions, and this is our choice. Its rates follow
+#   $|g|/m$, so that in the long run the scale of the loss does not matter. A loss scaler, which divides the gradients
+#   again, would only make them smaller: prefer bfloat16 to float16.
+#
+# ## When not to use it
+#
+# - **The inputs of a layer are not on the scale of useful weights.** Weights are drawn towards inputs. Large,
+#   unnormalised inputs draw them to large values.
+# - **A pretrained model, briefly fine-tuned.** `dualize` starts at $W_1 = W$, $W_2 = 0$ and training then decays
+#   $W_1$ towards averages of inputs, away from what was learnt before.
+# - **Gradients are heavy-tailed, and nothing bounds them.** One huge gradient can carry a weight past its mean. The
+#   stabilizer helps, and so does `clip_grad_norm_`, which scales the rates of a step.
+# - **You need second derivatives** (gradient penalties, Hessians) or forward-mode derivatives: the layers refuse them.
+# - **Weights are tied or computed** (an embedding that is also the output layer, weight norm, pruning): `dualize`
+#   refuses such layers by name; leave them out with `include`.
+# - **Memory for weights is what you lack.**

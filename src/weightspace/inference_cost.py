@@ -1,0 +1,191 @@
+"""What inference costs (claim B6 of paper B): a plain model, one trained with dual weights and folded, one unfolded.
+
+``dual_inference_cost``: time of one forward pass and bytes of parameters, on one thread, without data: inputs and
+weights are random numbers, whose values do not matter for the time. The three forms are timed in turns and in a
+changing order; a repetition keeps medians over its rounds, of the times and of their ratios to the plain form in the
+same round. The ratios are the result: absolute times depend on what else the machine does, and it may have other work.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from weightspace import analysis
+from weightspace.experiments import Configuration, Experiment
+from weightspace.records import run_key
+from weightspace.stats import mean_interval
+
+FORMS = ("plain", "folded", "dual")
+"""An ordinary model; the dual model after ``fold``; the dual model as it is trained, with two weights."""
+
+MODELS = {
+    "mlp_784_64_32_10": {"label": "MLP 784-64-32-10", "input": [784], "calls": {1: 60, 64: 20}, "rounds": 41},
+    "resnet18": {"label": "ResNet-18, 32 x 32", "input": [3, 32, 32], "calls": {1: 2, 64: 1}, "rounds": 11},
+}
+"""Label, shape of one input, forward passes per timing by batch size (so that one takes milliseconds), rounds."""
+
+_AT_SCALE = {"paper": tuple(MODELS), "quick": ("mlp_784_64_32_10",)}
+_NO_DATA = {"data_digest": "none", "data_variant": "none"}
+
+
+def configurations(scale: str, seeds: int) -> list[Configuration]:
+    return [
+        {
+            "experiment": "dual_inference_cost",
+            "protocol": 1,  # raised when a change of the code changes what a run measures
+            "model": model,
+            "input": MODELS[model]["input"],
+            "batch": batch,
+            "forms": list(FORMS),
+            "calls": calls,
+            "rounds": MODELS[model]["rounds"],
+            "threads": 1,
+            "dtype": "float32",
+            "seed": seed,
+        }
+        for model in _AT_SCALE[scale]
+        for batch, calls in MODELS[model]["calls"].items()
+        for seed in range(seeds)
+    ]
+
+
+def make_forms(model: str) -> dict:
+    """The three forms of a model, in evaluation mode; the second weights are random, as after training."""
+    import torch  # here and below: reading records does not have to wait for PyTorch
+    from torch import nn
+
+    from weightspace import dualize, fold
+
+    if model == "resnet18":
+        from torchvision.models import resnet18
+
+        plain = resnet18(num_classes=10)
+    else:
+        sizes = [int(size) for size in model.removeprefix("mlp_").split("_")]
+        layers = [layer for pair in zip(sizes[:-1], sizes[1:]) for layer in (nn.Linear(*pair), nn.ReLU())]
+        plain = nn.Sequential(*layers[:-1])
+    dual = dualize(plain)
+    with torch.no_grad():
+        for name, parameter in dual.named_parameters():
+            if name.endswith("w2"):
+                parameter.normal_(0.0, 0.01)
+    return {"plain": plain.eval(), "folded": fold(dual).eval(), "dual": dual.eval()}
+
+
+def seconds_in_turns(calls: dict[str, Callable[[], object]], repeat: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds per call of each in every round. In a round all take turns, and each round begins with another one."""
+    names = list(calls)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for call in calls.values():  # warm up
+        call()
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            start = time.perf_counter()
+            for _ in range(repeat):
+                calls[name]()
+            taken[name].append((time.perf_counter() - start) / repeat)
+    return taken
+
+
+def measure(configuration: Configuration) -> dict[str, dict[str, float]]:
+    """Per form: latency_ms of one forward pass, latency_ratio to the plain form, parameter_bytes.
+
+    The number of threads and the random state of PyTorch are left as they were.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(configuration["seed"])
+        torch.set_num_threads(configuration["threads"])
+        try:
+            with torch.inference_mode(False):  # the parameters are ordinary tensors
+                forms = make_forms(configuration["model"])
+            x = torch.randn(configuration["batch"], *configuration["input"])
+            calls = {name: (lambda form=form: form(x)) for name, form in forms.items()}
+            taken = seconds_in_turns(calls, configuration["calls"], configuration["rounds"])
+        finally:
+            torch.set_num_threads(threads)
+    return {
+        name: {
+            "latency_ms": 1e3 * statistics.median(taken[name]),
+            "latency_ratio": statistics.median(own / plain for own, plain in zip(taken[name], taken["plain"])),
+            "parameter_bytes": float(sum(p.numel() * p.element_size() for p in form.parameters())),
+        }
+        for name, form in forms.items()
+    }
+
+
+def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+    """Latency and memory of the three forms, a row per form and metric."""
+    rows = []
+    for configuration in group:
+        for form, metrics in measure(configuration).items():
+            for metric, value in metrics.items():
+                rows.append(
+                    {name: configuration[name] for name in ("model", "batch", "seed")}
+                    | {"form": form, "metric": metric, "value": value, "run_key": run_key(configuration)}
+                    | _NO_DATA
+                )
+    return pd.DataFrame(rows)
+
+
+def ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Folded and dual against plain, per model and batch size, paired by repetition.
+
+    Columns: model, batch, form, n, ratio (geometric mean over repetitions of the time relative to plain) with its 95 %
+    t interval (low, high), memory (bytes of the parameters relative to plain).
+    """
+    rows = []
+    for (model, batch), group in frame.groupby(["model", "batch"], sort=False):
+        wide = group.pivot(index="seed", columns=["metric", "form"], values="value")
+        size = wide["parameter_bytes"]
+        for form in FORMS[1:]:
+            mean, low, high = np.exp(mean_interval(np.log(wide["latency_ratio"][form])))
+            memory = float((size[form] / size["plain"]).mean())
+            rows.append((model, batch, form, len(wide), float(mean), float(low), float(high), memory))
+    return pd.DataFrame(rows, columns=["model", "batch", "form", "n", "ratio", "low", "high", "memory"])
+
+
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """``ratios`` as a table of the book."""
+    found = ratios(frame)
+    return pd.DataFrame(
+        {
+            "model": [MODELS[model]["label"] for model in found["model"]],
+            "batch": found["batch"].astype(str),
+            "form": found["form"],
+            "time / plain": found["ratio"],
+            "95 % interval": [f"{a:.3f}\u00a0to\u00a0{b:.3f}" for a, b in zip(found["low"], found["high"])],
+            "parameters / plain": found["memory"],
+        }
+    )
+
+
+def range_of(frame: pd.DataFrame, form: str) -> tuple[str, str]:
+    """Smallest and largest time ratio of a form over models and batch sizes, as text with one decimal."""
+    found = analysis.select(ratios(frame), form=form)["ratio"]
+    return f"{found.min():.1f}", f"{found.max():.1f}"
+
+
+def largest_deviation(frame: pd.DataFrame, form: str) -> float:
+    """How far the time ratio of a form lies from 1 in the model and batch size where it lies farthest, e.g. 0.02."""
+    return float((analysis.select(ratios(frame), form=form)["ratio"] - 1).abs().max())
+
+
+EXPERIMENTS = [
+    Experiment(
+        "dual_inference_cost",
+        "Cost of inference: plain, folded, dual",
+        {"quick": 2, "paper": 20},
+        configurations,
+        ("model", "batch", "seed"),
+        compute,
+    )
+]
