@@ -46,15 +46,17 @@ style.show(
     "neurons-methods",
     frame=runs,
     note="n = 1 seed (seed 0), 60,000 updates on n = 1000 training images.",
-    alt="Five rows of ten small images. Those of gradient descent and L2 0.01 are noise up to the border with a faint "
-    "structure in the middle; those of the dual methods and L2 0.1 are smooth and white at the border.",
+    alt="Five rows of ten small images. Those of gradient descent and L2 0.01 are noise up to the border with strokes in "
+    "the middle; those of the dual methods and L2 0.1 are smooth and nearly white at the border. The third image of each "
+    "row is noise.",
 )
 
 # %% [markdown]
 # Gradient descent keeps the random weights that it started from wherever no training image has ink: the gradient there is
 # zero, so nothing ever moves them. {glue:text}`silent_pixels` of the {glue:text}`pixels` pixels are such *silent* pixels.
 # Both dual methods forget their start, because every update of $W_1$ or $W_2$ draws **all** its components towards the
-# input, also where the input is zero.
+# input, also where the input is zero. A neuron that no training image activates is the exception: nothing moves it, and
+# number 2 above still shows its random start (the penalty of L2 0.1 fades it).
 #
 # ## Two vectors in one neuron
 
@@ -92,5 +94,5 @@ style.table(
 # {glue:text}`silent_l2_01:.0f` % under L2 0.1, {glue:text}`silent_dual:.0f` % under the dual method and
 # {glue:text}`silent_dual_stabilized:.0f` % with the stabilizer. This is one plain reason why noise on test images hurts
 # gradient descent most in {doc}`03_classification`: noise lights the silent pixels too, and their weights are random.
-# That is our reading; the order of the methods in the last column agrees with the order of their losses under noise on
-# MNIST, which is no proof.
+# That is our reading; that the methods with a large noise gain lose most under noise on MNIST agrees with it, which is no
+# proof. What is left under the dual methods sits at least in part in neurons that were never active, such as number 2.

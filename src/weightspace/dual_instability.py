@@ -140,6 +140,15 @@ def fluctuations(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"change": change, "step_gain": gain}).reset_index()
 
 
+def strongest_units(frame: pd.DataFrame) -> pd.DataFrame:
+    """Per run, the hidden unit of the largest mean output after the last turn: columns inputs, method, seed, active."""
+    keys = ["inputs", "method", "seed"]
+    last = frame[(frame["layer"] == 1) & (frame["updates"] == frame["updates"].max())]
+    wide = last.pivot_table(index=[*keys, "unit"], columns="metric", values="value", sort=False).reset_index()
+    strongest = wide.loc[wide.groupby(keys)["mean_output"].idxmax()]
+    return strongest[[*keys, "active"]].reset_index(drop=True)
+
+
 def _whole(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return frame[(frame["metric"] == metric) & (frame["unit"] == -1)]
 

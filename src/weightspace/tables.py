@@ -239,10 +239,21 @@ def chosen_candidates(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _published_first(frame: pd.DataFrame):
+    return frame.sort_values("inputs", kind="stable").groupby(["inputs", "method"], sort=False)
+
+
+def accuracy_by_inputs(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy after the last update, as published and with centred inputs: a row per method."""
+    last = accuracy[accuracy["updates"] == accuracy["updates"].max()].sort_values("inputs", kind="stable")
+    summary = analysis.summarize(last, ["method", "inputs"]).rename(columns={"inputs": "dataset"})
+    return _wide(summary, 1).rename(columns={name: f"{name} (%)" for name in last["inputs"].unique()})
+
+
 def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
     """How often and how far accuracy falls, from ``dual_instability.drawdowns``: a row per inputs and method."""
     rows = []
-    for (inputs, method), group in frame.groupby(["inputs", "method"], sort=False):
+    for (inputs, method), group in _published_first(frame):
         mean, low, high = mean_interval(group["fall"])
         row = {"inputs": inputs, "method": method_label(str(method)), "largest fall, mean (points)": mean}
         row["95 % interval"] = _interval(low, high, 1)
@@ -259,7 +270,7 @@ def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
 def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
     """Restlessness and step gain per method, from ``dual_instability.fluctuations``, with their rank correlation."""
     rows = []
-    for (inputs, method), group in frame.groupby(["inputs", "method"], sort=False):
+    for (inputs, method), group in _published_first(frame):
         change, gain = mean_interval(group["change"]), mean_interval(group["step_gain"])
         rows.append(
             {
@@ -269,10 +280,16 @@ def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
                 "95 %": _interval(*change[1:], 2),
                 "step gain": gain[0],
                 "95 % ": _interval(*gain[1:], 2),
-                "rank correlation over seeds": float(spearmanr(group["change"], group["step_gain"]).statistic),
+                "rank correlation over seeds": within_correlation(frame, str(inputs), str(method)),
             }
         )
     return pd.DataFrame(rows)
+
+
+def within_correlation(frame: pd.DataFrame, inputs: str, method: str) -> float:
+    """Spearman's correlation of restlessness and step gain over the seeds of one method."""
+    own = analysis.select(frame, inputs=inputs, method=method)
+    return float(spearmanr(own["change"], own["step_gain"]).statistic)
 
 
 def tuned(frame: pd.DataFrame, decimals: int = 1, best: str = "min") -> pd.DataFrame:
