@@ -383,7 +383,7 @@ CLAIMS = (
         "paper B, abstract",
         "Inference costs the same as W x + b.",
         "Time of a forward pass of the folded model relative to the plain one, 2 models x 2 batch sizes. Rule of its "
-        "own, an equivalence: a win if the whole 95 % interval of the ratio lies within 5 % of 1, a loss if it lies above.",
+        "own, an equivalence: a win if the whole 95 % interval of the ratio lies within 5 % of 1, a loss if above.",
         "dual_inference_cost",
         _inference,
     ),
