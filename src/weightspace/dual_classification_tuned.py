@@ -19,7 +19,6 @@ from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
 from weightspace.online import OnlineNetworks
 from weightspace.protocol import (
     FRESH_SUBSETS,
-    HIDDEN,
     LR,
     ORDER_STREAM,
     SPLIT_STREAM,
@@ -30,7 +29,8 @@ from weightspace.protocol import (
 )
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
-TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
+TRAIN_SIZES = {"paper": (100, 1000), "quick": (100,)}
+LAYERS = 2
 VALIDATION_SHARE = 0.25
 BATCH_SIZE = 50
 TUNING_BUDGET = 8
@@ -72,7 +72,7 @@ _OPTIMIZERS = ("sgd", "adam", "sam")
 
 def configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
-        base_configuration("dual_classification_tuned", scale, dataset, layers, train_size)
+        base_configuration("dual_classification_tuned", scale, dataset, LAYERS, train_size)
         | {
             "seed": seed,
             "subset_seed": FRESH_SUBSETS + seed,
@@ -81,7 +81,7 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
             "candidates": {name: [list(c) for c in candidates] for name, candidates in TUNED.items()},
         }
         for seed in range(seeds)  # outermost: a campaign that is cut short has whole seeds
-        for dataset, layers, train_size in product(DATASETS[scale], HIDDEN, TRAIN_SIZES[scale])
+        for dataset, train_size in product(DATASETS[scale], TRAIN_SIZES[scale])
     ]
 
 
@@ -97,21 +97,20 @@ def _outputs(
     found: dict[Candidate, list[np.ndarray]] = {}
     online = [c for c in candidates if c[0] not in _OPTIMIZERS]
     if online:
+        # Candidates that differ in when to stop are one training, looked at several times.
+        trained = sorted({(method, lr) for method, lr, _ in online})
         networks = OnlineNetworks(
-            sizes,
-            [m for m, _, _ in online],
-            [seed] * len(online),
-            task="classification",
-            lr=[lr for _, lr, _ in online],
+            sizes, [m for m, _ in trained], [seed] * len(trained), task="classification", lr=[lr for _, lr in trained]
         )
-        order = np.broadcast_to(sample_order(seed, 0, np.arange(len(x)), updates), (len(online), updates))
-        stops = np.array([round(share * updates) for _, _, share in online])
-        # One candidate may stop early: the longest part of the training is common to nearly all.
-        for start, stop in zip([0, *sorted(set(stops))[:-1]], sorted(set(stops))):
-            networks.train(x, y, order[:, start:stop])
-            due = np.flatnonzero(stops == stop)
-            outputs = [networks.select(due).predict(inputs) for inputs in tests]
-            found |= {online[run]: [z[position] for z in outputs] for position, run in enumerate(due)}
+        order = np.broadcast_to(sample_order(seed, 0, np.arange(len(x)), updates), (len(trained), updates))
+        done = 0
+        for stop in sorted({round(share * updates) for _, _, share in online}):
+            networks.train(x, y, order[:, done:stop])
+            done = stop
+            due = [c for c in online if round(c[2] * updates) == stop]
+            part = networks.select(np.array([trained.index(c[:2]) for c in due]))
+            outputs = [part.predict(inputs) for inputs in tests]
+            found |= {candidate: [z[position] for z in outputs] for position, candidate in enumerate(due)}
     batched = [c for c in candidates if c[0] in _OPTIMIZERS]
     # SAM needs two gradients per step: apart from the others, which then do not pay for it.
     for names in (("sgd", "adam"), ("sam",)):

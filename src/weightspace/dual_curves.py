@@ -98,7 +98,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_noise",
         "Accuracy against label noise and input noise",
-        {"quick": 3, "paper": 20},
+        {"quick": 3, "paper": 10},
         noise_configurations,
         _GROUP,
         compute,
