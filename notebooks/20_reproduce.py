@@ -19,6 +19,7 @@
 # $ python -m weightspace run dual_regression --scale quick    # seconds, on data that ships with scikit-learn
 # $ python -m weightspace status                               # what is on record, what is missing
 # $ python -m weightspace compare dual_regression              # ours against the reported values
+# $ python -m weightspace run dual_classification --device cuda # on a GPU, where there is one
 # ```
 #
 # A notebook recomputes its experiment when papermill gives it `recompute`, at any scale:

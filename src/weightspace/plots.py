@@ -27,12 +27,12 @@ def _value_axis(axis: Axes, metric: str, label: bool) -> None:
     """Errors on a logarithmic axis with round ticks, accuracies on a linear one."""
     if metric == "mse_x1e4":
         axis.set_yscale("log")
-        _plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 800, 1000, 2000, 4000])
+        plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 800, 1000, 2000, 4000])
     if label:
         axis.set_ylabel(_LABELS[metric])
 
 
-def _plain_log_axis(axis, ticks: Sequence[float]) -> None:
+def plain_log_axis(axis, ticks: Sequence[float]) -> None:
     """A logarithmic axis with ticks at round numbers, written out."""
     axis.set_major_locator(FixedLocator(list(ticks)))
     axis.set_minor_locator(NullLocator())
@@ -244,7 +244,7 @@ def ratio_forest(
         axis.set_xscale("log")
         low, high = own["low"].min(), own["high"].max()
         ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3]
-        _plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3])
+        plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3])
         axis.grid(axis="y", visible=False)
         if len(panels) > 1:
             axis.set_title(f"against {METHODS[shown[0]].label}", fontsize=8.5)

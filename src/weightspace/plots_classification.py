@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from weightspace import analysis
 from weightspace.analysis import select
-from weightspace.plots import _plain_log_axis, label_lines
+from weightspace.plots import plain_log_axis, label_lines
 from weightspace.style import INK, METHODS, MUTED, dataset_label, in_order, method_label
 
 
@@ -24,14 +24,11 @@ def value_curves(
     methods: Sequence[str] | None = None,
     log: bool = False,
     percent: bool = False,
-    same_height: bool = False,
 ) -> Figure:
     """Mean and 95 % band over a varied setting, a panel per data set, a line per method."""
     methods = [name for name in METHODS if name in set(frame["method"])] if methods is None else list(methods)
     datasets = in_order(frame["dataset"].unique())
-    figure, axes = plt.subplots(
-        1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, 3.2), squeeze=False, sharey=same_height
-    )
+    figure, axes = plt.subplots(1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, 3.2), squeeze=False)
     summary = analysis.summarize(frame, ["dataset", x, "method"])
     for column, (axis, dataset) in enumerate(zip(axes[0], datasets)):
         ends = []
@@ -44,7 +41,7 @@ def value_curves(
             ends.append(line["mean"].iloc[-1])
         if log:
             axis.set_xscale("log")
-            _plain_log_axis(axis.xaxis, sorted(frame[x].unique()))
+            plain_log_axis(axis.xaxis, sorted(frame[x].unique()))
             axis.tick_params(axis="x", rotation=30)
         axis.set_title(dataset_label(dataset))
         axis.set_xlabel(xlabel)
@@ -70,7 +67,7 @@ def gain_curves(gains: pd.DataFrame, x: str, xlabel: str, margin: float) -> Figu
             names.append(str(method))
             ends.append(line["ratio"].iloc[-1])
         axis.set_xscale("log")
-        _plain_log_axis(axis.xaxis, sorted(gains[x].unique()))
+        plain_log_axis(axis.xaxis, sorted(gains[x].unique()))
         axis.tick_params(axis="x", rotation=30)
         axis.set_title(dataset_label(dataset))
         axis.set_xlabel(xlabel)
@@ -84,7 +81,8 @@ def gain_curves(gains: pd.DataFrame, x: str, xlabel: str, margin: float) -> Figu
 def single_runs(frame: pd.DataFrame, reported: pd.DataFrame, drop: Mapping[tuple[str, int], float]) -> Figure:
     """Accuracy of every run over the updates, a panel per method; the runs that fall most and the paper's stand out.
 
-    frame: rows of metric accuracy_percent; drop: (method, seed) -> points lost, from ``analysis.largest_drops``.
+    frame: rows of metric accuracy_percent; drop: (method, seed) -> points lost, from
+    ``dual_instability.drawdowns``.
     """
     methods = [name for name in METHODS if name in set(frame["method"])]
     figure, axes = plt.subplots(1, len(methods), figsize=(3.1 * len(methods), 3.4), sharey=True, squeeze=False)
