@@ -45,15 +45,19 @@ def kernel() -> None:
     numba.set_num_threads(1)
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    for sizes, task, target in (((8, 20, 1), "regression", 100), ((784, 64, 32, 10), "classification", 30)):
-        x = rng.random((1000, sizes[0]), dtype=np.float32)
-        y = 0.1 * rng.standard_normal(1000) if task == "regression" else rng.integers(0, sizes[-1], 1000)
+    for sizes, task, n, target in (
+        ((8, 20, 1), "regression", 1000, 100),
+        ((784, 64, 32, 10), "classification", 1000, 30),  # more samples than inputs: every weight at every update
+        ((3072, 64, 32, 10), "classification", 500, 30),  # fewer: the first layer in the span of the samples
+    ):
+        x = rng.random((n, sizes[0]), dtype=np.float32)
+        y = 0.1 * rng.standard_normal(n) if task == "regression" else rng.integers(0, sizes[-1], n)
         y = y.astype(np.float32) if task == "regression" else y
         tensors = torch.from_numpy(x), torch.from_numpy(y)
         for method in PAPER_METHODS:
             networks = OnlineNetworks(sizes, [method], [0], task=task)
             model = network(networks, 0)
-            few, many = rng.integers(0, 1000, 300), rng.integers(0, 1000, (1, 20_000))
+            few, many = rng.integers(0, n, 300), rng.integers(0, n, (1, 20_000))
             networks.train(x, y, many[:, :10])  # compile and warm up
             train_reference(model, networks.methods[0], task, *tensors, few[:30], lr=1e-3)
             ours, plain = [], []
@@ -64,7 +68,7 @@ def kernel() -> None:
                     / few.size
                 )
             ratio = statistics.median(b / a for a, b in zip(ours, plain))
-            name = "-".join(map(str, sizes))
+            name = f"{'-'.join(map(str, sizes))}, n = {n}"
             print(
                 f"| {name} | {method} | {1e6 * statistics.median(ours):.2f} | {1e6 * statistics.median(plain):.0f} "
                 f"| {ratio:.0f}x | {target}x |",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from weightspace import analysis
 from weightspace.analysis import select
-from weightspace.plots import plain_log_axis, label_lines
+from weightspace.plots import label_lines, plain_log_axis
 from weightspace.style import INK, METHODS, MUTED, dataset_label, in_order, method_label
 
 
