@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, claims, data, experiments, records
 from weightspace.stats import compare_paired, holm, mean_interval
-from weightspace.style import dataset_label, method_label, verdict_badge
+from weightspace.style import dataset_label, in_order, method_label, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
 
@@ -170,14 +170,14 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
     return pd.DataFrame(rows)
 
 
-def wins_by_size(gains: pd.DataFrame, method: str) -> str:
-    """In words: the training sizes of each data set at which a method wins by the rule of the claims."""
+def sizes_with(gains: pd.DataFrame, method: str, outcome: str) -> str:
+    """In words: the training sizes of each data set at which a method has an outcome by the rule of the claims."""
     own = analysis.select(gains, method=method)
     own = own.assign(outcome=claims.outcomes(own))
     parts = []
-    for dataset, rows in own.groupby("dataset", sort=False):
-        sizes = ", ".join(f"{size:,}" for size in rows.loc[rows["outcome"] == "win", "train_size"]) or "no size"
-        parts.append(f"{dataset_label(str(dataset))}: {sizes}")
+    for dataset in in_order(own["dataset"].unique()):
+        found = analysis.select(own, dataset=dataset, outcome=outcome)["train_size"]
+        parts.append(f"{dataset_label(dataset)}: " + (", ".join(f"{size:,}" for size in found) or "none"))
     return "; ".join(parts)
 
 
