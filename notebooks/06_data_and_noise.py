@@ -68,8 +68,8 @@ style.show(
 # | dual, stabilized | {glue:text}`win_dual_stabilized` | {glue:text}`loss_dual_stabilized` |
 #
 # The curves of the ratio rise to the right: whatever the dual methods gain with few samples turns into a loss with many.
-# Forgetting what is not in the recent samples, the decay that helps where gradient descent would overfit, becomes a bias
-# once there is more to learn. This agrees with the direction of the paper's claim, and bounds it.
+# Our reading: every update forgets a little of what earlier samples taught, which helps where gradient descent overfits and
+# costs where there is more to learn. The direction of the paper's claim is right for the dual method, and it has a bound.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
 style.table(
