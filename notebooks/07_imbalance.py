@@ -77,8 +77,8 @@ style.show(
     "imbalance-remedies",
     note=note,
     frame=runs,
-    alt="Three panels of balanced accuracy: logit adjustment lies above gradient descent at high ratios, and on the "
-    "stabilized dual method as well.",
+    alt="Three panels of balanced accuracy at high ratios: gradient descent with logit adjustment is highest on MNIST and "
+    "Fashion-MNIST, the stabilized dual method with logit adjustment on CIFAR-10.",
 )
 
 # %% tags=["remove-input"]
@@ -101,7 +101,8 @@ style.show(
     "imbalance-forest",
     note=f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio.",
     frame=runs,
-    alt="Forest plot of balanced error ratios against gradient descent, with class weights and with logit adjustment.",
+    alt="Forest plot of balanced error ratios against gradient descent, with class weights and with logit adjustment. On "
+    "MNIST and Fashion-MNIST nearly all points lie right of the band, on CIFAR-10 in or near it.",
 )
 
 # %% tags=["remove-input"]
@@ -123,7 +124,21 @@ style.table(
     note=f"n = {n_seeds} paired seeds; Holm's correction over the table.",
 )
 
+# %% tags=["remove-cell"]
+for method in claims.DUAL:
+    glue(f"tally_{method}", tables.tally(tests, method, "gradient_descent"), display=False)
+
 # %% [markdown]
+# ## What it shows
+#
+# In this design the claim does not hold; it is the other way round. Against plain gradient descent on long-tailed sets:
+# dual, {glue:text}`tally_dual`; dual stabilized, {glue:text}`tally_dual_stabilized`. Imbalance costs both dual methods more
+# than it costs gradient descent on every data set, and L2 0.1 pays likewise. Our reading: whatever pulls weights back works
+# all the time, while samples of a rare class push back seldom. Logit adjustment helps both kinds of network and is the better
+# remedy; it can be had together with dual weights.
+#
+# **Limits.** One kind of imbalance, one total, two layers; the method has no part made for imbalance that could be tuned.
+#
 # ## Verdicts
 
 # %% tags=["remove-input"]
