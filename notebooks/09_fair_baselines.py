@@ -7,7 +7,7 @@
 #
 # ## Design
 #
-# - **Data.** MNIST, Fashion-MNIST, CIFAR-10; 2 layers; $n$ = 100 and 1000. Every seed draws a training subset of its own,
+# - **Data.** MNIST, Fashion-MNIST, CIFAR-10; 2 layers; $n$ = 100 and 500. Every seed draws a training subset of its own,
 #   `RandomState(1000 + s)`. Test: the **official test split**, clean and noisy, looked at once.
 # - **Same budget for every tuned method:** {glue:text}`budget` candidates, each trained on three quarters of the distinct
 #   training rows and judged on the rest by its error, then by cross entropy. The winner is trained again on all training

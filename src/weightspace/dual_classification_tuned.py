@@ -29,7 +29,7 @@ from weightspace.protocol import (
 )
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
-TRAIN_SIZES = {"paper": (100, 1000), "quick": (100,)}
+TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
 LAYERS = 2
 VALIDATION_SHARE = 0.25
 BATCH_SIZE = 50
