@@ -189,7 +189,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_classification_tuned",
         "Dual weights against tuned baselines, classification",
-        {"quick": 3, "paper": 8},
+        {"quick": 3, "paper": 6},
         configurations,
         ("dataset", "layers", "train_size", "seed"),
         compute,

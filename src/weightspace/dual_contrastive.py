@@ -149,7 +149,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_contrastive",
         "Supervised contrastive learning at equal budget",
-        {"quick": 3, "paper": 10},
+        {"quick": 3, "paper": 6},
         configurations,
         ("dataset", "train_size", "seed"),
         compute,

@@ -384,11 +384,11 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
                 base
                 | {
                     "method": method_label(finding.method),
+                    "verdict": verdict_badge(finding.verdict),
                     "effect": f"{finding.mean:.2f}",
                     "95 % interval": interval,
                     "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
                     "n": str(finding.n_seeds),
-                    "verdict": verdict_badge(finding.verdict),
                 }
             )
         if not results:
@@ -396,11 +396,11 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
                 base
                 | {
                     "method": "",
+                    "verdict": verdict_badge("open"),
                     "effect": "",
                     "95 % interval": "",
                     "wins / ties / losses": "",
                     "n": "",
-                    "verdict": verdict_badge("open"),
                 }
             )
     return pd.DataFrame(rows)
