@@ -50,8 +50,8 @@ glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
 # {glue:text}`inexact` of the 60,000 images exactly; those {glue:text}`inexact` ({glue:text}`inexact_first` in the first
 # training batch, {glue:text}`inexact_test` in the test batch) are decoded JPEG copies of the right images. It is
 # verified by its pixels and labels, batch by batch. Every record says which edition it used (column `data_variant`).
-# Of what is on record, the classification experiments of paper B read CIFAR-10: most of them the first batch only, and
-# {doc}`09_fair_baselines` and {doc}`07_imbalance` its test batch as well.
+# Of what is on record, {doc}`03_classification` and {doc}`04_instability` read the first batch of CIFAR-10,
+# {doc}`07_imbalance` also its test batch.
 #
 # ## Scaling
 #
