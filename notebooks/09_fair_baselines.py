@@ -107,7 +107,21 @@ style.table(
     "method.",
 )
 
+# %% tags=["remove-cell"]
+rival = "tuned_l2_squared"
+for method in claims.DUAL:
+    glue(f"tally_{method}", tables.tally(tests, method, rival), display=False)
+    glue(f"ratio_{method}", analysis.overall_ratio(final, method, [rival], "error")[0], display=False)
+
 # %% [markdown]
+# The strongest rival is again squared L2 with a tuned strength. Against it: dual, {glue:text}`tally_dual`, geometric mean
+# error ratio {glue:text}`ratio_dual:.2f`; dual stabilized, {glue:text}`tally_dual_stabilized`,
+# {glue:text}`ratio_dual_stabilized:.2f`. As in regression, what the dual methods gain is about what a tuned weight decay gains.
+#
+# Tuning has its price here: at the smaller $n$ a choice rests on about two dozen held-out samples and the dual methods with
+# a tuned rate do worse than at the paper's rate, which needed no choice. The comparison with the untuned methods is thus kind
+# to them, the one with the tuned methods is even.
+#
 # ## With noise on the test images
 
 # %% tags=["remove-input"]
