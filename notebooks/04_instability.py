@@ -29,27 +29,12 @@ setting = {name: runs[name].iloc[0] for name in ("dataset", "layers", "train_siz
 reported = analysis.select(analysis.reported_dual_weight(), test_inputs="clean", **setting)
 falls = dual_instability.drawdowns(runs)
 shown = analysis.select(falls, inputs="as published").set_index(["method", "seed"])["fall"].to_dict()
+restless = dual_instability.fluctuations(runs)
 n_seeds = runs["seed"].nunique()
 glue("n_seeds", n_seeds, display=False)
-theirs = reported[reported["method"] == "dual"].sort_values("turn")["value"]
-if len(theirs):
-    glue("paper_fall", float((theirs.cummax() - theirs).max()), display=False)
-else:
-    glue("paper_fall", float("nan"), display=False)
-own = analysis.select(falls, inputs="as published", method="dual")["fall"]
-glue("own_largest", float(own.max()), display=False)
-glue("own_mean", float(own.mean()), display=False)
-for method in dual_instability.METHODS:
-    fell = analysis.select(falls, inputs="as published", method=method)["fall"]
-    glue(f"fell_{method}", f"{int((fell >= 4).sum())} of {len(fell)}", display=False)
-strongest = dual_instability.strongest_units(runs)
-glue(
-    "strongest_active",
-    100 * float(analysis.select(strongest, inputs="as published", method="dual")["active"].mean()),
-    display=False,
-)
-restless = dual_instability.fluctuations(runs)
 glue("within", tables.within_correlation(restless, "as published", "dual"), display=False)
+for name, value in dual_instability.facts(runs, reported).items():
+    glue(name, value, display=False)
 
 # %% [markdown]
 # ## How often

@@ -149,6 +149,30 @@ def strongest_units(frame: pd.DataFrame) -> pd.DataFrame:
     return strongest[[*keys, "active"]].reset_index(drop=True)
 
 
+def facts(frame: pd.DataFrame, reported: pd.DataFrame) -> dict[str, float | str]:
+    """The numbers that the chapter names, all for the inputs as published.
+
+    paper_fall: largest later fall of the reported dual run (points); own_mean, own_largest: of ours; fell_<method>:
+    runs that fall by 4 points or more; strongest_active: share of training samples (%) on which the strongest unit of
+    the dual networks is active, in the mean over runs.
+    """
+    theirs = reported[reported["method"] == "dual"].sort_values("turn")["value"]
+    falls, strongest = (
+        part[part["inputs"] == "as published"].set_index("method")
+        for part in (drawdowns(frame), strongest_units(frame))
+    )
+    own = falls.loc["dual", "fall"]
+    return {
+        "paper_fall": float((theirs.cummax() - theirs).max()) if len(theirs) else float("nan"),
+        "own_mean": float(own.mean()),
+        "own_largest": float(own.max()),
+        "strongest_active": 100 * float(strongest.loc["dual", "active"].mean()),
+    } | {
+        f"fell_{method}": f"{int((falls.loc[method, 'fall'] >= 4).sum())} of {len(falls.loc[method])}"
+        for method in METHODS
+    }
+
+
 def _whole(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return frame[(frame["metric"] == metric) & (frame["unit"] == -1)]
 
