@@ -19,7 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-SCALES = ("quick", "paper")
+SCALES = ("quick", "laptop", "paper")
+"""quick: seconds, for tests. paper: the size of the papers' experiments. laptop: an honest reduction of an experiment
+that needs a GPU at the size of the paper, for machines without one."""
+
 PROVENANCE = ("run_key", "device", "versions", "data_digest", "data_variant", "seconds", "time")
 """Columns of every record: key of the configuration, device and package versions as text, sha256 of the data files and
 whether they are the canonical ones, seconds of computing per run, time of writing (UTC, ISO 8601)."""
