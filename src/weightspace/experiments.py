@@ -31,6 +31,7 @@ _HOMES = tuple(
         "dual_contrastive",
         "inference_cost",
         "diversity_tuning",
+        "diversity_cifar10",
     )
 )
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""

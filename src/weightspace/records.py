@@ -27,6 +27,9 @@ PROVENANCE = ("run_key", "device", "versions", "data_digest", "data_variant", "s
 """Columns of every record: key of the configuration, device and package versions as text, sha256 of the data files and
 whether they are the canonical ones, seconds of computing per run, time of writing (UTC, ISO 8601)."""
 
+_MEASURED = ("value", "eigenvalues")
+"""What a run found, of all columns that are no provenance; rows are kept in the order of the others."""
+
 _LOCK_SECONDS = 600
 
 
@@ -100,7 +103,7 @@ def append(experiment: str, scale: str, rows: pd.DataFrame, *, replace: bool = F
             return 0
         frame = rows if old is None or old.empty else pd.concat([old, rows], ignore_index=True)
         # A fixed order keeps the file independent of the order in which groups were finished.
-        order = [name for name in frame.columns if name not in PROVENANCE and name != "value"]
+        order = [name for name in frame.columns if name not in (*PROVENANCE, *_MEASURED)]
         _write(file, frame.sort_values(order, kind="stable", ignore_index=True))
     return len(new_keys)
 
