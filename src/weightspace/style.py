@@ -80,6 +80,7 @@ DATASETS = {
     "cifar10": "CIFAR-10",
     "diabetes": "Diabetes (quick scale)",
     "digits": "Digits (quick scale)",
+    "data_diversity_released": "Released measurements of paper A",
 }
 
 _VARIABLES = {INK: "--ws-ink", MUTED: "--ws-muted", GRID: "--ws-grid"} | {
