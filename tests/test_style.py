@@ -114,6 +114,7 @@ def test_colours_read_as_text_and_stay_apart_for_the_colour_blind(mode, page):
     together = (  # methods that are drawn in one figure
         ("dual", "dual_stabilized", "gradient_descent", "l2_0.01", "l2_0.1"),
         ("tuned_lr", "tuned_l2", "tuned_l2_squared", "tuned_early_stopping", "tuned_dropout"),
+        ("div", "dp", "wd"),
     )
     for names in together:
         for one, other in itertools.combinations(names, 2):

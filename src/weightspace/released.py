@@ -110,7 +110,8 @@ def _read_archive(archive: Path) -> dict[str, bytes]:
         with tarfile.open(archive) as tar:
             return dict(_members(tar))
     except (tarfile.TarError, lzma.LZMAError, zlib.error, OSError, EOFError, ValueError) as error:
-        raise DataError(f"{archive} cannot be read ({error}). {_remedy(archive)}", archive) from error
+        reason = textwrap.shorten(str(error), 200)
+        raise DataError(f"{archive} cannot be read ({reason}). {_remedy(archive)}", archive) from error
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:

@@ -62,6 +62,11 @@ METHODS |= {
     "tuned_sam": MethodStyle("SAM, tuned", "#5c6b00", "--ws-sam", "--", "d"),
     "tuned_contrastive": MethodStyle("contrastive, tuned", "#7a2fb0", "--ws-contrastive", "--", "H"),
 }
+METHODS |= {  # the categories of paper A
+    "div": MethodStyle("diversity", "#0a7d33", "--ws-diversity", "-", "o"),
+    "dp": replace(METHODS["tuned_dropout"], label="dropout", dash="--", marker="s"),
+    "wd": replace(METHODS["tuned_l2_squared"], label="weight decay", dash=":", marker="^"),
+}
 # Colour is the update rule, the dash the loss.
 _LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}
 METHODS |= {
