@@ -42,6 +42,7 @@ def kernel() -> None:
     print("## Kernel against a plain PyTorch loop, one core, float32\n")
     print("| network | method | kernel (µs per update) | PyTorch loop (µs per update) | ratio | target |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
+    threads = torch.get_num_threads()
     numba.set_num_threads(1)
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
@@ -75,6 +76,7 @@ def kernel() -> None:
                 flush=True,
             )
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    torch.set_num_threads(threads)
 
 
 def campaign() -> None:
