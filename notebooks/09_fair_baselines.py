@@ -138,7 +138,7 @@ style.table(
 # ## What was chosen
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
-style.table(tables.chosen_candidates(runs), decimals=0, frame_of=runs)
+style.table(tables.chosen(runs), decimals=0, frame_of=runs)
 
 # %% [markdown]
 # **Limits.** Two data sets and two layers only; CIFAR-10 and the 3-layer network are left for want of computing time. One
