@@ -37,7 +37,7 @@ paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
 # been seen. The rule of B6 was written after its record.
 
 # %% tags=["remove-input"]
-style.table(tables.findings(paper_b), note="n: paired seeds.")
+style.table(tables.findings(paper_b), across="claim", note="n: paired seeds.")
 
 # %% tags=["remove-input"]
 style.table(tables.measures(paper_b))
@@ -46,4 +46,4 @@ style.table(tables.measures(paper_b))
 # ## Paper A: data diversity
 
 # %% tags=["remove-input"]
-style.table(tables.findings(paper_a))
+style.table(tables.findings(paper_a), across="claim")
