@@ -37,7 +37,7 @@ paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
 # been seen. The rule of B6 was written after its record.
 
 # %% tags=["remove-input"]
-style.table(tables.findings(paper_b), note="n: paired seeds.")
+style.table(tables.findings(paper_b), across="claim", note="n: paired seeds.")
 
 # %% tags=["remove-input"]
 style.table(tables.measures(paper_b))
@@ -52,7 +52,11 @@ style.table(tables.measures(paper_b))
 # a letter wait for experiments of our own.
 
 # %% tags=["remove-input"]
+<<<<<<< HEAD
 style.table(tables.findings(paper_a))
 
 # %% tags=["remove-input"]
 style.table(tables.measures([claim for claim in paper_a if claim.experiment]))
+=======
+style.table(tables.findings(paper_a), across="claim")
+>>>>>>> main

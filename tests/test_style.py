@@ -141,3 +141,16 @@ def test_tables_show_numbers_and_provenance(frame):
         '<td>b</td><td class="ws-number">inf</td><td class="ws-number">3</td>',
     ]
     assert "a &lt; b" in html and "scale paper" in html
+
+
+def test_a_column_across_the_table_starts_a_new_part():
+    frame = pd.DataFrame({"claim": ["one", "one", "two"], "method": ["a", "a", "a"], "verdict": ["x", "y", "y"]})
+    html = style.table(frame, across="claim")._repr_html_()
+    assert re.findall(r"<tr>(.*?)</tr>", html) == [
+        "<th>method</th><th>verdict</th>",
+        '<td class="ws-across" colspan="2">one</td>',
+        "<td>a</td><td>x</td>",
+        "<td></td><td>y</td>",
+        '<td class="ws-across" colspan="2">two</td>',
+        "<td>a</td><td>y</td>",
+    ]

@@ -229,11 +229,10 @@ def _findings_of_shifts(table: pd.DataFrame, label: Callable[[str], str]) -> lis
     """From rows with unit (a model or a score), effect, n, win, loss: one finding per unit."""
     findings = []
     for unit, own in table.groupby("unit", sort=False):
-        wins, losses = int(own["win"].sum()), int(own["loss"].sum())
+        wins, losses = own["win"].sum(), own["loss"].sum()
         counts = (wins, len(own) - wins - losses, losses)
         effect = own["effect"]
-        spread = (float(effect.min()), float(effect.mean()), float(effect.max()))
-        findings.append(Finding(label(str(unit)), *spread, *counts, int(own["n"].min()), verdict(*counts)))
+        findings.append(_finding(label(str(unit)), own, effect.min(), effect.mean(), effect.max(), counts))
     return findings
 
 
