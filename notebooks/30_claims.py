@@ -52,11 +52,7 @@ style.table(tables.measures(paper_b))
 # a letter wait for experiments of our own.
 
 # %% tags=["remove-input"]
-<<<<<<< HEAD
-style.table(tables.findings(paper_a))
+style.table(tables.findings(paper_a), across="claim")
 
 # %% tags=["remove-input"]
 style.table(tables.measures([claim for claim in paper_a if claim.experiment]))
-=======
-style.table(tables.findings(paper_a), across="claim")
->>>>>>> main
