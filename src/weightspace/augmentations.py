@@ -13,7 +13,6 @@ from functools import lru_cache, partial
 from multiprocessing import get_context
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -39,6 +38,8 @@ Transform = Callable[[Image.Image], Image.Image]
 
 def add_noise(image: Image.Image, ratio: float) -> Image.Image:
     """x + ratio e, e ~ N(0, 0.1^2) for each value, clipped to [0, 1] (paper A); here rounded to bytes again."""
+    import torch  # here and below: it takes seconds, and records are read without it
+
     x = np.asarray(image, dtype=np.float32) / 255
     noisy = x + ratio * NOISE_STD * torch.randn(x.shape).numpy()
     return Image.fromarray(np.rint(255 * noisy.clip(0, 1)).astype(np.uint8))
@@ -47,7 +48,7 @@ def add_noise(image: Image.Image, ratio: float) -> Image.Image:
 @lru_cache
 def transform(level: str) -> Transform:
     """The level as a function of one PIL image, random by PyTorch's global generator. ``ValueError`` if unknown."""
-    from torchvision import transforms  # takes seconds, and is not needed to read records
+    from torchvision import transforms
 
     if level not in LEVELS:
         raise ValueError(f"unknown augmentation {level!r}: use one of {', '.join(LEVELS)}")
@@ -90,6 +91,8 @@ def augment(images: NDArray[np.uint8], level: str, seed: int, epoch: int, worker
 
 
 def _augment_part(images: NDArray[np.uint8], level: str, seeds: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    import torch
+
     change = transform(level)
     generator = torch.default_generator  # of the CPU alone: torch.manual_seed would seed every GPU once per image
     state = generator.get_state()
@@ -105,6 +108,8 @@ def _augment_part(images: NDArray[np.uint8], level: str, seeds: NDArray[np.uint3
 
 @lru_cache(maxsize=1)
 def _pool(workers: int) -> ProcessPoolExecutor:
+    import torch
+
     return ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
     )

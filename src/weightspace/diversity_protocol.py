@@ -1,4 +1,4 @@
-"""What the training experiments of paper A share: images, sizes per scale, the recipe."""
+"""What the training experiments of paper A share: images and sizes per scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from weightspace import data
 from weightspace.experiments import Configuration
-from weightspace.training import Recipe
 
 SIZES: dict[str, Configuration] = {
     "paper": {"dataset": "cifar10", "width": 64, "train_size": 50_000, "epochs": 10},
@@ -43,7 +42,3 @@ def load_images(dataset: str) -> Images:
     grey = (raw.x * (255 / 16)).astype(np.uint8)
     x = np.repeat(np.kron(grey, np.ones((4, 4), np.uint8))[..., None], 3, axis=3)
     return Images(x[:-500], raw.y[:-500], x[-500:], raw.y[-500:], origin)
-
-
-def recipe(configuration: Configuration) -> Recipe:
-    return Recipe(*(configuration[name] for name in ("optimizer", "lr", "batch_size", "weight_decay")))

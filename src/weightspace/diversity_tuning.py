@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from weightspace.diversity_protocol import PRECISION, SIZES, load_images, recipe
+from weightspace.diversity_protocol import PRECISION, SIZES, load_images
 from weightspace.experiments import Configuration, Experiment
-from weightspace.models import ResNet18
 from weightspace.records import run_key
-from weightspace.training import Trainer, initialized, loss_and_accuracy
 
 CANDIDATES = (
+    ("adam", 1e-2),
     ("adam", 1e-3),
     ("adam", 3e-3),
     ("adam", 3e-4),
@@ -48,16 +47,18 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
 
 def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     """Loss and accuracy on the held-out images after each epoch."""
+    from weightspace.diversity_runs import trainer  # PyTorch takes seconds to import
+    from weightspace.training import loss_and_accuracy
+
     (configuration,) = group
     images = load_images(configuration["dataset"])
     size = configuration["train_size"]
     fit = round(size * (1 - configuration["validation_share"]))
-    model = initialized(lambda: ResNet18(width=configuration["width"]), configuration["seed"])
-    trainer = Trainer(model, recipe(configuration), configuration["seed"], device)
+    run = trainer(configuration | {"dropout": 0.0}, device)
     rows = []
     for epoch in range(1, configuration["epochs"] + 1):
-        train_loss, train_accuracy = trainer.train_epoch(images.x[:fit], images.y[:fit], epoch)
-        loss, accuracy = loss_and_accuracy(trainer.logits(images.x[fit:size]), images.y[fit:size])
+        train_loss, train_accuracy = run.train_epoch(images.x[:fit], images.y[:fit], epoch)
+        loss, accuracy = loss_and_accuracy(run.logits(images.x[fit:size]), images.y[fit:size])
         for inputs, metric, value in (
             ("train", "loss", train_loss),
             ("train", "accuracy_percent", 100 * train_accuracy),

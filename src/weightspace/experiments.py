@@ -32,6 +32,7 @@ _HOMES = tuple(
         "inference_cost",
         "diversity_tuning",
         "diversity_cifar10",
+        "released_measurements",
     )
 )
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""
