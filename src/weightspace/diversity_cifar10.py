@@ -22,9 +22,9 @@ INDEPENDENT_SEEDS = 1000
 """The independent baselines of category c and seed s have seed 1000 (c + 1) + s."""
 
 RECIPE: dict[str, Configuration] = {
-    "paper": {"optimizer": "adam", "lr": 1e-3, "batch_size": 32},
-    "laptop": {"optimizer": "adam", "lr": 1e-3, "batch_size": 32},
-    "quick": {"optimizer": "adam", "lr": 1e-3, "batch_size": 32},
+    "paper": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
+    "laptop": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
+    "quick": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
 }
 """The best of ``diversity_tuning`` at scale laptop."""
 

@@ -83,7 +83,8 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
     """Losses, accuracies and ECE per epoch, spectra along training, corrupted test images at the end.
 
     inputs: ``train``, the batches as the network trained on them (augmented, with dropout); ``train_clean`` and
-    ``test``, images as they are, in evaluation mode; or a corruption with its severity (0 elsewhere). Initial spectra
+    ``test``, the first images as they are, in evaluation mode; or a corruption with its severity (0 elsewhere), of the
+    test images that are in ``test_part`` as they are. Initial spectra
     are kept for the baselines only: all settings of a seed start from the same weights.
     """
     c = configuration
@@ -98,8 +99,7 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
             for metric, value in values.items()
         )
 
-    def evaluate(epoch: int, inputs: str, x: NDArray[np.uint8], y: NDArray[np.int64], severity: int = 0) -> None:
-        logits = run.logits(x)
+    def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
         loss, accuracy = loss_and_accuracy(logits, y)
         ece = expected_calibration_error(softmax(logits.astype(np.float64), axis=1), y)
         record(epoch, inputs, severity, loss=loss, accuracy_percent=100 * accuracy, ece=ece)
@@ -110,17 +110,18 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
         x = training_images(c["dataset"], size, c["augmentation"], c["arm"] == "cumulative", seed, epoch)
         loss, accuracy = run.train_epoch(x, labels, epoch)
         record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
-        evaluate(epoch, "train_clean", images.x[:tests], images.y[:tests])
-        evaluate(epoch, "test", images.test_x[:tests], images.test_y[:tests])
+        judge(epoch, "train_clean", run.logits(images.x[:tests]), images.y[:tests])
+        judge(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
         if epoch in c["spectra_epochs"]:
             rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
-    number = c["corruption_size"]
-    evaluate(c["epochs"], "test_part", images.test_x[:number], images.test_y[:number])
+    number, y = c["corruption_size"], images.test_y[: c["corruption_size"]]
+    judge(c["epochs"], "test_part", run.logits(images.test_x[:number]), y)
     for kind in CORRUPTIONS:
-        for severity in SEVERITIES:
-            x = corrupted_images(c["dataset"], number, kind, severity)
-            evaluate(c["epochs"], kind, x, images.test_y[:number], severity)
-    frame = pd.DataFrame(rows).fillna({"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0})
-    frame = frame.astype({"severity": int, "N": int, "M": int})
-    identity = {name: c[name] for name in ("dataset", "arm", "category", "setting", "seed")}
-    return frame.assign(**identity, run_key=run_key(c), **images.origin)
+        x = [corrupted_images(c["dataset"], number, kind, severity) for severity in SEVERITIES]
+        for severity, logits in zip(SEVERITIES, np.split(run.logits(np.concatenate(x)), len(SEVERITIES))):
+            judge(c["epochs"], kind, logits, y, severity)
+    blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
+    frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
+    columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
+    identity = {name: [c[name]] * len(frame) for name in ("dataset", "arm", "category", "setting", "seed")}
+    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **images.origin)
