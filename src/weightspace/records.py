@@ -129,7 +129,7 @@ def _write(file: Path, frame: pd.DataFrame) -> None:
     try:
         with open(draft, "wb") as stream:
             table = pa.Table.from_pandas(frame, preserve_index=False)
-            pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
+            pq.write_table(table, stream, compression="zstd", write_page_checksum=True, **_encodings(table.schema))
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(draft, file)
@@ -139,6 +139,20 @@ def _write(file: Path, frame: pd.DataFrame) -> None:
             f"could not write {file} ({error}): what was on record is unchanged; make room or fix the permissions "
             "and run the same command again"
         ) from error
+
+
+def _encodings(schema: pa.Schema) -> dict[str, object]:
+    """Lists of numbers that are all different are half the size when their bytes are stored by place.
+
+    The files without lists stay as they have always been written.
+    """
+    lists = [field.name for field in schema if pa.types.is_list(field.type)]
+    if not lists:
+        return {}
+    return {
+        "use_dictionary": [name for name in schema.names if name not in lists],
+        "column_encoding": {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in lists},
+    }
 
 
 @contextmanager
