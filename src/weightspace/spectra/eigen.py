@@ -40,14 +40,15 @@ def eigenvalues_of(
     progress: called with the number of matrices just done, such as ``tqdm.update``.
     ``ValueError`` as for ``eigenvalues``, naming the position of the matrix.
     """
+    matrices = [matrix if hasattr(matrix, "shape") else np.asarray(matrix) for matrix in matrices]
     for position, matrix in enumerate(matrices):
-        _check_shape(matrix, position)
+        _check_shape(matrix, f"matrix {position}")
     found: list[np.ndarray] = [np.empty(0)] * len(matrices)
     batches = sorted(_batches(matrices), key=lambda batch: -_cost(matrices, batch))
     on_cpu = str(device) == "cpu"
 
     def solve(batch: list[int]) -> list[int]:
-        stack = np.stack([_float64(matrices[position], position) for position in batch])
+        stack = np.stack([as_float64(matrices[position], f"matrix {position}") for position in batch])
         solved = _solve_numpy(stack) if on_cpu else solve_torch(stack, device)
         for position, values in zip(batch, solved):
             found[position] = values
@@ -107,21 +108,22 @@ def _cost(matrices: Sequence[Any], batch: list[int]) -> int:
     return len(batch) * small**2 * (small + large)
 
 
-def _check_shape(matrix: Any, position: int) -> None:
-    shape = tuple(getattr(matrix, "shape", ()))
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"matrix {position} must have two dimensions, none of them 0, got shape {shape}")
+def _check_shape(matrix: Any, name: str) -> None:
+    if len(matrix.shape) != 2 or 0 in matrix.shape:
+        raise ValueError(f"{name} must have two dimensions, none of them 0, got shape {tuple(matrix.shape)}")
 
 
-def _float64(matrix: Any, position: int) -> np.ndarray:
+def as_float64(matrix: Any, name: str = "the matrix") -> np.ndarray:
+    """A matrix, tensor or nested list as a float64 array. ``ValueError`` as for ``eigenvalues``, with this name."""
     if hasattr(matrix, "detach"):  # a tensor; numpy has no bfloat16
         matrix = matrix.detach().cpu()
         matrix = matrix.numpy() if matrix.is_complex() else matrix.double().numpy()
     matrix = np.asarray(matrix)
+    _check_shape(matrix, name)
     if matrix.dtype.kind not in "fiub":
-        raise ValueError(f"matrix {position} must hold real numbers, got {matrix.dtype}")
+        raise ValueError(f"{name} must hold real numbers, got {matrix.dtype}")
     matrix = matrix.astype(np.float64, copy=False)
     bad = matrix.size - int(np.isfinite(matrix).sum())
     if bad:
-        raise ValueError(f"matrix {position} holds {bad} values that are NaN or infinite, among {matrix.size}")
+        raise ValueError(f"{name} holds {bad} values that are NaN or infinite, among {matrix.size}")
     return matrix
