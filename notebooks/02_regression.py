@@ -221,14 +221,14 @@ style.table(
 )
 
 # %% tags=["remove-cell"]
-from weightspace import dual_regression
+from weightspace import dual_regression, tuning
 
-glue("budget", dual_regression.TUNING_BUDGET, display=False)
-glue("rates", tables.span(dual_regression.LEARNING_RATES), display=False)
+glue("budget", tuning.BUDGET, display=False)
+glue("rates", tables.span(tuning.LEARNING_RATES), display=False)
 glue("strengths", tables.span(dual_regression.L2_STRENGTHS), display=False)
 glue("squared_strengths", tables.span(dual_regression.L2_SQUARED_STRENGTHS), display=False)
-glue("dropouts", tables.span(dual_regression.DROPOUT_RATES), display=False)
-glue("held_out", 100 * dual_regression.VALIDATION_SHARE, display=False)
+glue("dropouts", tables.span(tuning.DROPOUT_RATES), display=False)
+glue("held_out", 100 * tuning.VALIDATION_SHARE, display=False)
 
 # %% [markdown]
 # ## The fair question

@@ -35,16 +35,16 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import analysis, claims, dual_classification_tuned, experiments, plots, style, tables
+from weightspace import analysis, claims, dual_classification_tuned, experiments, plots, style, tables, tuning
 
 runs = experiments.ensure("dual_classification_tuned", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
-glue("budget", dual_classification_tuned.TUNING_BUDGET, display=False)
+glue("budget", tuning.BUDGET, display=False)
 glue("batch", dual_classification_tuned.BATCH_SIZE, display=False)
-glue("rates", tables.span(dual_classification_tuned.LEARNING_RATES), display=False)
+glue("rates", tables.span(tuning.LEARNING_RATES), display=False)
 glue("strengths", tables.span(dual_classification_tuned.L2_SQUARED_STRENGTHS), display=False)
-glue("dropouts", tables.span(dual_classification_tuned.DROPOUT_RATES), display=False)
+glue("dropouts", tables.span(tuning.DROPOUT_RATES), display=False)
 glue("minibatch_rates", tables.span(dual_classification_tuned.MINIBATCH_RATES), display=False)
 glue("adam_rates", tables.span(dual_classification_tuned.ADAM_RATES), display=False)
 final = analysis.with_error(analysis.last_turn(runs))

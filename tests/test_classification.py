@@ -20,6 +20,7 @@ from weightspace import (
     records,
     sampling,
     tables,
+    tuning,
 )
 from weightspace.data import Dataset
 from weightspace.methods import PAPER_METHODS
@@ -252,17 +253,17 @@ def test_numbers_of_weight_images_have_their_closed_forms():
 def test_judge_is_error_then_cross_entropy():
     rng = np.random.default_rng(0)
     outputs, labels = rng.normal(size=(12, 4)), rng.integers(0, 4, 12)
-    error, loss = dual_classification_tuned.judge(outputs, labels)
+    error, loss = tuning.score_outputs(outputs, labels)
     assert error == pytest.approx(100 * (outputs.argmax(1) != labels).mean())
     expected = torch.nn.functional.cross_entropy(torch.from_numpy(outputs), torch.from_numpy(labels))
     assert loss == pytest.approx(float(expected))
-    diverged = dual_classification_tuned.judge(np.full((12, 4), np.nan), labels)
+    diverged = tuning.score_outputs(np.full((12, 4), np.nan), labels)
     assert diverged > (error, loss) and diverged == (np.inf, np.inf)
 
 
 def test_every_tuned_classifier_has_the_same_budget_and_is_judged():
     tuned = dual_classification_tuned.TUNED
-    assert {len(set(group)) for group in tuned.values()} == {dual_classification_tuned.TUNING_BUDGET}
+    assert {len(set(group)) for group in tuned.values()} == {tuning.BUDGET}
     assert set(claims.TUNED_CLASSIFIERS) < set(tuned)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import dual_regression, experiments, protocol, records, sampling
+from weightspace import dual_regression, experiments, protocol, records, sampling, tuning
 from weightspace.__main__ import main
 from weightspace.methods import PAPER_METHODS
 
@@ -119,12 +119,12 @@ def test_tuning_looks_at_training_rows_only(monkeypatch):
 
 
 def test_every_tuned_method_has_the_same_budget():
-    assert {len(set(group)) for group in dual_regression.TUNED.values()} == {dual_regression.TUNING_BUDGET}
+    assert {len(set(group)) for group in dual_regression.TUNED.values()} == {tuning.BUDGET}
 
 
 def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
     configuration = dict(next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values())))
-    original = dual_regression.OnlineNetworks
+    original = tuning.OnlineNetworks
 
     class Exploding(original):
         """The largest learning rate does best on held-out rows, but explodes on all training rows."""
@@ -135,7 +135,7 @@ def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
             hot = self.settings["lr"] > 0.01
             return np.where(hot, 0.0 if held_out else np.nan, result)
 
-    monkeypatch.setattr(dual_regression, "OnlineNetworks", Exploding)
+    monkeypatch.setattr(tuning, "OnlineNetworks", Exploding)
     frame = dual_regression.compute_tuned([configuration], "cpu")
     for name in ("tuned_lr", "tuned_dual", "tuned_dual_stabilized"):
         assert (frame[frame["method"] == name]["chosen_lr"] <= 0.01).all()

@@ -13,14 +13,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from weightspace import sampling
-from weightspace.dual_classification_tuned import judge
+from weightspace import tuning
 from weightspace.experiments import Configuration, Experiment
 from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
 from weightspace.protocol import (
     FRESH_SUBSETS,
     ORDER_STREAM,
-    SPLIT_STREAM,
     base_configuration,
     identity,
     load_problem,
@@ -32,7 +30,6 @@ TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
 LAYERS = 3
 BATCH_SIZE = 50
 TEMPERATURE = 0.1
-VALIDATION_SHARE = 0.25
 HEAD_LR = 1e-2
 RATES = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
 """Learning rates that the two mini-batch methods may try, judged on held-out training rows."""
@@ -62,7 +59,7 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
             "method": method,
             "seed": seed,
             "subset_seed": FRESH_SUBSETS + seed,
-            "validation_share": VALIDATION_SHARE,
+            "validation_share": tuning.VALIDATION_SHARE,
             "batch_size": BATCH_SIZE,
             "temperature": TEMPERATURE,
             "head_lr": HEAD_LR,
@@ -79,7 +76,7 @@ class _Contrastive:
     """Encoders trained with the contrastive loss, then a linear classifier on each one's frozen features."""
 
     def __init__(self, sizes: tuple[int, ...], rates: list[float], seed: int) -> None:
-        self.encoders = MinibatchNetworks(sizes[:-1], [Optimizer("sgd", lr) for lr in rates], seed)
+        self.encoders = _sgd(sizes[:-1], rates, seed)
         self.heads = [MinibatchNetworks(sizes[-2:], [Optimizer("adam", HEAD_LR)], seed) for _ in rates]
 
     def features(self, x: np.ndarray) -> np.ndarray:
@@ -98,12 +95,11 @@ class _Contrastive:
         return np.concatenate([head.predict(own) for head, own in zip(self.heads, self.features(x))])
 
 
-class _Minibatch(MinibatchNetworks):
-    def __init__(self, sizes: tuple[int, ...], rates: list[float], seed: int) -> None:
-        super().__init__(sizes, [Optimizer("sgd", lr) for lr in rates], seed)
+def _sgd(sizes: tuple[int, ...], rates: list[float], seed: int) -> MinibatchNetworks:
+    return MinibatchNetworks(sizes, [Optimizer("sgd", lr) for lr in rates], seed)
 
 
-_BATCHED = {"tuned_minibatch": _Minibatch, "tuned_contrastive": _Contrastive}
+_BATCHED = {"tuned_minibatch": _sgd, "tuned_contrastive": _Contrastive}
 
 
 def compute(group: list[Configuration], device: str) -> pd.DataFrame:
@@ -112,9 +108,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     seed, updates = first["seed"], first["turns"] * first["updates_per_turn"]
     problem = load_problem(first["dataset"])
     sizes = (problem.x.shape[1], *first["hidden"], problem.outputs)
-    subset = sampling.paper_training_indices(len(problem.x), first["train_size"], first["subset_seed"])
-    rng = np.random.default_rng([seed, SPLIT_STREAM])
-    fit, validation = sampling.split_validation(subset, first["validation_share"], rng)
+    subset, fit, validation = tuning.split(first, problem)
     x, y = problem.unseen(subset)
     tests = {"clean": x, "noisy": problem.noisy(x, seed)}
     rows = []
@@ -124,7 +118,8 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
             trial = _BATCHED[method](sizes, list(RATES), seed)
             trial.train(problem.x[fit], problem.y[fit], batch_order(seed, ORDER_STREAM, len(fit), updates, BATCH_SIZE))
             outputs = trial.predict(problem.x[validation])
-            lr = RATES[min(range(len(RATES)), key=lambda k: judge(outputs[k], problem.y[validation]))]
+            scores = [tuning.score_outputs(z, problem.y[validation]) for z in outputs]
+            lr = RATES[scores.index(min(scores))]
             networks = _BATCHED[method](sizes, [lr], seed)
             order = batch_order(seed, ORDER_STREAM, len(subset), updates, BATCH_SIZE)
             networks.train(problem.x[subset], problem.y[subset], order)

@@ -12,16 +12,13 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from weightspace import sampling
+from weightspace import tuning
 from weightspace.experiments import Configuration, Experiment
-from weightspace.online import OnlineNetworks
 from weightspace.protocol import (
     CELL,
     DEVICES,
-    FRESH_SUBSETS,
     HIDDEN,
     LR,
-    SPLIT_STREAM,
     TRAIN_SIZES,
     TURNS,
     ProtocolRuns,
@@ -30,7 +27,6 @@ from weightspace.protocol import (
     identity,
     load_problem,
     protocol_configurations,
-    sample_order,
 )
 
 DATASETS = {"paper": ("california_housing", "wine_quality_white"), "quick": ("diabetes",)}
@@ -75,49 +71,21 @@ def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
 
 # --- tuned baselines -------------------------------------------------------------------------------------------
 
-TUNING_BUDGET = 8
-"""Candidates that every tuned method may try, each trained once and judged on held-out training samples."""
-
-LEARNING_RATES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2)
 L2_STRENGTHS = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 3e-2, 5e-2, 1e-1)
 L2_SQUARED_STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
-DROPOUT_RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-STOPPING_SHARES = (1 / 48, 1 / 24, 1 / 12, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0)
-"""Early stopping: after which share of all updates to stop."""
 
-Candidate = tuple[str, float, float]  # method, learning rate, share of the updates
-
-UNTUNED: dict[str, Candidate] = {
-    "gradient_descent": ("gradient_descent", LR, 1.0),
-    "dual": ("dual", LR, 1.0),
-    "dual_stabilized": ("dual_stabilized", LR, 1.0),
-}
-"""As the paper sets them."""
-
-TUNED: dict[str, list[Candidate]] = {
-    "tuned_lr": [("gradient_descent", lr, 1.0) for lr in LEARNING_RATES],
+TUNED: dict[str, list[tuning.Candidate]] = tuning.TUNED | {
     "tuned_l2": [(f"l2_{strength:g}", LR, 1.0) for strength in L2_STRENGTHS],
     "tuned_l2_squared": [(f"l2_squared_{strength:g}", LR, 1.0) for strength in L2_SQUARED_STRENGTHS],
-    "tuned_early_stopping": [("gradient_descent", LR, share) for share in STOPPING_SHARES],
-    "tuned_dropout": [(f"dropout_{rate:g}", LR, 1.0) for rate in DROPOUT_RATES],
-    "tuned_dual": [("dual", lr, 1.0) for lr in LEARNING_RATES],
-    "tuned_dual_stabilized": [("dual_stabilized", lr, 1.0) for lr in LEARNING_RATES],
 }
 """Candidates per tuned method: the same number for each."""
-
-VALIDATION_SHARE = 0.25
 
 
 def tuned_configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
         base_configuration("dual_regression_tuned", scale, dataset, layers, train_size)
-        | {
-            "protocol": 2,  # 1 kept a choice that diverged when trained again
-            "seed": seed,
-            "subset_seed": FRESH_SUBSETS + seed,
-            "validation_share": VALIDATION_SHARE,
-            "candidates": {name: [list(c) for c in candidates] for name, candidates in TUNED.items()},
-        }
+        | tuning.settings(seed, TUNED)
+        | {"protocol": 2}  # 1 kept a choice that diverged when trained again
         for dataset, layers, train_size in product(DATASETS[scale], HIDDEN, TRAIN_SIZES[scale])
         for seed in range(seeds)
     ]
@@ -128,69 +96,33 @@ def compute_tuned(group: list[Configuration], device: str) -> pd.DataFrame:
 
 
 def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
-    """Tune on a held-out part of the training subset, train again on all of it, test on what was left out."""
-    seed, train_size = configuration["seed"], configuration["train_size"]
-    updates = configuration["turns"] * configuration["updates_per_turn"]
     problem = load_problem(configuration["dataset"])
-    x, y = problem.x, problem.y
-    subset = sampling.paper_training_indices(len(x), train_size, configuration["subset_seed"])
-    test = sampling.left_out(len(x), subset)
-    rng = np.random.default_rng([seed, SPLIT_STREAM])
-    fit, validation = sampling.split_validation(subset, configuration["validation_share"], rng)
+    updates = configuration["turns"] * configuration["updates_per_turn"]
 
-    def scores(candidates: list[Candidate], indices: np.ndarray, *tests: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """Mean squared error of every candidate at its own number of updates, ``[tests, candidates]``."""
-        networks = OnlineNetworks(
-            (x.shape[1], *configuration["hidden"], 1),
-            [method for method, _, _ in candidates],
-            [seed] * len(candidates),
-            task="regression",
-            lr=[lr for _, lr, _ in candidates],
-            dtype=np.dtype(configuration["dtype"]).type,
-        )
-        order = np.broadcast_to(sample_order(seed, 0, indices, updates), (len(candidates), updates))
-        stops = np.array([round(share * updates) for _, _, share in candidates])
-        result = np.empty((len(tests), len(candidates)))
-        for start, stop in zip([0, *sorted(set(stops))[:-1]], sorted(set(stops))):
-            networks.train(x, y, order[:, start:stop])
-            due = stops == stop
-            for row, (inputs, targets) in enumerate(tests):
-                result[row, due] = networks.select(due).score(inputs, targets)
-        return result
+    def train(indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]) -> dict:
+        """Mean squared errors."""
+        found = {}
+        for due, networks in tuning.train_online(configuration, problem, indices, candidates):
+            errors = np.nan_to_num([networks.score(x, y) for x, y in sets], nan=np.inf, posinf=np.inf)
+            found |= {candidate: [(error,) for error in own] for candidate, own in zip(due, errors.T)}
+        return found
 
-    # Early stopping and the learning rates share one candidate, trained once. A diverged candidate is never chosen.
-    candidates = sorted({c for group in TUNED.values() for c in group})
-    errors = dict(
-        zip(candidates, np.nan_to_num(scores(candidates, fit, (x[validation], y[validation]))[0], nan=np.inf))
-    )
-    choices = {name: [candidate] for name, candidate in UNTUNED.items()}
-    choices |= {name: sorted(group, key=errors.__getitem__) for name, group in TUNED.items()}
-    # The best candidate is trained again on all training rows. If it diverges there (seen on the training rows, not
-    # on the test rows), the next best takes its place.
-    known = x[subset], y[subset]
-    unseen = (x[test], y[test]), (problem.noisy(x[test], seed), y[test])
-    final: dict[Candidate, np.ndarray] = {}  # errors on the training rows, clean and noisy test rows
-    while waiting := sorted({ranking[0] for ranking in choices.values()} - final.keys()):
-        final |= zip(waiting, scores(waiting, subset, known, *unseen).T)
-        for ranking in choices.values():
-            while len(ranking) > 1 and not np.isfinite(final.get(ranking[0], [0])[0]):
-                del ranking[0]
-    chosen = {name: ranking[0] for name, ranking in choices.items()}
     rows = []
-    for name, candidate in chosen.items():
-        for test_inputs, value in zip(("clean", "noisy"), final[candidate][1:]):
+    for choice in tuning.choose(configuration, problem, TUNED, train):
+        method, lr, share = choice.candidate
+        for test_inputs, (value,) in (("clean", choice.clean), ("noisy", choice.noisy)):
             rows.append(
                 identity(configuration)
                 | {
-                    "method": name,
+                    "method": choice.method,
                     "turn": configuration["turns"],
                     "test_inputs": test_inputs,
-                    "metric": "mse_x1e4",
+                    "metric": problem.metric,
                     "value": 1e4 * value,
-                    "validation_value": 1e4 * errors.get(candidate, np.nan),
-                    "chosen": candidate[0],
-                    "chosen_lr": candidate[1],
-                    "chosen_updates": round(candidate[2] * updates),
+                    "validation_value": 1e4 * choice.validation[0],
+                    "chosen": method,
+                    "chosen_lr": lr,
+                    "chosen_updates": round(share * updates),
                 }
                 | problem.origin
             )
