@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import entr, logsumexp
+from scipy.special import entr
 
 
 def norm(eigenvalues: ArrayLike) -> float:
@@ -71,8 +71,8 @@ def alpha_weighted(alpha: float, eigenvalues: ArrayLike) -> float:
 def log_alpha_norm(alpha: float, eigenvalues: ArrayLike) -> float:
     """log10 sum lambda^alpha (Martin, Peng & Mahoney 2021), also where the sum itself would overflow."""
     values = _checked(eigenvalues)
-    values = values[values > 0]
-    return float(logsumexp(alpha * np.log(values)) / np.log(10)) if len(values) else float("nan")
+    top = values.max()
+    return float(alpha * np.log10(top) + np.log10(((values / top) ** alpha).sum())) if top > 0 else float("nan")
 
 
 def _shannon(weights: np.ndarray) -> float:

@@ -88,9 +88,7 @@ def hill(values: ArrayLike) -> float:
     return float(1 + k / excess) if excess > 0 else float("nan")
 
 
-def interval(
-    values: ArrayLike, *, replicates: int = 200, seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
+def interval(values: ArrayLike, *, replicates: int = 200, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
     """(low, high) of alpha: percentiles of the corrected alpha over bootstrap samples, each with its own xmin.
 
     ``Fit.sigma`` takes xmin as known, but the search for it is most of the uncertainty. NaN where fewer than half of
