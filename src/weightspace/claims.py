@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import gmean
 
-from weightspace import analysis, experiments, inference_cost
+from weightspace import analysis, experiments, inference_cost, released_measurements, shift_checks, spectral_shifts
 from weightspace.stats import compare_paired, holm
 
 MARGIN = 0.95
@@ -222,6 +222,70 @@ def _inference(frame: pd.DataFrame) -> list[Finding]:
     return [_finding("folded", ratios, low, mean, high, counts)]
 
 
+# --- paper A, released measurements: a finding per model, effects with their range over metrics
+
+
+def _findings_of_shifts(table: pd.DataFrame, label: Callable[[str], str]) -> list[Finding]:
+    """From rows with unit (a model or a score), effect, n, win, loss: one finding per unit."""
+    findings = []
+    for unit, own in table.groupby("unit", sort=False):
+        wins, losses = own["win"].sum(), own["loss"].sum()
+        counts = (wins, len(own) - wins - losses, losses)
+        effect = own["effect"]
+        findings.append(_finding(label(str(unit)), own, effect.min(), effect.mean(), effect.max(), counts))
+    return findings
+
+
+def _released_profiles(changes: pd.DataFrame) -> pd.DataFrame:
+    profile = spectral_shifts.profiles(spectral_shifts.shifts(changes))
+    return profile[~spectral_shifts.last_layer(profile)]
+
+
+def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
+    contrasts = shift_checks.dose_contrasts(analysis.select(frame, quantity="change"))
+    contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
+    table = shift_checks.rank_correlations(contrasts, [("div", "dp"), ("div", "wd")])
+    significant = table["p_holm"] < ALPHA
+    table = table.assign(
+        unit=table["model"],
+        effect=table["rho"],
+        win=significant & (table["rho"] > 0),
+        loss=significant & (table["rho"] < 0),
+    )
+    return _findings_of_shifts(table, released_measurements.MODELS.__getitem__)
+
+
+def _nearer(against: str):
+    def assess(frame: pd.DataFrame) -> list[Finding]:
+        changes = analysis.select(frame, quantity="change")
+        profile = _released_profiles(changes)
+        comparisons = len(profile.index.droplevel("layer").unique())
+        counts = shift_checks.level_counts(changes)
+        table = shift_checks.distances(profile, counts, level=1 - ALPHA / comparisons)
+        if against == "weight decay":
+            effect = table["to_dp"] / table["to_wd"]
+            win, loss = table["nearer_low"] > 0, table["nearer_high"] < 0
+        else:
+            effect = table["ratio"] / table["expected"]
+            win, loss = table["ratio_high"] < table["expected"], table["ratio_low"] > table["expected"]
+        table = table.assign(unit=table["model"], effect=effect, win=win, loss=loss)
+        return _findings_of_shifts(table, released_measurements.MODELS.__getitem__)
+
+    return assess
+
+
+def _vendi_and_accuracy(frame: pd.DataFrame) -> list[Finding]:
+    table = shift_checks.vendi_correlations(analysis.select(frame, quantity="score"))
+    significant = table["p_holm"] < ALPHA
+    table = table.assign(
+        unit=table["metric"],
+        effect=table["rho"],
+        win=significant & (table["rho"] > 0),
+        loss=significant & (table["rho"] < 0),
+    )
+    return _findings_of_shifts(table, {"vendi_pixels": "of pixels", "vendi_embeddings": "of embeddings"}.__getitem__)
+
+
 CLAIMS = (
     Claim(
         "B1a",
@@ -381,6 +445,48 @@ CLAIMS = (
         "own, an equivalence: a win if the whole 95 % interval of the ratio lies within 5 % of 1, a loss if above.",
         "dual_inference_cost",
         _inference,
+    ),
+    Claim(
+        "A1a",
+        "paper A, abstract",
+        "More diverse data change the weight spectra in the way that dropout and weight decay do (released "
+        "measurements).",
+        "One run per setting. Mean change at the stronger half of the levels of a category minus that at the weaker "
+        "half, so that two categories share no run; classifier left out. Spearman correlation over layers of "
+        "diversity with dropout and with weight decay: 4 metrics x 2 per model. Rule of its own: a win if positive, "
+        "a loss if negative, with corrected p below 0.05.",
+        "released_measurements",
+        _like_regularizers,
+    ),
+    Claim(
+        "A2a",
+        "paper A, abstract",
+        "The pattern is closer to that of dropout than to that of weight decay (released measurements).",
+        "Mean absolute difference over layers between the shift of diversity and that of dropout (d) and of weight "
+        "decay (w), classifier left out: 4 metrics per model, effect d / w. Rule of its own: a win if the bootstrap "
+        "interval of w - d over layers lies above 0, a loss if below, at 5 % shared by all comparisons.",
+        "released_measurements",
+        _nearer("weight decay"),
+    ),
+    Claim(
+        "A2b",
+        "our question",
+        "Diversity is closer to dropout than the noise of one shared baseline makes it (released measurements).",
+        "As A2a, with d over the distance of diversity to no shift, divided by the value of that ratio where no "
+        "setting has any effect, sqrt((1/n_div + 1/n_dp) / (1 + 1/n_div)). Rule of its own: a win if the interval lies "
+        "below 1, a loss if above.",
+        "released_measurements",
+        _nearer("noise"),
+    ),
+    Claim(
+        "A3a",
+        "paper A, abstract",
+        "A diversity metric explains the benefit of augmented data (released measurements, unweighted scores).",
+        "Spearman correlation of the Vendi score with test accuracy over the baseline and ten augmentation sets, CLIP "
+        "RN50 on three tasks. Rule of its own: a win if positive, a loss if negative, with corrected p below 0.05. "
+        "The weighted score that the paper proposes was not released for images.",
+        "released_measurements",
+        _vendi_and_accuracy,
     ),
     Claim(
         "A1",
