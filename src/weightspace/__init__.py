@@ -13,9 +13,10 @@ _HOMES = {
     "DualLinear": "weightspace.dual",
     "dualize": "weightspace.conversion",
     "fold": "weightspace.conversion",
+    "spectral_report": "weightspace.spectra.report",
 }
 
-__all__ = ["DualConv2d", "DualLinear", "__version__", "dualize", "fold", "records"]
+__all__ = ["DualConv2d", "DualLinear", "__version__", "dualize", "fold", "records", "spectral_report"]
 
 
 def __getattr__(name: str):
