@@ -18,7 +18,7 @@ Where it is wrong or breaks off (each was tried), and what we give:
 | case | WeightWatcher | here |
 | --- | --- | --- |
 | a weight that is NaN or infinite | the whole run ends | a row of NaN, the reason in ``warning`` |
-| three axes: Conv1d with a kernel of 8 or more, Bilinear | by SciPy's version: ends, or the top M of all values | the same |
+| three axes: Conv1d with a kernel from 8 up, Bilinear | ends, or keeps M values (by SciPy's version) | the same |
 | complex weights | the imaginary part is dropped | the same |
 | weight = None (norms without weights), a weight without axes | the whole run ends | left out |
 | a mapping in which no name ends in .weight | the whole run ends | every array is a weight |
