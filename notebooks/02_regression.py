@@ -351,4 +351,9 @@ style.table(tables.chosen(tuned_final), decimals=0, frame_of=tuned)
 
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if (claim.experiment or "").startswith("dual_regression")]
-style.table(tables.findings(mine), frame_of=runs, note="Verdicts always rest on the records at the scale of the paper.")
+style.table(
+    tables.findings(mine),
+    across="claim",
+    frame_of=runs,
+    note="Verdicts always rest on the records at the scale of the paper.",
+)

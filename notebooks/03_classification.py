@@ -215,4 +215,9 @@ style.table(
 
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_classification"]
-style.table(tables.findings(mine), frame_of=runs, note="Verdicts always rest on the records at the scale of the paper.")
+style.table(
+    tables.findings(mine),
+    across="claim",
+    frame_of=runs,
+    note="Verdicts always rest on the records at the scale of the paper.",
+)

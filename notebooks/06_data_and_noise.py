@@ -135,5 +135,8 @@ style.table(
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_noise"]
 style.table(
-    tables.findings(mine), frame_of=noise, note="Verdicts always rest on the records at the scale of the paper."
+    tables.findings(mine),
+    across="claim",
+    frame_of=noise,
+    note="Verdicts always rest on the records at the scale of the paper.",
 )

@@ -42,6 +42,10 @@ glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
 #   experiments use the white wines, as the released code does. CC BY 4.0.
 # - **MNIST** {cite:p}`lecun1998` and **Fashion-MNIST** {cite:p}`xiao2017`: 28 x 28 grey images, ten classes.
 # - **CIFAR-10** {cite:p}`krizhevsky2009`: 32 x 32 colour images, ten classes.
+# - **Released measurements of paper A** {cite:p}`ba2024`: the 513 CSV files of the authors' repository
+#   `YangBa78/Data-Diversity-as-Implicit-Regularization` (commit 5949497), spectra before and after training, scores and texts.
+#   They come without a licence, so they are read where they are and never passed on; one digest covers all of them,
+#   whether they come as an archive or unpacked. {doc}`13_released_measurements` is built from figures derived from them.
 # - **Diabetes** and **Digits** ship inside scikit-learn; the quick scale uses them, so that it needs no download.
 #
 # ## Two editions of CIFAR-10

@@ -657,6 +657,7 @@ def test_registry_is_complete_and_well_formed():
         "cifar10",
         "diabetes",
         "digits",
+        "data_diversity_released",
     ]
     files = [data.CIFAR10_ARCHIVE]
     for entry in data.REGISTRY.values():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from weightspace.dual_contrastive import supervised_contrastive
+from weightspace.contrastive import supervised_contrastive
 from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
 from weightspace.online import OnlineNetworks
 
@@ -101,7 +101,7 @@ def test_the_contrastive_loss_is_its_sum():
             if partners:  # the only sample of its class is no anchor
                 total = sum(np.exp(u[i] @ u[a] / 0.1) for a in range(8) if a != i)
                 terms.append(-np.mean([np.log(np.exp(u[i] @ u[p] / 0.1) / total) for p in partners]))
-        ours = supervised_contrastive(torch.from_numpy(features), torch.from_numpy(labels))[network]
+        ours = supervised_contrastive(torch.from_numpy(features), torch.from_numpy(labels), 0.1)[network]
         assert float(ours) == pytest.approx(np.mean(terms), rel=1e-9)
 
 
@@ -109,6 +109,11 @@ def test_the_contrastive_loss_prefers_classes_that_lie_together():
     apart = torch.eye(4).repeat_interleave(2, 0)[None]
     labels = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
     mixed = apart[:, [0, 2, 1, 3, 4, 6, 5, 7]]
-    assert float(supervised_contrastive(apart, labels)[0]) < 0.01 < 1 < float(supervised_contrastive(mixed, labels)[0])
-    single = supervised_contrastive(apart, torch.arange(8))  # nobody has a partner
+    assert (
+        float(supervised_contrastive(apart, labels, 0.1)[0])
+        < 0.01
+        < 1
+        < float(supervised_contrastive(mixed, labels, 0.1)[0])
+    )
+    single = supervised_contrastive(apart, torch.arange(8), 0.1)  # nobody has a partner
     assert float(single[0]) == 0

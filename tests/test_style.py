@@ -114,6 +114,7 @@ def test_colours_read_as_text_and_stay_apart_for_the_colour_blind(mode, page):
     together = (  # methods that are drawn in one figure
         ("dual", "dual_stabilized", "gradient_descent", "l2_0.01", "l2_0.1"),
         ("tuned_lr", "tuned_l2", "tuned_l2_squared", "tuned_early_stopping", "tuned_dropout"),
+        ("div", "dp", "wd"),
     )
     for names in together:
         for one, other in itertools.combinations(names, 2):
@@ -140,3 +141,16 @@ def test_tables_show_numbers_and_provenance(frame):
         '<td>b</td><td class="ws-number">inf</td><td class="ws-number">3</td>',
     ]
     assert "a &lt; b" in html and "scale paper" in html
+
+
+def test_a_column_across_the_table_starts_a_new_part():
+    frame = pd.DataFrame({"claim": ["one", "one", "two"], "method": ["a", "a", "a"], "verdict": ["x", "y", "y"]})
+    html = style.table(frame, across="claim")._repr_html_()
+    assert re.findall(r"<tr>(.*?)</tr>", html) == [
+        "<th>method</th><th>verdict</th>",
+        '<td class="ws-across" colspan="2">one</td>',
+        "<td>a</td><td>x</td>",
+        "<td></td><td>y</td>",
+        '<td class="ws-across" colspan="2">two</td>',
+        "<td>a</td><td>y</td>",
+    ]

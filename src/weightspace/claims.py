@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
+from scipy.stats import gmean
 
-from weightspace import analysis, experiments, inference_cost
+from weightspace import analysis, experiments, inference_cost, released_measurements, shift_checks, spectral_shifts
 from weightspace.stats import compare_paired, holm
 
 MARGIN = 0.95
@@ -38,6 +38,8 @@ TUNED_CLASSIFIERS = (
     "tuned_sam",
 )
 REMEDIES = ("gradient_descent_weighted", "gradient_descent_adjusted")
+LABEL_NOISE_JUDGED = (0.2, 0.4, 0.6)
+IMBALANCE_JUDGED = (10, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,22 @@ def verdict(wins: int, ties: int, losses: int) -> str:
     return "not supported" if wins < REJECT * total else "mixed"
 
 
+def _finding(
+    method: object,
+    comparisons: pd.DataFrame,
+    low: float,
+    mean: float,
+    high: float,
+    counts: tuple[int, int, int],
+    judged: str | None = None,
+) -> Finding:
+    """judged: the verdict where a claim has a rule of its own."""
+    wins, ties, losses = map(int, counts)
+    n_seeds = int(comparisons["n"].min())
+    judged = judged or verdict(wins, ties, losses)
+    return Finding(str(method), float(low), float(mean), float(high), wins, ties, losses, n_seeds, judged)
+
+
 def _judge(
     frame: pd.DataFrame,
     methods: Sequence[str],
@@ -114,9 +132,8 @@ def _judge(
     findings = []
     for method in methods:
         own = analysis.select(tests, method=method)
-        counts = _counts(own)
         mean, low, high = analysis.overall_ratio(frame, method, baselines, value, by)
-        findings.append(Finding(method, low, mean, high, *counts, int(own["n"].min()), verdict(*counts)))
+        findings.append(_finding(method, own, low, mean, high, _counts(own)))
     return findings
 
 
@@ -138,10 +155,6 @@ def _accuracy_gap(frame: pd.DataFrame) -> list[Finding]:
     return _judge(frame.assign(gap=frame["train_value"] - frame["value"]), DUAL, BASELINES, "gap")
 
 
-LABEL_NOISE_JUDGED = (0.2, 0.4, 0.6)
-IMBALANCE_JUDGED = (10, 50, 100)
-
-
 def _label_noise(frame: pd.DataFrame) -> list[Finding]:
     frame = frame[frame["label_noise"].isin(LABEL_NOISE_JUDGED) & (frame["input_noise"] == 0)]
     return _judge(analysis.with_error(frame), DUAL, ("gradient_descent", "l2_0.1"), by=("dataset", "label_noise"))
@@ -156,75 +169,121 @@ def _imbalance(baselines: tuple[str, ...]):
     return assess
 
 
-def sparsity_contrasts(
-    frame: pd.DataFrame, baseline: str = "gradient_descent", small: int = 100, large: int = 1000
+def gain_contrasts(
+    frame: pd.DataFrame, varied: str, first: object, second: object, by: Sequence[str], baseline: str
 ) -> pd.DataFrame:
-    """Gain over a baseline at few samples against the gain at many, per dual method, data set and depth.
+    """Gain of the dual methods over a baseline where the column ``varied`` is ``first`` against that at ``second``.
 
-    ratio: (error ratio at ``small``) / (error ratio at ``large``), below 1 if the gain is larger for few samples.
+    frame: one row per run with its ``error``. A row of the table for each dual method and cell of the columns ``by``;
+    ratio: (error ratio at ``first``) / (error ratio at ``second``), below 1 if the gain is larger at ``first``.
     """
-    frame = analysis.with_error(analysis.last_turn(frame))
     rows = []
     for method in DUAL:
-        pairs = analysis.paired(frame, method, baseline, "error")
+        pairs = analysis.paired(frame, method, baseline, "error", (*by, varied))
         pairs = pairs.assign(ratio=pairs["ours"] / pairs["baseline"])
-        for (dataset, layers), group in pairs.groupby(["dataset", "layers"], sort=False):
-            by_seed = group.pivot(index="seed", columns="train_size", values="ratio")
-            rows.append((method, dataset, layers, *vars(compare_paired(by_seed[small], by_seed[large])).values()))
-    table = pd.DataFrame(rows, columns=["method", "dataset", "layers", "n", "ratio", "low", "high", "p", "effect_size"])
+        for cell, group in pairs.groupby(list(by), sort=False):
+            by_seed = group.pivot(index="seed", columns=varied, values="ratio")
+            rows.append((method, *cell, *vars(compare_paired(by_seed[first], by_seed[second])).values()))
+    table = pd.DataFrame(rows, columns=["method", *by, "n", "ratio", "low", "high", "p", "effect_size"])
     return table.assign(baseline=baseline, p_holm=holm(table["p"]))
 
 
+def sparsity_contrasts(
+    frame: pd.DataFrame, baseline: str = "gradient_descent", small: int = 100, large: int = 1000
+) -> pd.DataFrame:
+    """The gain at few samples against that at many, clean inputs, per dual method, data set and depth."""
+    final = analysis.with_error(analysis.last_turn(frame))
+    return gain_contrasts(final, "train_size", small, large, ("dataset", "layers"), baseline)
+
+
 def _sparsity(frame: pd.DataFrame) -> list[Finding]:
-    contrasts = sparsity_contrasts(frame)
-    findings = []
-    for method, own in contrasts.groupby("method", sort=False):
-        counts = _counts(own)
-        mean = float(np.exp(np.log(own["ratio"]).mean()))
-        findings.append(
-            Finding(
-                str(method),
-                float(own["ratio"].min()),  # the range over data sets and depths
-                mean,
-                float(own["ratio"].max()),
-                *counts,
-                int(own["n"].min()),
-                verdict(*counts),
-            )
-        )
-    return findings
+    return [
+        # The range is over data sets and depths.
+        _finding(method, own, own["ratio"].min(), gmean(own["ratio"]), own["ratio"].max(), _counts(own))
+        for method, own in sparsity_contrasts(frame).groupby("method", sort=False)
+    ]
 
 
 def _reproduction(frame: pd.DataFrame) -> list[Finding]:
-    table = analysis.against_reported(frame)
     findings = []
-    for method, own in table.groupby("method", sort=False):
-        share = float(own["inside"].mean())
-        name = "supported" if share >= 0.9 else "mixed" if share >= 0.75 else "not supported"
-        findings.append(
-            Finding(
-                str(method),
-                share,
-                share,
-                share,
-                int(own["inside"].sum()),
-                0,
-                int((~own["inside"]).sum()),
-                int(own["n"].min()),
-                name,
-            )
-        )
+    for method, own in analysis.against_reported(frame).groupby("method", sort=False):
+        share, inside = own["inside"].mean(), own["inside"].sum()
+        judged = "supported" if share >= 0.9 else "mixed" if share >= 0.75 else "not supported"
+        findings.append(_finding(method, own, share, share, share, (inside, 0, len(own) - inside), judged))
     return findings
 
 
 def _inference(frame: pd.DataFrame) -> list[Finding]:
     ratios = analysis.select(inference_cost.ratios(frame), form="folded")
-    equal = int(((ratios["low"] > MARGIN) & (ratios["high"] < 1 / MARGIN)).sum())
-    slower = int((ratios["low"] > 1 / MARGIN).sum())
+    equal = ((ratios["low"] > MARGIN) & (ratios["high"] < 1 / MARGIN)).sum()
+    slower = (ratios["low"] > 1 / MARGIN).sum()
     counts = (equal, len(ratios) - equal - slower, slower)
-    mean = float(np.exp(np.log(ratios["ratio"]).mean()))
-    low, high = float(ratios["low"].min()), float(ratios["high"].max())
-    return [Finding("folded", low, mean, high, *counts, int(ratios["n"].min()), verdict(*counts))]
+    low, mean, high = ratios["low"].min(), gmean(ratios["ratio"]), ratios["high"].max()
+    return [_finding("folded", ratios, low, mean, high, counts)]
+
+
+# --- paper A, released measurements: a finding per model, effects with their range over metrics
+
+
+def _findings_of_shifts(table: pd.DataFrame, label: Callable[[str], str]) -> list[Finding]:
+    """From rows with unit (a model or a score), effect, n, win, loss: one finding per unit."""
+    findings = []
+    for unit, own in table.groupby("unit", sort=False):
+        wins, losses = own["win"].sum(), own["loss"].sum()
+        counts = (wins, len(own) - wins - losses, losses)
+        effect = own["effect"]
+        findings.append(_finding(label(str(unit)), own, effect.min(), effect.mean(), effect.max(), counts))
+    return findings
+
+
+def _released_profiles(changes: pd.DataFrame) -> pd.DataFrame:
+    profile = spectral_shifts.profiles(spectral_shifts.shifts(changes))
+    return profile[~spectral_shifts.last_layer(profile)]
+
+
+def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
+    contrasts = shift_checks.dose_contrasts(analysis.select(frame, quantity="change"))
+    contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
+    table = shift_checks.rank_correlations(contrasts, [("div", "dp"), ("div", "wd")])
+    significant = table["p_holm"] < ALPHA
+    table = table.assign(
+        unit=table["model"],
+        effect=table["rho"],
+        win=significant & (table["rho"] > 0),
+        loss=significant & (table["rho"] < 0),
+    )
+    return _findings_of_shifts(table, released_measurements.MODELS.__getitem__)
+
+
+def _nearer(against: str):
+    def assess(frame: pd.DataFrame) -> list[Finding]:
+        changes = analysis.select(frame, quantity="change")
+        profile = _released_profiles(changes)
+        comparisons = len(profile.index.droplevel("layer").unique())
+        counts = shift_checks.level_counts(changes)
+        table = shift_checks.distances(profile, counts, level=1 - ALPHA / comparisons)
+        if against == "weight decay":
+            effect = table["to_dp"] / table["to_wd"]
+            win, loss = table["nearer_low"] > 0, table["nearer_high"] < 0
+        else:
+            effect = table["ratio"] / table["expected"]
+            win, loss = table["ratio_high"] < table["expected"], table["ratio_low"] > table["expected"]
+        table = table.assign(unit=table["model"], effect=effect, win=win, loss=loss)
+        return _findings_of_shifts(table, released_measurements.MODELS.__getitem__)
+
+    return assess
+
+
+def _vendi_and_accuracy(frame: pd.DataFrame) -> list[Finding]:
+    table = shift_checks.vendi_correlations(analysis.select(frame, quantity="score"))
+    significant = table["p_holm"] < ALPHA
+    table = table.assign(
+        unit=table["metric"],
+        effect=table["rho"],
+        win=significant & (table["rho"] > 0),
+        loss=significant & (table["rho"] < 0),
+    )
+    return _findings_of_shifts(table, {"vendi_pixels": "of pixels", "vendi_embeddings": "of embeddings"}.__getitem__)
 
 
 CLAIMS = (
@@ -386,6 +445,48 @@ CLAIMS = (
         "own, an equivalence: a win if the whole 95 % interval of the ratio lies within 5 % of 1, a loss if above.",
         "dual_inference_cost",
         _inference,
+    ),
+    Claim(
+        "A1a",
+        "paper A, abstract",
+        "More diverse data change the weight spectra in the way that dropout and weight decay do (released "
+        "measurements).",
+        "One run per setting. Mean change at the stronger half of the levels of a category minus that at the weaker "
+        "half, so that two categories share no run; classifier left out. Spearman correlation over layers of "
+        "diversity with dropout and with weight decay: 4 metrics x 2 per model. Rule of its own: a win if positive, "
+        "a loss if negative, with corrected p below 0.05.",
+        "released_measurements",
+        _like_regularizers,
+    ),
+    Claim(
+        "A2a",
+        "paper A, abstract",
+        "The pattern is closer to that of dropout than to that of weight decay (released measurements).",
+        "Mean absolute difference over layers between the shift of diversity and that of dropout (d) and of weight "
+        "decay (w), classifier left out: 4 metrics per model, effect d / w. Rule of its own: a win if the bootstrap "
+        "interval of w - d over layers lies above 0, a loss if below, at 5 % shared by all comparisons.",
+        "released_measurements",
+        _nearer("weight decay"),
+    ),
+    Claim(
+        "A2b",
+        "our question",
+        "Diversity is closer to dropout than the noise of one shared baseline makes it (released measurements).",
+        "As A2a, with d over the distance of diversity to no shift, divided by the value of that ratio where no "
+        "setting has any effect, sqrt((1/n_div + 1/n_dp) / (1 + 1/n_div)). Rule of its own: a win if the interval lies "
+        "below 1, a loss if above.",
+        "released_measurements",
+        _nearer("noise"),
+    ),
+    Claim(
+        "A3a",
+        "paper A, abstract",
+        "A diversity metric explains the benefit of augmented data (released measurements, unweighted scores).",
+        "Spearman correlation of the Vendi score with test accuracy over the baseline and ten augmentation sets, CLIP "
+        "RN50 on three tasks. Rule of its own: a win if positive, a loss if negative, with corrected p below 0.05. "
+        "The weighted score that the paper proposes was not released for images.",
+        "released_measurements",
+        _vendi_and_accuracy,
     ),
     Claim(
         "A1",

@@ -1,4 +1,4 @@
-"""The data sets of paper B and two small ones that scikit-learn ships, behind one registry.
+"""The data sets of both papers and two small ones that scikit-learn ships, behind one registry.
 
 Every file is looked for in the folder that the environment variable ``WEIGHTSPACE_DATA`` names,
 then in the user's cache folder, and is then downloaded from its public original. Whatever the
@@ -28,6 +28,8 @@ __all__ = ["CIFAR10_INEXACT", "REGISTRY", "DataError", "Dataset", "fetch", "form
 
 VARIABLE = "WEIGHTSPACE_DATA"
 FETCH = "python -m weightspace data --fetch"
+TABLES = "CSV files"
+"""Task of an entry that holds no samples; its rows are files."""
 
 
 class DataError(RuntimeError):
@@ -77,9 +79,9 @@ class Arrays(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a reader hands to `load`: verified arrays, their digest, variant and place."""
+    """What a reader hands on: verified arrays (or tables, for `weightspace.released`), digest, variant and place."""
 
-    arrays: Arrays
+    arrays: Any
     digest: str
     variant: str
     source: str
@@ -415,6 +417,12 @@ def _digits() -> Arrays:
     return Arrays(bunch.images.astype(np.uint8), bunch.target.astype(np.int64))
 
 
+def _released(*, download: bool) -> Reading:
+    from weightspace import released
+
+    return released.reading(download=download)
+
+
 def _wine(colour: str, sha256: str) -> Callable[..., Reading]:
     address = f"https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality/winequality-{colour}.csv"
     files = (File(f"wine_quality/winequality-{colour}.csv", address, sha256),)
@@ -607,6 +615,7 @@ REGISTRY: dict[str, Entry] = {
         1797,
         partial(from_package, _digits, "6f409a8e169b4bf855ffb28adb625287ac089ff4a1f924131e2e6d8e828be7aa"),
     ),
+    "data_diversity_released": Entry(TABLES, 513, partial(_released)),
 }
 
 
@@ -621,15 +630,17 @@ def load(name: str) -> Dataset:
     after the other (the paper uses the first 10,000). A file is taken from the folder that
     WEIGHTSPACE_DATA names, else from the cache, else downloaded. Raises DataError.
     """
-    return _load(name, download=True)
+    entry = _entry(name)
+    if entry.task == TABLES:
+        raise DataError(f"{name} holds tables, not samples: read them with `weightspace.released.load()`.")
+    reading = entry.read(download=True)
+    return Dataset(name, entry.task, *reading.arrays, reading.digest, reading.variant, reading.source)
 
 
-def _load(name: str, download: bool) -> Dataset:
+def _entry(name: str) -> Entry:
     if name not in REGISTRY:
         raise DataError(f"Unknown data set {name!r}: choose one of {', '.join(REGISTRY)}.")
-    entry = REGISTRY[name]
-    reading = entry.read(download=download)
-    return Dataset(name, entry.task, *reading.arrays, reading.digest, reading.variant, reading.source)
+    return REGISTRY[name]
 
 
 def status() -> list[dict[str, Any]]:
@@ -640,7 +651,7 @@ def status() -> list[dict[str, Any]]:
     rows = []
     for name, entry in REGISTRY.items():
         try:
-            found = _load(name, download=False)
+            found = entry.read(download=False)
             outcome = {"variant": found.variant, "verified": True, "where": found.source, "problem": ""}
         except DataError as error:
             where = str(error.path or "not found")
@@ -675,8 +686,9 @@ def fetch(names: Iterable[str] | None = None) -> None:
     failures = []
     for name in REGISTRY if names is None else names:
         try:
-            found = load(name)
-            print(f"{name}: {len(found.x):,} rows verified, {found.variant}, {found.source}", flush=True)
+            entry = _entry(name)
+            found = entry.read(download=True)
+            print(f"{name}: {entry.rows:,} rows verified, {found.variant}, {found.source}", flush=True)
         except DataError as error:
             failures.append(f"{name}: {error}")
             print(f"{name}: not available", flush=True)

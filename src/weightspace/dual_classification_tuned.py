@@ -13,7 +13,6 @@ import pandas as pd
 
 from weightspace import tuning
 from weightspace.experiments import Configuration, Experiment
-from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
 from weightspace.online import OnlineNetworks
 from weightspace.protocol import LR, ORDER_STREAM, base_configuration, identity, load_problem
 
@@ -54,6 +53,9 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
 
 
 def _compute_seed(configuration: Configuration) -> pd.DataFrame:
+    # Here: reading records does not have to wait for PyTorch.
+    from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
+
     seed, updates = configuration["seed"], configuration["turns"] * configuration["updates_per_turn"]
     problem = load_problem(configuration["dataset"])
 

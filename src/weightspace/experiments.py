@@ -30,6 +30,7 @@ _HOMES = tuple(
         "dual_classification_tuned",
         "dual_contrastive",
         "inference_cost",
+        "released_measurements",
     )
 )
 """Modules that define experiments, each in a list ``EXPERIMENTS``."""

@@ -64,6 +64,16 @@ class MinibatchNetworks:
         self._second = [torch.zeros_like(p) for p in self.parameters]
         self._steps = 0
 
+        def column(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, dtype=self.parameters[0].dtype)[:, None, None]
+
+        adam = [o.name == "adam" for o in self.optimizers]
+        self._adam = torch.tensor(adam)[:, None, None] if any(adam) else None
+        self._rho = column([o.rho for o in self.optimizers]) if any(o.rho for o in self.optimizers) else None
+        self._lr = column([o.lr for o in self.optimizers])
+        self._keep = column([BETAS[0] if own else MOMENTUM for own in adam])
+        self._add = column([1 - BETAS[0] if own else 1.0 for own in adam])
+
     def forward(self, x: Tensor, parameters: list[Tensor] | None = None) -> Tensor:
         """Outputs ``[networks, batch, outputs]`` for x ``[batch, inputs]``."""
         parameters = self.parameters if parameters is None else parameters
@@ -85,29 +95,21 @@ class MinibatchNetworks:
         # The networks share nothing, so the gradient of the sum holds that of each loss.
         return list(torch.autograd.grad(loss(self.forward(x, leaves), y).sum(), leaves))
 
-    def _column(self, values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, dtype=self.parameters[0].dtype)[:, None, None]
-
     def _step(self, x: Tensor, y: Tensor, loss: Loss) -> None:
         gradients = self._gradients(x, y, loss, self.parameters)
-        rho = self._column([o.rho for o in self.optimizers])
-        if rho.any():
+        if self._rho is not None:
             norm = sum(g.square().sum(dim=(1, 2), keepdim=True) for g in gradients).sqrt()
-            scale = rho / norm.clamp_min(1e-12)
+            scale = self._rho / norm.clamp_min(1e-12)
             gradients = self._gradients(x, y, loss, [p + scale * g for p, g in zip(self.parameters, gradients)])
         self._steps += 1
-        lr = self._column([o.lr for o in self.optimizers])
-        adam = self._column([float(o.name == "adam") for o in self.optimizers])
-        keep = torch.where(adam > 0, BETAS[0], MOMENTUM)
-        add = torch.where(adam > 0, 1 - BETAS[0], 1.0)
         for p, g, first, second in zip(self.parameters, gradients, self._first, self._second):
-            first.mul_(keep).addcmul_(add, g)
+            first.mul_(self._keep).addcmul_(self._add, g)
             step = first
-            if adam.any():
+            if self._adam is not None:
                 second.mul_(BETAS[1]).addcmul_(g, g, value=1 - BETAS[1])
                 size = (second / (1 - BETAS[1] ** self._steps)).sqrt_().add_(EPSILON)
-                step = torch.where(adam > 0, first / (1 - BETAS[0] ** self._steps) / size, first)
-            p.addcmul_(lr, step, value=-1)
+                step = torch.where(self._adam, first / (1 - BETAS[0] ** self._steps) / size, first)
+            p.addcmul_(self._lr, step, value=-1)
 
     @torch.no_grad()
     def predict(self, x: np.ndarray) -> np.ndarray:

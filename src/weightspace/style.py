@@ -62,6 +62,11 @@ METHODS |= {
     "tuned_sam": MethodStyle("SAM, tuned", "#5c6b00", "--ws-sam", "--", "d"),
     "tuned_contrastive": MethodStyle("contrastive, tuned", "#7a2fb0", "--ws-contrastive", "--", "H"),
 }
+METHODS |= {  # the categories of paper A
+    "div": MethodStyle("diversity", "#0a7d33", "--ws-diversity", "-", "o"),
+    "dp": replace(METHODS["tuned_dropout"], label="dropout", dash="--", marker="s"),
+    "wd": replace(METHODS["tuned_l2_squared"], label="weight decay", dash=":", marker="^"),
+}
 # Colour is the update rule, the dash the loss.
 _LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}
 METHODS |= {
@@ -80,6 +85,7 @@ DATASETS = {
     "cifar10": "CIFAR-10",
     "diabetes": "Diabetes (quick scale)",
     "digits": "Digits (quick scale)",
+    "data_diversity_released": "Released measurements of paper A",
 }
 
 _VARIABLES = {INK: "--ws-ink", MUTED: "--ws-muted", GRID: "--ws-grid"} | {
@@ -174,15 +180,28 @@ def describe(frame: pd.DataFrame | None) -> str:
     )
 
 
-def table(frame: pd.DataFrame, *, decimals: int = 2, frame_of: pd.DataFrame | None = None, note: str = "") -> HTML:
+def table(
+    frame: pd.DataFrame,
+    *,
+    decimals: int = 2,
+    frame_of: pd.DataFrame | None = None,
+    note: str = "",
+    across: str | None = None,
+) -> HTML:
     """A data frame as a table of the book, floats to ``decimals`` places, provenance of ``frame_of`` below.
 
     Cells may hold HTML. A cell of a text column that repeats the one above, with all columns left of it, stays empty.
+    The column ``across``, if any, stands in rows of its own across the table, each time its value changes.
     """
+    headings = [""] * len(frame) if across is None else list(frame[across])
+    frame = frame if across is None else frame.drop(columns=across)
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame]
     head = "".join(_cell("th", str(name), right) for name, right in zip(frame, numeric))
-    body, above = [], [""] * len(frame.columns)
-    for values in frame.itertuples(index=False):
+    body, above, last = [], [""] * len(frame.columns), ""
+    for heading, values in zip(headings, frame.itertuples(index=False)):
+        if heading != last:
+            body.append(f'<td class="ws-across" colspan="{len(frame.columns)}">{heading}</td>')
+            above, last = [""] * len(frame.columns), heading
         texts = [f"{value:.{decimals}f}" if isinstance(value, float) else str(value) for value in values]
         same = [text == old for text, old in zip(texts, above)]
         shown = ["" if all(same[: k + 1]) and not numeric[k] else text for k, text in enumerate(texts)]

@@ -6,23 +6,49 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+from scipy.stats import gmean, spearmanr
 from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, claims, data, experiments, records
-from weightspace.stats import compare_paired, holm, mean_interval
+from weightspace.stats import mean_interval
 from weightspace.style import dataset_label, in_order, method_label, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
 
 
 def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = frame.assign(dataset=frame["dataset"].map(dataset_label), method=frame["method"].map(method_label))
+    labels = {"dataset": dataset_label, "method": method_label}
+    frame = frame.assign(**{name: frame[name].map(label) for name, label in labels.items() if name in frame})
     return frame.rename(columns=_SETTING)
+
+
+def _method_labels(frame: pd.DataFrame) -> dict[str, str]:
+    return {name: method_label(name) for name in frame["method"].unique()}
 
 
 def _interval(low: float, high: float, decimals: int) -> str:
     return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
+
+
+def _plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
+    """The mean ± half its interval."""
+    return f"{mean:.{decimals}f}\u00a0±\u00a0{(high - low) / 2:.{decimals}f}"
+
+
+def _cells(summary: pd.DataFrame, decimals: int) -> list[str]:
+    """The mean ± half its interval for every row of ``analysis.summarize``."""
+    return [_plus_minus(row.mean, row.low, row.high, decimals) for row in summary.itertuples(index=False)]
+
+
+def _wide(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFrame:
+    """The column ``cell`` spread out: a row per combination of ``rows``, a column per value of ``columns``."""
+    wide = table.pivot_table(index=list(rows), columns=columns, values="cell", aggfunc="first", sort=False)
+    return wide.rename_axis(columns=None).reset_index()
+
+
+def _means(summary: pd.DataFrame, rows: Sequence[str], columns: str, decimals: int) -> pd.DataFrame:
+    """The same as cells of a table, with the names of data sets and methods that readers know."""
+    return _labelled(_wide(summary.assign(cell=_cells(summary, decimals)), rows, columns))
 
 
 def _p_value(p: float) -> str:
@@ -60,13 +86,8 @@ def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
             for row in table.itertuples()
         ]
     )
-    keys = [*analysis.CONFIGURATION, "test_inputs"]
-    methods = list(dict.fromkeys(table["method"]))
-    wide = shown.pivot_table(index=keys, columns="method", values="cell", aggfunc="first", sort=False)[
-        methods
-    ].reset_index()
-    wide = wide.rename(columns=_SETTING | {"test_inputs": "inputs"} | {name: method_label(name) for name in methods})
-    return wide.assign(data=wide["data"].map(dataset_label)).rename_axis(columns=None)
+    wide = _wide(shown, [*analysis.CONFIGURATION, "test_inputs"], "method")
+    return _labelled(wide).rename(columns={"test_inputs": "inputs"} | _method_labels(table))
 
 
 def tests(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +119,7 @@ def outcomes(table: pd.DataFrame) -> pd.DataFrame:
                 "wins": int(counts.get("win", 0)),
                 "ties": int(counts.get("tie", 0)),
                 "losses": int(counts.get("loss", 0)),
-                "error ratio, geometric mean": float(np.exp(np.log(group["ratio"]).mean())),
+                "error ratio, geometric mean": float(gmean(group["ratio"])),
                 "smallest": group["ratio"].min(),
                 "largest": group["ratio"].max(),
             }
@@ -106,10 +127,16 @@ def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
-    """By what factor noise raises the error of each method: geometric mean over settings, 95 % interval over seeds."""
+def _clean_and_noisy(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Values after the last turn without and with noise on the inputs, by configuration, method and seed."""
     keys = [*analysis.CONFIGURATION, "method", "seed"]
     clean, noisy = (analysis.last_turn(frame, kind).set_index(keys)["value"] for kind in ("clean", "noisy"))
+    return clean, noisy
+
+
+def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
+    """By what factor noise raises the error of each method: geometric mean over settings, 95 % interval over seeds."""
+    clean, noisy = _clean_and_noisy(frame)
     logs = np.log(noisy / clean).groupby(["method", "seed"], sort=False).mean()
     rows = []
     for method, values in logs.groupby("method", sort=False):
@@ -126,23 +153,10 @@ def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
 
 def noise_losses(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     """How many points of accuracy noise costs: a row per method, a column per data set, ± half the 95 % interval."""
-    keys = [*analysis.CONFIGURATION, "method", "seed"]
-    clean, noisy = (analysis.last_turn(frame, kind).set_index(keys)["value"] for kind in ("clean", "noisy"))
+    clean, noisy = _clean_and_noisy(frame)
     losses = (clean - noisy).groupby(["method", "dataset", "seed"], sort=False).mean().reset_index(name="value")
-    return _wide(analysis.summarize(losses, ["method", "dataset"]), decimals)
-
-
-def _wide(summary: pd.DataFrame, decimals: int) -> pd.DataFrame:
-    """mean ± half the interval: a row per method, a column per data set."""
-    cells = [
-        f"{row.mean:.{decimals}f}\u00a0±\u00a0{(row.high - row.low) / 2:.{decimals}f}"
-        for row in summary.itertuples(index=False)
-    ]
-    wide = summary.assign(cell=cells).pivot_table(
-        index="method", columns="dataset", values="cell", aggfunc="first", sort=False
-    )
-    wide = wide.rename(columns=dataset_label).rename_axis(columns=None).reset_index()
-    return wide.assign(method=wide["method"].map(method_label))
+    summary = analysis.summarize(losses, ["method", "dataset"])
+    return _means(summary, ["method"], "dataset", decimals).rename(columns=dataset_label)
 
 
 def inside_by_cell(table: pd.DataFrame) -> pd.DataFrame:
@@ -165,7 +179,7 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
         for metric, heading in metrics.items():
             values = own.loc[own["metric"] == metric, "value"]
             mean, low, high = mean_interval(values) if len(values) else (np.nan,) * 3
-            row[heading] = f"{mean:.{decimals}f}\u00a0±\u00a0{(high - low) / 2:.{decimals}f}"
+            row[heading] = _plus_minus(mean, low, high, decimals)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -183,60 +197,13 @@ def sizes_with(gains: pd.DataFrame, method: str, outcome: str) -> str:
 
 def by_ratio(frame: pd.DataFrame, ratio: float) -> pd.DataFrame:
     """Balanced accuracy and recalls at one imbalance ratio: a row per data set and method."""
-    rows = []
-    names = {"balanced": "balanced accuracy", "minority": "recall, rare", "majority": "recall, frequent"}
-    for (dataset, method), own in analysis.select(frame, imbalance_ratio=ratio).groupby(
-        ["dataset", "method"], sort=False
-    ):
-        row = {"data": dataset_label(str(dataset)), "method": method_label(str(method))}
-        for metric, values in own.groupby("metric", sort=False)["value"]:
-            mean, low, high = mean_interval(values)
-            row[names[str(metric).split("_")[0]]] = f"{mean:.1f}\u00a0±\u00a0{(high - low) / 2:.1f}"
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def imbalance_contrasts(balanced: pd.DataFrame, ratio: float) -> pd.DataFrame:
-    """Error ratio to gradient descent at an imbalance ratio over that at ratio 1, per dual method and data set."""
-    by = ("dataset", "imbalance_ratio")
-    rows = []
-    for method in claims.DUAL:
-        pairs = analysis.paired(analysis.with_error(balanced), method, "gradient_descent", "error", by)
-        pairs = pairs.assign(ratio=pairs["ours"] / pairs["baseline"])
-        for dataset, group in pairs.groupby("dataset", sort=False):
-            by_seed = group.pivot(index="seed", columns="imbalance_ratio", values="ratio")
-            test = compare_paired(by_seed[ratio], by_seed[1])
-            rows.append((method_label(method), dataset_label(str(dataset)), test.ratio, test.low, test.high, test.p))
-    table = pd.DataFrame(rows, columns=["method", "data", "ratio of the error ratios", "low", "high", "p"])
-    return table.assign(
-        **{
-            "95 % interval": [_interval(low, high, 2) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": [_p_value(p) for p in holm(table["p"])],
-        }
-    ).drop(columns=["low", "high", "p"])
-
-
-def chosen_candidates(frame: pd.DataFrame) -> pd.DataFrame:
-    """What tuning chose in classification: the most frequent candidate per tuned method and training size."""
-    rows = []
-    tuned_only = frame[frame["method"].str.startswith("tuned_")].drop_duplicates(["run_key", "method"])
-    for (method, train_size), group in tuned_only.groupby(["method", "train_size"], sort=False):
-        names = [
-            f"{row.chosen.replace('_', ' ')}, learning rate {row.chosen_lr:g}"
-            + (f", radius {row.chosen_third:g}" if row.chosen == "sam" else "")
-            + (f", {100 * row.chosen_third:.0f} % of the updates" if method == "tuned_early_stopping" else "")
-            for row in group.itertuples()
-        ]
-        top = pd.Series(names).value_counts()
-        rows.append(
-            {
-                "method": method_label(str(method)),
-                "n train": train_size,
-                "most frequent choice": top.index[0],
-                "share of choices (%)": 100 * float(top.iloc[0]) / len(names),
-            }
-        )
-    return pd.DataFrame(rows)
+    summary = analysis.summarize(analysis.select(frame, imbalance_ratio=ratio), ["dataset", "method", "metric"])
+    names = {
+        "balanced_accuracy_percent": "balanced accuracy",
+        "minority_recall_percent": "recall, rare",
+        "majority_recall_percent": "recall, frequent",
+    }
+    return _means(summary, ["dataset", "method"], "metric", 1).rename(columns=names)
 
 
 def _published_first(frame: pd.DataFrame):
@@ -246,8 +213,9 @@ def _published_first(frame: pd.DataFrame):
 def accuracy_by_inputs(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Accuracy after the last update, as published and with centred inputs: a row per method."""
     last = accuracy[accuracy["updates"] == accuracy["updates"].max()].sort_values("inputs", kind="stable")
-    summary = analysis.summarize(last, ["method", "inputs"]).rename(columns={"inputs": "dataset"})
-    return _wide(summary, 1).rename(columns={name: f"{name} (%)" for name in last["inputs"].unique()})
+    summary = analysis.summarize(last, ["method", "inputs"])
+    headings = {name: f"{name} (%)" for name in last["inputs"].unique()}
+    return _means(summary, ["method"], "inputs", 1).rename(columns=headings)
 
 
 def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
@@ -295,29 +263,19 @@ def within_correlation(frame: pd.DataFrame, inputs: str, method: str) -> float:
 def tuned(frame: pd.DataFrame, decimals: int = 1, best: str = "min") -> pd.DataFrame:
     """Mean value and interval per setting (rows) and method (columns); the best mean of a row stands out."""
     summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
-    winner = summary.groupby(analysis.CONFIGURATION)["mean"].transform(best)
-    summary["cell"] = [
-        f"<strong>{mean:.{decimals}f}</strong>\u00a0±\u00a0{half:.{decimals}f}"
-        if mean == leading
-        else f"{mean:.{decimals}f}\u00a0±\u00a0{half:.{decimals}f}"
-        for mean, half, leading in zip(summary["mean"], (summary["high"] - summary["low"]) / 2, winner)
-    ]
-    names = {name: method_label(name) for name in frame["method"].unique()}
-    wide = summary.pivot(index=analysis.CONFIGURATION, columns="method", values="cell")[list(names)].rename(
-        columns=names
-    )
-    wide = wide.reset_index().rename(columns=_SETTING).rename_axis(columns=None)
-    return wide.assign(data=wide["data"].map(dataset_label))
+    leading = summary["mean"] == summary.groupby(analysis.CONFIGURATION)["mean"].transform(best)
+    cells = [f"<strong>{cell}</strong>" if first else cell for cell, first in zip(_cells(summary, decimals), leading)]
+    wide = _wide(summary.assign(cell=cells), analysis.CONFIGURATION, "method")
+    return _labelled(wide).rename(columns=_method_labels(frame))
 
 
 def contrasts(table: pd.DataFrame) -> pd.DataFrame:
-    """Gain at few samples against gain at many, from ``claims.sparsity_contrasts``."""
+    """The gain in one setting against that in another, from ``claims.gain_contrasts``."""
+    shown = _labelled(table)
     return pd.DataFrame(
-        {
-            "method": table["method"].map(method_label),
-            "baseline": table["baseline"].map(method_label),
-            "data": table["dataset"].map(dataset_label),
-            "layers": table["layers"],
+        {"method": shown["method"], "baseline": table["baseline"].map(method_label)}
+        | {name: shown[name] for name in ("data", "layers") if name in shown}
+        | {
             "ratio of the gains": table["ratio"],
             "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
             "p (Holm)": table["p_holm"].map(_p_value),
@@ -349,24 +307,30 @@ def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     return "; ".join(names) or "none"
 
 
+def _in_words(choice) -> str:
+    """A chosen candidate, from a row of the records of tuning."""
+    words = f"{choice.chosen.replace('_', ' ')}, learning rate {choice.chosen_lr:g}"
+    if choice.chosen == "sam":
+        return f"{words}, radius {choice.chosen_third:g}"
+    if choice.method != "tuned_early_stopping":
+        return words
+    if hasattr(choice, "chosen_updates"):
+        return f"{words}, {choice.chosen_updates:,} updates"
+    return f"{words}, {100 * choice.chosen_third:.0f} % of the updates"
+
+
 def chosen(frame: pd.DataFrame) -> pd.DataFrame:
     """What tuning chose: the most frequent candidate per tuned method and training size, and how often."""
-    frame = frame[frame["method"].str.startswith("tuned_")]
+    tuned_only = frame[frame["method"].str.startswith("tuned_")].drop_duplicates(["run_key", "method"])
     rows = []
-    for (method, train_size), group in frame.groupby(["method", "train_size"], sort=False):
-        if method == "tuned_early_stopping":
-            choices = group["chosen_updates"].map("stop after {:,} updates".format)
-        elif group["chosen"].isin(["gradient_descent", *claims.DUAL]).all():  # only the learning rate was tuned
-            choices = group["chosen_lr"].map("learning rate {:g}".format)
-        else:
-            choices = group["chosen"]
-        top = choices.value_counts()
+    for (method, train_size), group in tuned_only.groupby(["method", "train_size"], sort=False):
+        top = pd.Series([_in_words(choice) for choice in group.itertuples()]).value_counts()
         rows.append(
             {
                 "method": method_label(str(method)),
                 "n train": train_size,
-                "most frequent choice": top.index[0].replace("_", " "),
-                "share of choices (%)": 100 * float(top.iloc[0]) / len(choices),
+                "most frequent choice": top.index[0],
+                "share of choices (%)": 100 * float(top.iloc[0]) / len(group),
             }
         )
     return pd.DataFrame(rows)
