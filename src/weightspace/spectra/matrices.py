@@ -236,9 +236,9 @@ def _guessed(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> Iterab
             if last == "w2":
                 return []
             where, tensor, last = path or name, first - second, "dual"
-    if last == "in_proj_weight" and len(tensor) == 3 * tensor.shape[1]:
+    if last == "in_proj_weight" and tensor.dim() == 2 and len(tensor) == 3 * tensor.shape[1]:
         return _blocks_of_rows(where, "attention (guess)", tensor, ["q", "k", "v"])
-    if last.startswith(("weight_ih", "weight_hh")):
+    if last.startswith(("weight_ih", "weight_hh")) and tensor.dim() == 2:
         return _blocks_of_rows(where, "recurrent (guess)", tensor, _gates_of(path, last, tensors))
     if last == "weight" or last == "dual":
         if tensor.dim() == 2:

@@ -159,7 +159,7 @@ def _row(spectrum: LayerSpectrum, intervals: int, goodness: int, seed: int) -> d
     if spectrum.reason:
         return row
     norm, spectral_norm = metrics.norm(values), metrics.spectral_norm(values)
-    rank = metrics.matrix_rank(values, N, spectrum.eps)
+    nonzero = metrics.nonzero(values, N, spectrum.eps)
     row |= {
         "norm": norm,
         "spectral_norm": spectral_norm,
@@ -169,11 +169,10 @@ def _row(spectrum: LayerSpectrum, intervals: int, goodness: int, seed: int) -> d
         "entropy": metrics.entropy(values),
         "effective_rank": metrics.effective_rank(values),
         "effective_rank_singular": metrics.effective_rank_singular(values),
-        "matrix_rank": rank,
+        "matrix_rank": len(nonzero),
     }
     if not norm:
         return row | {"reason": "all entries are zero"}
-    nonzero = values[len(values) - rank :]
     reasons = []
     for columns in (_tail(nonzero, intervals, goodness, seed), _bulk(nonzero, N, spectrum.matrices)):
         reasons += filter(None, [columns.pop("reason", "")])
