@@ -13,9 +13,20 @@ _HOMES = {
     "DualLinear": "weightspace.dual",
     "dualize": "weightspace.conversion",
     "fold": "weightspace.conversion",
+    "vendi_score": "weightspace.diversity",
+    "weighted_vendi_score": "weightspace.diversity",
 }
 
-__all__ = ["DualConv2d", "DualLinear", "__version__", "dualize", "fold", "records"]
+__all__ = [
+    "DualConv2d",
+    "DualLinear",
+    "__version__",
+    "dualize",
+    "fold",
+    "records",
+    "vendi_score",
+    "weighted_vendi_score",
+]
 
 
 def __getattr__(name: str):
