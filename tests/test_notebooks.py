@@ -20,7 +20,7 @@ FIGURES = {
     "07_imbalance": 4,
     "08_contrastive": 1,
     "09_fair_baselines": 2,
-    "13_released_measurements": 11,
+    "13_released_measurements": 12,
 }
 """Figures drawn from records, per chapter."""
 
