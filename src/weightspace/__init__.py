@@ -13,9 +13,22 @@ _HOMES = {
     "DualLinear": "weightspace.dual",
     "dualize": "weightspace.conversion",
     "fold": "weightspace.conversion",
+    "spectral_report": "weightspace.spectra.report",
+    "vendi_score": "weightspace.diversity",
+    "weighted_vendi_score": "weightspace.diversity",
 }
 
-__all__ = ["DualConv2d", "DualLinear", "__version__", "dualize", "fold", "records"]
+__all__ = [
+    "DualConv2d",
+    "DualLinear",
+    "__version__",
+    "dualize",
+    "fold",
+    "records",
+    "spectral_report",
+    "vendi_score",
+    "weighted_vendi_score",
+]
 
 
 def __getattr__(name: str):

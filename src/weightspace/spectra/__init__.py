@@ -4,7 +4,7 @@ Eigenvalues are those of W^T W, the squared singular values of W, not divided by
 side of W, Q = N / M.
 """
 
-from weightspace.spectra import marchenko_pastur, metrics, power_law
+from weightspace.spectra import distances, marchenko_pastur, metrics, power_law
 from weightspace.spectra.eigen import eigenvalues, eigenvalues_of
 
-__all__ = ["eigenvalues", "eigenvalues_of", "marchenko_pastur", "metrics", "power_law"]
+__all__ = ["distances", "eigenvalues", "eigenvalues_of", "marchenko_pastur", "metrics", "power_law"]

@@ -40,15 +40,16 @@ def eigenvalues_of(
     progress: called with the number of matrices just done, such as ``tqdm.update``.
     ``ValueError`` as for ``eigenvalues``, naming the position of the matrix.
     """
+    matrices = [matrix if hasattr(matrix, "shape") else np.asarray(matrix) for matrix in matrices]
     for position, matrix in enumerate(matrices):
-        _check_shape(matrix, position)
+        _check_shape(matrix, f"matrix {position}")
     found: list[np.ndarray] = [np.empty(0)] * len(matrices)
     batches = sorted(_batches(matrices), key=lambda batch: -_cost(matrices, batch))
     on_cpu = str(device) == "cpu"
 
     def solve(batch: list[int]) -> list[int]:
-        stack = np.stack([_float64(matrices[position], position) for position in batch])
-        solved = _solve_numpy(stack) if on_cpu else solve_torch(stack, device)
+        checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
+        solved = _solve_numpy(checked) if on_cpu else solve_torch(np.stack(checked), device)
         for position, values in zip(batch, solved):
             found[position] = values
         return batch
@@ -68,29 +69,26 @@ def solve_torch(stack: np.ndarray, device: str) -> np.ndarray:
     """Eigenvalues of a batch of matrices of one shape, [batch, rows, columns] -> [batch, min side], by PyTorch."""
     import torch
 
-    batch = _small_side_first(torch.as_tensor(stack, device=device))
+    batch = torch.as_tensor(stack, device=device)
+    batch = batch.mT if batch.shape[1] > batch.shape[2] else batch
     values = torch.linalg.eigvalsh(batch @ batch.mT)
-    again = _too_small(values, batch.shape[1])
+    again = _too_small(values)
     if again.any():
         values[again] = torch.linalg.svdvals(batch[again]).square().flip(-1)
     return values.clamp(min=0).cpu().numpy()
 
 
-def _solve_numpy(stack: np.ndarray) -> np.ndarray:
-    batch = _small_side_first(stack)
-    values = np.linalg.eigvalsh(batch @ batch.swapaxes(1, 2))
-    again = _too_small(values, batch.shape[1])
-    if again.any():
-        values[again] = np.square(np.linalg.svd(batch[again], compute_uv=False))[:, ::-1]
+def _solve_numpy(batch: list[np.ndarray]) -> np.ndarray:
+    batch = [matrix.T if matrix.shape[0] > matrix.shape[1] else matrix for matrix in batch]
+    # One by one numpy sees the symmetry of W W^T, which halves the work.
+    values = np.linalg.eigvalsh(np.stack([matrix @ matrix.T for matrix in batch]))
+    for position in np.flatnonzero(_too_small(values)):
+        values[position] = np.square(np.linalg.svd(batch[position], compute_uv=False))[::-1]
     return values.clip(min=0)
 
 
-def _small_side_first(batch: Any) -> Any:
-    return batch.swapaxes(1, 2) if batch.shape[1] > batch.shape[2] else batch
-
-
-def _too_small(values: Any, small_side: int) -> Any:
-    return values[:, 0] < 1e3 * small_side * _EPS * values[:, -1]
+def _too_small(values: Any) -> Any:
+    return values[:, 0] < 1e3 * values.shape[1] * _EPS * values[:, -1]
 
 
 def _batches(matrices: Sequence[Any]) -> Iterator[list[int]]:
@@ -107,21 +105,22 @@ def _cost(matrices: Sequence[Any], batch: list[int]) -> int:
     return len(batch) * small**2 * (small + large)
 
 
-def _check_shape(matrix: Any, position: int) -> None:
-    shape = tuple(getattr(matrix, "shape", ()))
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"matrix {position} must have two dimensions, none of them 0, got shape {shape}")
+def _check_shape(matrix: Any, name: str) -> None:
+    if len(matrix.shape) != 2 or 0 in matrix.shape:
+        raise ValueError(f"{name} must have two dimensions, none of them 0, got shape {tuple(matrix.shape)}")
 
 
-def _float64(matrix: Any, position: int) -> np.ndarray:
+def as_float64(matrix: Any, name: str = "the matrix") -> np.ndarray:
+    """A matrix, tensor or nested list as a float64 array. ``ValueError`` as for ``eigenvalues``, with this name."""
     if hasattr(matrix, "detach"):  # a tensor; numpy has no bfloat16
         matrix = matrix.detach().cpu()
         matrix = matrix.numpy() if matrix.is_complex() else matrix.double().numpy()
     matrix = np.asarray(matrix)
+    _check_shape(matrix, name)
     if matrix.dtype.kind not in "fiub":
-        raise ValueError(f"matrix {position} must hold real numbers, got {matrix.dtype}")
+        raise ValueError(f"{name} must hold real numbers, got {matrix.dtype}")
     matrix = matrix.astype(np.float64, copy=False)
     bad = matrix.size - int(np.isfinite(matrix).sum())
     if bad:
-        raise ValueError(f"matrix {position} holds {bad} values that are NaN or infinite, among {matrix.size}")
+        raise ValueError(f"{name} holds {bad} values that are NaN or infinite, among {matrix.size}")
     return matrix

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numba import vectorize
 from numpy.typing import ArrayLike
-from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import airy
 
@@ -50,18 +50,7 @@ def quantiles(p: ArrayLike, Q: float, sigma: float = 1.0) -> np.ndarray:
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("p must lie between 0 and 1")
     y = 1 / Q
-    # The probability of a larger x rises like angle^3 at the edges: its cube root, counted from the nearer edge, is
-    # close to straight lines. Newton steps, kept to the interval of the table, do the rest.
-    table = np.linspace(0, np.pi, 257)
-    start = np.interp(_root(1 - p), _root(_survival(table, y)), table)
-    cell = np.clip(np.searchsorted(table, start, side="right"), 1, len(table) - 1)
-    angle = start
-    for _ in range(6):
-        error = _survival(angle, y) - (1 - p)
-        slope = _survival_slope(angle, y)
-        step = np.divide(error, slope, out=np.zeros_like(angle), where=np.abs(error) > 1e-15 * (1 + Q))
-        angle = np.clip(angle - step, table[cell - 1], table[cell])
-    return sigma**2 * (1 + y + 2 * np.sqrt(y) * np.cos(angle))
+    return sigma**2 * (1 + y + 2 * np.sqrt(y) * np.cos(_angle(1 - p, y)))
 
 
 def tracy_widom_edge(N: float, M: float, sigma: float = 1.0, level: float = 0.95) -> float:
@@ -185,8 +174,9 @@ def fit(eigenvalues: ArrayLike, N: int, *, matrices: int = 1, level: float = 0.9
         spikes += more
     Q = sides[0] / sides[1]
     low, high = (sides[0] * side for side in edges(Q, sigma))
-    D = stats.ks_1samp(bulk / sides[0], lambda x: cdf(x, Q, sigma), method="asymp").statistic
-    return Fit(sigma, N / M, N, M, low, high, edge, spikes, float(D), matrices)
+    below, ranks = cdf(bulk / sides[0], Q, sigma), np.arange(len(bulk) + 1) / len(bulk)
+    D = max(float((ranks[1:] - below).max()), float((below - ranks[:-1]).max()))
+    return Fit(sigma, N / M, N, M, low, high, edge, spikes, D, matrices)
 
 
 def _without(N: float, M: float, spikes: float) -> tuple[float, float]:
@@ -201,7 +191,8 @@ def _sigma(bulk: np.ndarray, N: float, M: float) -> float:
     return float(np.sqrt(law @ bulk[middle] / (law @ law)))
 
 
-def _survival(angle: np.ndarray, y: float) -> np.ndarray:
+@vectorize(cache=True)
+def _survival(angle: float, y: float) -> float:
     """Probability of more than x = sigma^2 (1 + y + 2 sqrt y cos(angle)), y = 1 / Q.
 
     With x in this form the density is 2 sin^2 / (pi (1 + y + 2 sqrt y cos)) of the angle, which has an elementary
@@ -212,13 +203,26 @@ def _survival(angle: np.ndarray, y: float) -> np.ndarray:
     return (2 / np.pi) * ((1 + y) / (4 * y) * angle - np.sin(angle) / (2 * root) - (1 - y) / (2 * y) * half)
 
 
-def _survival_slope(angle: np.ndarray, y: float) -> np.ndarray:
-    sine, cosine = np.sin(angle / 2) ** 2, np.cos(angle / 2) ** 2
-    return 8 * sine * cosine / (np.pi * ((1 - np.sqrt(y)) ** 2 + 4 * np.sqrt(y) * cosine))
-
-
-def _root(p: np.ndarray) -> np.ndarray:
-    return np.where(p < 0.5, np.cbrt(p), np.cbrt(4) - np.cbrt(1 - p))
+@vectorize(cache=True)
+def _angle(p: float, y: float) -> float:
+    """The angle with ``_survival`` = p, by Newton steps, halving the bracket where one would leave it."""
+    low, high = 0.0, np.pi
+    angle = np.pi / 2
+    for _ in range(100):
+        error = _survival(angle, y) - p
+        if error > 0:
+            high = angle
+        else:
+            low = angle
+        sine, cosine = np.sin(angle / 2) ** 2, np.cos(angle / 2) ** 2
+        slope = 8 * sine * cosine / (np.pi * ((1 - np.sqrt(y)) ** 2 + 4 * np.sqrt(y) * cosine))
+        following = angle - error / max(slope, 1e-30)
+        if not low < following < high:
+            following = (low + high) / 2
+        if abs(following - angle) < 1e-15:
+            break
+        angle = following
+    return angle
 
 
 def _check(Q: float, sigma: float) -> None:

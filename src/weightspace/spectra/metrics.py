@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import entr, logsumexp
+from scipy.special import entr
 
 
 def norm(eigenvalues: ArrayLike) -> float:
@@ -26,13 +26,22 @@ def stable_rank(eigenvalues: ArrayLike) -> float:
     return float(values.sum() / values.max()) if values.max() > 0 else float("nan")
 
 
-def matrix_rank(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).eps) -> int:
-    """How many singular values exceed s_max N eps, N the larger side of the matrix.
+def nonzero(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).eps) -> np.ndarray:
+    """The eigenvalues whose singular value exceeds s_max N eps64 and eps / 2 ||W||_F, ascending.
 
-    eps: that of the type in which the weights were stored, since their rounding hides what is smaller.
+    N: the larger side of the matrix; the first bound, with the eps of float64, is the usual one of the decomposition.
+    eps: that of the type in which the weights were stored. Rounding moved each entry by at most eps / 2 of itself,
+    hence no singular value by more than eps / 2 ||W||_F (Weyl's inequality), and hides what is smaller. (N eps would
+    exceed 1 for a layer of 128 in bfloat16.)
     """
-    singular = np.sqrt(_checked(eigenvalues))
-    return int((singular > singular.max() * N * eps).sum())
+    values = np.sort(_checked(eigenvalues))
+    error = max(np.sqrt(values[-1]) * N * np.finfo(np.float64).eps, eps / 2 * np.sqrt(values.sum()))
+    return values[np.sqrt(values) > error]
+
+
+def matrix_rank(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).eps) -> int:
+    """How many eigenvalues are ``nonzero``."""
+    return len(nonzero(eigenvalues, N, eps))
 
 
 def entropy(eigenvalues: ArrayLike, rank: int | None = None) -> float:
@@ -65,8 +74,8 @@ def alpha_weighted(alpha: float, eigenvalues: ArrayLike) -> float:
 def log_alpha_norm(alpha: float, eigenvalues: ArrayLike) -> float:
     """log10 sum lambda^alpha (Martin, Peng & Mahoney 2021), also where the sum itself would overflow."""
     values = _checked(eigenvalues)
-    values = values[values > 0]
-    return float(logsumexp(alpha * np.log(values)) / np.log(10)) if len(values) else float("nan")
+    top = values.max()
+    return float(alpha * np.log10(top) + np.log10(((values / top) ** alpha).sum())) if top > 0 else float("nan")
 
 
 def _shannon(weights: np.ndarray) -> float:
