@@ -166,6 +166,14 @@ def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> s
     return planned(name, scale, seeds).keys() - records.keys(name, scale)
 
 
+def committed_scale(name: str) -> str:
+    """The scale at which the records of an experiment are committed, and at which the book shows it.
+
+    That of the paper; where it needs a GPU and has not been computed on one, ``laptop``.
+    """
+    return "laptop" if "paper" in get(name).needs_gpu and missing_runs(name, "paper") else "paper"
+
+
 def status() -> list[dict[str, object]]:
     """Per experiment and scale: runs planned, on record and missing, seeds, devices, seconds, last time, problem."""
     rows = []
