@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from weightspace import claims, data, experiments, records, released, released_measurements, shift_checks
+from weightspace import (
+    claims,
+    data,
+    experiments,
+    records,
+    released,
+    released_measurements,
+    released_scores,
+    shift_checks,
+)
 from weightspace import spectral_shifts as shifts_module
 from weightspace.__main__ import main
 from weightspace.data import DataError
@@ -394,8 +403,22 @@ def test_vendi_scores_are_ranked_against_accuracy():
         where = {"model": "net", "task": "one", "category": "div" if order else "bs", "level": str(order)}
         for metric, value in (("accuracy_percent", 90 - order), ("vendi_pixels", order), ("vendi_embeddings", -order)):
             rows.append(where | {"metric": metric, "value": float(value)})
-    table = shift_checks.vendi_correlations(pd.DataFrame(rows)).set_index("metric")
+    table = released_scores.vendi_correlations(pd.DataFrame(rows)).set_index("metric")
     assert table.loc["vendi_pixels", "rho"] == -1 and table.loc["vendi_embeddings", "rho"] == pytest.approx(1)
+
+
+def test_text_accuracies_are_whole_numbers_of_answers_and_none_differs():
+    table = released_scores.text_accuracies()
+    assert len(table) == 27 and table["category"].iloc[0] == "bs" and np.isnan(table["p_holm"].iloc[0])
+    best = table.query("category == 'gen_add' and level == '0.5'").iloc[0]
+    z, n, k = scipy_stats.norm.ppf(0.975), 345, 316
+    middle, half = (k + z**2 / 2) / (n + z**2), z / (n + z**2) * np.sqrt(k * (n - k) / n + z**2 / 4)
+    assert best["share"] == k / n and best["low"] == pytest.approx(middle - half)
+    assert best["high"] == pytest.approx(middle + half)
+    # Fisher's test is conservative: near the chi-square test with continuity correction.
+    chi_square = scipy_stats.chi2_contingency([[316, 29], [302, 43]]).pvalue
+    assert best["p"] == pytest.approx(chi_square, abs=0.01) and table["p"].min() == best["p"]
+    assert (table["p_holm"].dropna() == 1).all()
 
 
 # --- records and verdicts

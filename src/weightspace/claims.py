@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import gmean
 
-from weightspace import analysis, experiments, inference_cost, released_measurements, shift_checks, spectral_shifts
+from weightspace import (
+    analysis,
+    experiments,
+    inference_cost,
+    released_measurements,
+    released_scores,
+    shift_checks,
+    spectral_shifts,
+)
 from weightspace.stats import compare_paired, holm
 
 MARGIN = 0.95
@@ -275,7 +283,7 @@ def _nearer(against: str):
 
 
 def _vendi_and_accuracy(frame: pd.DataFrame) -> list[Finding]:
-    table = shift_checks.vendi_correlations(analysis.select(frame, quantity="score"))
+    table = released_scores.vendi_correlations(analysis.select(frame, quantity="score"))
     significant = table["p_holm"] < ALPHA
     table = table.assign(
         unit=table["metric"],

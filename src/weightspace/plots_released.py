@@ -143,6 +143,38 @@ def scores_by_setting(scores: pd.DataFrame, model: str = "clip_rn50") -> Figure:
     return figure
 
 
+TEXT_SETS = {
+    "div": "word edits (EDA)",
+    "gen": "synthetic in place of real",
+    "gen_vf": "the same, verified",
+    "gen_add": "synthetic added, verified",
+}
+"""How the text sets were made, by category."""
+
+
+def text_accuracies(table: pd.DataFrame) -> Figure:
+    """Accuracy on every training set of texts with its interval, by category; the baseline as a band."""
+    figure, axis = plt.subplots(figsize=(7.4, 3.2))
+    base = select(table, category=BASELINE).iloc[0]
+    axis.axhspan(100 * base["low"], 100 * base["high"], color=MUTED, alpha=0.18, linewidth=0)
+    axis.axhline(100 * base["share"], color=MUTED, linewidth=0.9)
+    start, ticks = 0, {}
+    for category, label in TEXT_SETS.items():
+        own = select(table, category=category)
+        own = own.sort_values("level", key=lambda names: names == "1", kind="stable")  # 1: all synthetic
+        at = start + np.arange(1, len(own) + 1)
+        colour = METHODS["div"].colour if category == "div" else INK
+        axis.vlines(at, 100 * own["low"], 100 * own["high"], color=colour, linewidth=1.1)
+        axis.plot(at, 100 * own["share"], "o", color=colour)
+        axis.annotate(label, (at.mean(), 95.5), ha="center", color=colour, fontsize=8)
+        ticks |= dict(zip(at, own["level"].replace("1", "all").str.replace("_0", " .")))
+        start += len(own) + 1
+    axis.set_ylim(78, 97)
+    axis.set_xticks(list(ticks), list(ticks.values()), rotation=90, fontsize=7)
+    axis.set_ylabel("test accuracy (%)")
+    return figure
+
+
 def baseline_among_runs(changes: pd.DataFrame, model: str, metric: str, linear: float = 1e-4) -> Figure:
     """What training changed in every layer: each run of diversity and dropout a thin line, the baseline a thick one."""
     own = select(changes, model=model, metric=metric)

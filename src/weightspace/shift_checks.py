@@ -20,6 +20,8 @@ from weightspace.stats import holm
 MARGIN = 0.2
 """Equivalence margin: this share of what training itself changes in the baseline, mean of |change| over layers."""
 REPLICATES = 10_000
+"""Bootstrap samples of layers."""
+NOISE_DRAWS = 2_000
 
 
 # --- the shared baseline, in closed form and by simulation
@@ -44,7 +46,7 @@ def shared_baseline_ratio(n_a: int, n_b: int) -> float:
 
 
 def noise_correlations(
-    scales: np.ndarray, n_a: int, n_b: int, replicates: int = REPLICATES, seed: int = 0
+    scales: np.ndarray, n_a: int, n_b: int, replicates: int = NOISE_DRAWS, seed: int = 0
 ) -> np.ndarray:
     """Pearson correlations over layers of two mean shifts without any effect: a sample of ``replicates`` of them.
 
@@ -275,21 +277,3 @@ def leave_one_out(changes: pd.DataFrame, over: str, pairs: Iterable[tuple[str, s
             for (_, metric), group in profile.groupby(level=["model", "metric"], sort=False):
                 rows += [(model, metric, a, b, unit, group[a].corr(group[b])) for a, b in pairs]
     return pd.DataFrame(rows, columns=["model", "metric", "a", "b", "left_out", "pearson"])
-
-
-def vendi_correlations(scores: pd.DataFrame) -> pd.DataFrame:
-    """Spearman correlation of each Vendi score with accuracy over the baseline and the levels of diversity.
-
-    Columns: model, task, metric (vendi_pixels or vendi_embeddings), n, rho, p, p_holm (over the table).
-    """
-    own = scores[scores["category"].isin([BASELINE, "div"])]
-    rows = []
-    for (model, task), group in own.groupby(["model", "task"], sort=False):
-        wide = group.pivot(index=["category", "level"], columns="metric", values="value")
-        if "accuracy_percent" not in wide:
-            continue
-        for metric in ("vendi_pixels", "vendi_embeddings"):
-            test = stats.spearmanr(wide[metric], wide["accuracy_percent"])
-            rows.append((model, task, metric, len(wide), test.statistic, test.pvalue))
-    table = pd.DataFrame(rows, columns=["model", "task", "metric", "n", "rho", "p"])
-    return table.assign(p_holm=holm(table["p"]))

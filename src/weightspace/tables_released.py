@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from weightspace import shift_checks, spectral_shifts
+from weightspace import released_scores, shift_checks, spectral_shifts
 from weightspace.analysis import select
 from weightspace.released_measurements import MODELS, TASKS
 from weightspace.style import method_label
@@ -128,14 +128,18 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def numbers(changes: pd.DataFrame) -> dict[str, object]:
-    """The numbers that the text of the chapter quotes, by name."""
+def numbers(runs: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame) -> dict[str, object]:
+    """The numbers that the text of the chapter quotes, by name.
+
+    runs: the records. noise, noise_inner: ``shift_checks.expected_correlations`` with and without the last layer.
+    """
+    changes = select(runs, quantity="change")
     profile = spectral_shifts.profiles(spectral_shifts.shifts(changes))
     inner = profile[~spectral_shifts.last_layer(profile)]
     tests, without = spectral_shifts.comparisons(profile), spectral_shifts.comparisons(inner)
-    expected, expected_inner = (
-        select(shift_checks.expected_correlations(changes, with_last=keep), a="div", b="dp") for keep in (True, False)
-    )
+    expected, expected_inner = (select(table, a="div", b="dp") for table in (noise, noise_inner))
+    texts = released_scores.text_accuracies().dropna()
+    compared = spectral_shifts.against_reported(changes)
     tasks = select(shift_checks.across_tasks(changes), a="div", b="dp")
     found: dict[str, object] = {
         "noise_pearson": shift_checks.shared_baseline_correlation(10, 4),
@@ -143,6 +147,13 @@ def numbers(changes: pd.DataFrame) -> dict[str, object]:
         "pearson_above": int((expected["observed"] > expected["high"]).sum()),
         "pearson_above_inner": int((expected_inner["observed"] > expected_inner["high"]).sum()),
         "pearson_all": len(expected),
+        "agree": int(compared["agrees"].sum()),
+        "reported": len(compared),
+        "t_tests": len(tests),
+        "t_significant": int((tests["p_holm"] < 0.05).sum()),
+        "texts": len(texts),
+        "texts_smallest_p": float(texts["p"].min()),
+        "extreme_expected": extremes(changes, "resnet18")[1],
         "same_task": float(tasks["same"].median()),
         "other_task": float(tasks["other"].median()),
     }
@@ -152,7 +163,12 @@ def numbers(changes: pd.DataFrame) -> dict[str, object]:
             found[f"vit_{metric}_{name}"] = float(row["pearson"].iloc[0])
     means = select(spectral_shifts.category_means(inner), metric="log_norm")
     for model, row in means.pivot(index="model", columns="category", values="mean").iterrows():
+        found[f"extreme_{model}"] = extremes(changes, str(model))[0]
         found[f"wd_over_div_{model}"] = float(abs(row["wd"]) / max(abs(row["div"]), abs(row["dp"])))
+    start = select(runs, quantity="initial_sd", metric="log_norm")
+    for model, own in start.groupby("model"):
+        # Below this, two runs began with the same weights: the metrics differ by rounding.
+        found[f"fresh_{model}"] = int((own.groupby("layer")["value"].max() > 1e-6).sum())
     return found
 
 
