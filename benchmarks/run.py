@@ -1,6 +1,6 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [layers] [inference] [gpu] [book]     (default: all)
+python benchmarks/run.py [kernel] [campaign] [layers] [inference] [spectra] [gpu] [book]     (default: all)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from gpu import gpu
 from layers import inference, layers
+from spectra import spectra
 
 from weightspace import data, experiments, provenance
 from weightspace.methods import PAPER_METHODS
@@ -125,6 +126,7 @@ def main() -> None:
         "campaign": campaign,
         "layers": layers,
         "inference": inference,
+        "spectra": spectra,
         "gpu": gpu,
         "book": book,
     }

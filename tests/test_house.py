@@ -11,9 +11,10 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKED_EXTRAS = ("book", "test")  # what `make` installs; peers and safetensors are for those who want them
+EXTRAS = PROJECT["optional-dependencies"]
 DIRECT = [
-    Requirement(text)
-    for text in [*PROJECT["dependencies"], *(t for group in PROJECT["optional-dependencies"].values() for t in group)]
+    Requirement(text) for text in [*PROJECT["dependencies"], *(t for name in LOCKED_EXTRAS for t in EXTRAS[name])]
 ]
 LOCK_TEXT = (ROOT / "requirements.lock").read_text()
 LOCK = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", LOCK_TEXT, re.MULTILINE))
@@ -31,6 +32,13 @@ def test_the_lock_file_pins_hashes_and_names_no_index():
     assert len(pins) == len(LOCK) > 100
     assert all("--hash=sha256:" in pin for pin in pins)
     assert "://" not in LOCK_TEXT and "--index" not in LOCK_TEXT and "--find-links" not in LOCK_TEXT
+
+
+def test_make_lock_resolves_the_extras_that_are_installed():
+    recipe = (ROOT / "Makefile").read_text().split("\nlock:")[1]
+    assert tuple(re.findall(r"--extra (\w+)", recipe)) == LOCKED_EXTRAS and "--all-extras" not in recipe
+    assert set(EXTRAS) == {*LOCKED_EXTRAS, "peers", "safetensors"}
+    assert not {"weightwatcher", "powerlaw", "safetensors"} & set(LOCK)
 
 
 def test_the_conda_environment_is_the_same():

@@ -13,6 +13,7 @@ _HOMES = {
     "DualLinear": "weightspace.dual",
     "dualize": "weightspace.conversion",
     "fold": "weightspace.conversion",
+    "spectral_report": "weightspace.spectra.report",
     "vendi_score": "weightspace.diversity",
     "weighted_vendi_score": "weightspace.diversity",
 }
@@ -24,6 +25,7 @@ __all__ = [
     "dualize",
     "fold",
     "records",
+    "spectral_report",
     "vendi_score",
     "weighted_vendi_score",
 ]

@@ -1,4 +1,4 @@
-"""The command line: ``python -m weightspace data | run | status | compare``."""
+"""The command line: ``python -m weightspace data | run | status | compare | spectra``."""
 
 from __future__ import annotations
 
@@ -78,6 +78,13 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _spectra(arguments: argparse.Namespace) -> int:
+    from weightspace.spectra import command
+
+    print(command.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device))
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m weightspace", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -102,10 +109,17 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("experiment", metavar="EXPERIMENT")
     command.set_defaults(call=_compare)
 
+    command = commands.add_parser("spectra", help="the spectra of the weights in a checkpoint of yours")
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of torch.save, or .safetensors")
+    command.add_argument("--out", metavar="report.csv", help="write all columns there")
+    command.add_argument("--plot", action="store_true", help="draw figures beside the report, as PNG")
+    command.add_argument("--device", default="cpu", help="cpu or cuda, for the eigenvalues")
+    command.set_defaults(call=_spectra)
+
     arguments = parser.parse_args(argv)
     try:
         return arguments.call(arguments)
-    except (DataError, records.RecordError, ValueError) as error:
+    except (DataError, records.RecordError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -27,13 +27,16 @@ def stable_rank(eigenvalues: ArrayLike) -> float:
 
 
 def nonzero(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).eps) -> np.ndarray:
-    """The eigenvalues whose singular value exceeds s_max N eps, N the larger side of the matrix, ascending.
+    """The eigenvalues whose singular value exceeds s_max N eps64 and eps / 2 ||W||_F, ascending.
 
-    eps: that of the type in which the weights were stored, since their rounding hides what is smaller.
+    N: the larger side of the matrix; the first bound, with the eps of float64, is the usual one of the decomposition.
+    eps: that of the type in which the weights were stored. Rounding moved each entry by at most eps / 2 of itself,
+    hence no singular value by more than eps / 2 ||W||_F (Weyl's inequality), and hides what is smaller. (N eps would
+    exceed 1 for a layer of 128 in bfloat16.)
     """
     values = np.sort(_checked(eigenvalues))
-    singular = np.sqrt(values)
-    return values[singular > singular[-1] * N * eps]
+    error = max(np.sqrt(values[-1]) * N * np.finfo(np.float64).eps, eps / 2 * np.sqrt(values.sum()))
+    return values[np.sqrt(values) > error]
 
 
 def matrix_rank(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).eps) -> int:

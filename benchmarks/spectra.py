@@ -1,0 +1,128 @@
+"""The table of a network's spectra: against WeightWatcher, and against the eigenvalues alone."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torchvision
+from torch import nn
+
+from weightspace import spectral_report
+from weightspace.spectra import eigenvalues_of, weightwatcher
+from weightspace.spectra.matrices import layer_matrices
+
+PEER = os.environ.get("WEIGHTSPACE_PEER_PYTHON") or sys.executable
+# Rounds with the options of WeightWatcher: it takes minutes with mp_fit on anything but the smallest.
+ROUNDS = {"LeNet": {"default": 5, "mp_fit": 5}, "ResNet-18": {"default": 3, "mp_fit": 1}, "ViT-B/16": {"default": 3}}
+TARGETS = {("ResNet-18", "default"): 3, ("ResNet-18", "mp_fit"): 30}
+
+
+def networks() -> dict[str, nn.Module]:
+    """Random weights: the time does not depend on them."""
+    torch.manual_seed(0)
+    lenet = nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+    )
+    return {"LeNet": lenet, "ResNet-18": torchvision.models.resnet18(), "ViT-B/16": torchvision.models.vit_b_16()}
+
+
+def spectra() -> None:
+    """Whole tables in turns with WeightWatcher; medians of the rounds, and the largest difference of each column."""
+    print("\n## Spectra of a network, against WeightWatcher\n")
+    with tempfile.TemporaryDirectory() as folder:
+        worker = _worker()
+        if worker is None:
+            print(
+                f"WeightWatcher is not installed for {PEER}: no comparison with it. Make an environment with "
+                "`pip install weightspace[peers]` and name its Python in WEIGHTSPACE_PEER_PYTHON.\n"
+            )
+        print("| network | table | seconds | eigenvalues alone | share | WeightWatcher | seconds | ratio | target |")
+        print("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")
+        for name, network in networks().items():
+            checkpoint = Path(folder, "weights.pt")
+            torch.save(network.state_dict(), checkpoint)
+            _compare(name, network.state_dict(), worker, checkpoint)
+        if worker is not None:
+            _differences(Path(folder, "weights.pt.ResNet-18.mp_fit"), networks()["ResNet-18"].state_dict())
+            worker.stdin.close()
+            worker.wait()
+
+
+def _compare(name: str, weights: dict, worker: subprocess.Popen | None, checkpoint: Path) -> None:
+    tables = {"weightwatcher": weightwatcher.layers, "weightspace": layer_matrices}
+    matrices = {c: [matrix for layer in layers(weights) for matrix in layer.matrices] for c, layers in tables.items()}
+    for convention in tables:
+        spectral_report(weights, convention=convention)  # compile and warm up
+    for options, rounds in ROUNDS[name].items():
+        theirs, whole, alone = [], {c: [] for c in tables}, {c: [] for c in tables}
+        for _ in range(rounds):
+            for convention in tables:
+                whole[convention].append(_seconds(spectral_report, weights, convention=convention))
+                alone[convention].append(_seconds(eigenvalues_of, matrices[convention]))
+            if worker is not None:
+                theirs.append(_theirs(worker, checkpoint, options, f"{checkpoint}.{name}.{options}"))
+        for convention in tables:
+            share = statistics.median(e / t for e, t in zip(alone[convention], whole[convention]))
+            ours, eigen = statistics.median(whole[convention]), statistics.median(alone[convention])
+            line = f"| {name} | {convention} | {ours:.3f} | {eigen:.3f} | {100 * share:.0f} % "
+            if theirs:
+                ratio = statistics.median(t / o for t, o in zip(theirs, whole[convention]))
+                target = TARGETS.get((name, options))
+                line += (
+                    f"| {options} | {statistics.median(theirs):.2f} | {ratio:.1f}x | {f'{target}x' if target else ''} |"
+                )
+            else:
+                line += "| | | | |"
+            print(line, flush=True)
+
+
+def _worker() -> subprocess.Popen | None:
+    check = [PEER, "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('weightwatcher') is None)"]
+    if subprocess.run(check).returncode:
+        return None
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.Popen(
+        [PEER, Path(__file__).with_name("weightwatcher_worker.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+
+
+def _theirs(worker: subprocess.Popen, *line: object) -> float:
+    worker.stdin.write(" ".join(map(str, line)) + "\n")
+    worker.stdin.flush()
+    return float(worker.stdout.readline())
+
+
+def _seconds(call, *arguments, **options) -> float:
+    start = time.perf_counter()
+    call(*arguments, **options)
+    return time.perf_counter() - start
+
+
+def _differences(path: Path, weights: dict) -> None:
+    """The largest relative difference over the layers, column by column."""
+    theirs, ours = pd.read_pickle(path), spectral_report(weights, convention="weightwatcher")
+    print(f"\nResNet-18, {len(ours)} layers, ours against WeightWatcher with mp_fit:\n")
+    print("| column | ours, layer4.1.conv2 | WeightWatcher | largest relative difference of all layers |")
+    print("| --- | ---: | ---: | ---: |")
+    row = ours.index[ours["name"] == "layer4.1.conv2"][0]
+    for column in ours.select_dtypes("number"):
+        difference = np.abs(ours[column] - theirs[column])
+        relative = (difference / np.abs(theirs[column])).where(difference > 0, 0.0)
+        print(f"| {column} | {ours[column][row]:.9g} | {theirs[column][row]:.9g} | {relative.max():.1e} |")
+    words = [column for column in ours if column not in ours.select_dtypes("number")]
+    same = ours[words].equals(theirs[words].astype(ours[words].dtypes))
+    print(f"\n{', '.join(words)}: {'the same' if same else 'NOT THE SAME'}.")

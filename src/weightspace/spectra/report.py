@@ -1,0 +1,254 @@
+"""The table of a model's spectra: ``spectral_report``, a row per weight matrix."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from torch import nn
+from tqdm import tqdm
+
+from weightspace import provenance
+from weightspace.spectra import marchenko_pastur, metrics, power_law, weightwatcher
+from weightspace.spectra.eigen import eigenvalues_of
+from weightspace.spectra.matrices import LayerMatrix, layer_matrices
+
+Convention = Literal["weightspace", "weightwatcher"]
+
+FEWEST = 10
+"""Eigenvalues above zero from which on a power law is fitted to a layer: of fewer, alpha says nothing."""
+
+
+@dataclass(frozen=True)
+class LayerSpectrum:
+    """The eigenvalues of one row of a report: all that it takes to compute the row, now or later.
+
+    ``eigenvalues``: [n], ascending, of all ``matrices`` of N x M together, not divided by N; empty where ``reason``
+    says what is wrong. ``eps``: relative precision of the weights as they were stored.
+    """
+
+    layer_id: int
+    name: str
+    layer_type: str
+    unfolding: str
+    N: int
+    M: int
+    matrices: int
+    eps: float
+    eigenvalues: np.ndarray = field(repr=False)
+    reason: str = ""
+
+
+def spectral_report(
+    source: nn.Module | Mapping[str, Any] | str,
+    *,
+    convention: Convention = "weightspace",
+    device: str = "cpu",
+    intervals: int = 0,
+    goodness: int = 0,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """The spectra of all weight matrices of a model, a row per matrix.
+
+    source: a module, a state_dict, a mapping of names to arrays, or the path of a checkpoint (``torch.save``, loaded
+    with ``weights_only=True``, or ``.safetensors``).
+
+    convention: ``"weightspace"`` takes the matrices as ``weightspace.spectra.matrices`` describes and the columns
+    below. ``"weightwatcher"`` gives the layers, columns and numbers of WeightWatcher 0.7.7 with ``mp_fit=True``; see
+    ``weightspace.spectra.weightwatcher``.
+
+    intervals: replicates of the bootstrap for ``alpha_low`` and ``alpha_high`` (95 %; 200 is enough); goodness:
+    replicates for ``p``; 0 leaves these columns out. seed: of both. device: ``"cpu"`` or ``"cuda"``, for the
+    eigenvalues. progress: a bar on stderr; by default where that is a terminal and it takes longer than a second.
+
+    Columns of the convention "weightspace". Eigenvalues lambda are squared singular values s of W, not divided by N.
+
+    - ``layer_id`` (counts the rows), ``name``, ``layer_type``, ``unfolding``: which matrix it is
+    - ``N``, ``M``, ``Q`` = N / M: its sides; ``num_evals``: number of eigenvalues, M for each matrix that is pooled
+    - ``matrix_rank``: eigenvalues that the rounding of the stored type does not hide (``metrics.matrix_rank``); the
+      others count as zero, and power law and bulk are fitted without them
+    - ``alpha`` (corrected for bias), ``D``, ``xmin``, ``sigma``, ``n_tail``: ``power_law.fit``, NaN below 10
+      eigenvalues; ``alpha_low``, ``alpha_high``: ``power_law.interval``; ``p``: ``power_law.goodness_of_fit``
+    - ``alpha_weighted`` = alpha log10 max lambda, ``log_alpha_norm`` = log10 sum lambda^alpha
+    - ``norm`` = sum lambda, ``spectral_norm`` = max lambda, ``log_norm``, ``log_spectral_norm`` (log10),
+      ``stable_rank`` = norm / spectral_norm
+    - ``entropy``, of p = lambda / sum, divided by ln num_evals (WeightWatcher: by ln matrix_rank);
+      ``effective_rank`` and ``effective_rank_singular``: exp entropy of lambda and of s
+    - ``sigma_mp``, ``lambda_plus``, ``edge``, ``num_spikes``: ``marchenko_pastur.fit``; sigma_mp is the standard
+      deviation of the entries in the noise (WeightWatcher: after division by the mean eigenvalue), lambda_plus the
+      end of the law and edge the 95 % Tracy-Widom edge, both in units of lambda; ``mp_softrank`` = lambda_plus / max;
+      ``D_mp``: distance between bulk and law, from about 0.2 on there is no such bulk and the rest says nothing
+    - ``reason``: why numbers are missing; empty where none is
+
+    Raises ``ValueError`` for an unknown convention or device, a file that cannot be read, a source without a weight
+    matrix, and for ``intervals`` or ``goodness`` with the convention "weightwatcher"; ``FileNotFoundError``. A layer
+    with NaN or any other fault does not end the report: its row says why it is empty.
+    """
+    if convention == "weightwatcher":
+        if intervals or goodness:
+            raise ValueError("WeightWatcher has no intervals and no goodness of fit: leave out intervals and goodness")
+        return weightwatcher.table(*_solved(weightwatcher.layers(source), device, progress))
+    spectra = layer_spectra(source, convention=convention, device=device, progress=progress)
+    return report_of(spectra, intervals=intervals, goodness=goodness, seed=seed)
+
+
+def layer_spectra(
+    source: nn.Module | Mapping[str, Any] | str,
+    *,
+    convention: Convention = "weightspace",
+    device: str = "cpu",
+    progress: bool | None = None,
+) -> list[LayerSpectrum]:
+    """The eigenvalues of every row of ``spectral_report``; arguments and errors as there.
+
+    To keep along a training run: a few numbers per neuron, from which ``report_of`` makes the table at any time.
+    """
+    if convention == "weightwatcher":
+        layers, solved = _solved(weightwatcher.layers(source), device, progress)
+        return [_slices(layer, found) for layer, found in zip(layers, solved)]
+    if convention != "weightspace":
+        raise ValueError(f"unknown convention {convention!r}: use weightspace or weightwatcher")
+    layers, solved = _solved(layer_matrices(source), device, progress)
+    return [
+        LayerSpectrum(
+            **{name: getattr(layer, name) for name in ("layer_id", "name", "layer_type", "unfolding", "N", "M", "eps")},
+            matrices=len(found),
+            eigenvalues=np.sort(np.concatenate([np.empty(0), *found])),
+            reason=layer.reason,
+        )
+        for layer, found in zip(layers, solved)
+    ]
+
+
+def report_of(
+    spectra: Sequence[LayerSpectrum], *, intervals: int = 0, goodness: int = 0, seed: int = 0
+) -> pd.DataFrame:
+    """The table of ``spectral_report`` (convention "weightspace") from eigenvalues; arguments as there."""
+    rows = [_row(spectrum, intervals, goodness, seed) for spectrum in spectra]
+    columns = [column for column in _COLUMNS if column in rows[0] or column not in _OPTIONAL] if rows else _COLUMNS
+    return pd.DataFrame(rows, columns=columns)
+
+
+_OPTIONAL = ("alpha_low", "alpha_high", "p")
+_COLUMNS = (
+    "layer_id", "name", "layer_type", "unfolding", "N", "M", "Q", "num_evals", "alpha", "alpha_low", "alpha_high", "D",
+    "xmin", "sigma", "n_tail", "p", "alpha_weighted", "log_alpha_norm", "norm", "log_norm", "spectral_norm",
+    "log_spectral_norm", "stable_rank", "entropy", "effective_rank", "effective_rank_singular", "matrix_rank",
+    "sigma_mp", "lambda_plus", "edge", "num_spikes", "mp_softrank", "D_mp", "reason",
+)  # fmt: skip
+
+
+def _row(spectrum: LayerSpectrum, intervals: int, goodness: int, seed: int) -> dict[str, Any]:
+    N, M, values = spectrum.N, spectrum.M, spectrum.eigenvalues
+    row = {
+        "layer_id": spectrum.layer_id,
+        "name": spectrum.name,
+        "layer_type": spectrum.layer_type,
+        "unfolding": spectrum.unfolding,
+        "N": N,
+        "M": M,
+        "Q": N / M if M else np.nan,
+        "num_evals": len(values),
+        "reason": spectrum.reason,
+    }
+    if spectrum.reason:
+        return row
+    norm, spectral_norm = metrics.norm(values), metrics.spectral_norm(values)
+    nonzero = metrics.nonzero(values, N, spectrum.eps)
+    row |= {
+        "norm": norm,
+        "spectral_norm": spectral_norm,
+        "log_norm": np.log10(norm) if norm else np.nan,
+        "log_spectral_norm": np.log10(spectral_norm) if spectral_norm else np.nan,
+        "stable_rank": metrics.stable_rank(values),
+        "entropy": metrics.entropy(values),
+        "effective_rank": metrics.effective_rank(values),
+        "effective_rank_singular": metrics.effective_rank_singular(values),
+        "matrix_rank": len(nonzero),
+    }
+    if not norm:
+        return row | {"reason": "all entries are zero"}
+    reasons = []
+    for columns in (_tail(nonzero, intervals, goodness, seed), _bulk(nonzero, N, spectrum.matrices)):
+        reasons += filter(None, [columns.pop("reason", "")])
+        row |= columns
+    return row | {"reason": "; ".join(reasons)}
+
+
+def _tail(values: np.ndarray, intervals: int, goodness: int, seed: int) -> dict[str, Any]:
+    if len(values) < FEWEST:
+        fit, reason = None, f"no power law: {len(values)} eigenvalues above zero, fewer than {FEWEST}"
+    else:
+        try:
+            fit, reason = power_law.fit(values), ""
+        except ValueError as error:
+            fit, reason = None, f"no power law: {error}"
+    if fit is None:
+        optional = _OPTIONAL[: 2 * bool(intervals)] + _OPTIONAL[2:] * bool(goodness)
+        return dict.fromkeys(optional, np.nan) | {"reason": reason}
+    found = {name: getattr(fit, name) for name in ("alpha", "D", "xmin", "sigma", "n_tail")} | {
+        "alpha_weighted": metrics.alpha_weighted(fit.alpha, values),
+        "log_alpha_norm": metrics.log_alpha_norm(fit.alpha, values),
+    }
+    if intervals:
+        found["alpha_low"], found["alpha_high"] = power_law.interval(values, replicates=intervals, seed=seed)
+    if goodness:
+        found["p"] = power_law.goodness_of_fit(values, replicates=goodness, seed=seed)
+    return found
+
+
+def _bulk(values: np.ndarray, N: int, matrices: int) -> dict[str, Any]:
+    try:
+        fit = marchenko_pastur.fit(values, N, matrices=matrices)
+    except ValueError as error:
+        return {"reason": f"no bulk: {error}"}
+    found = {name: getattr(fit, name) for name in ("lambda_plus", "edge", "num_spikes")}
+    return found | {"sigma_mp": fit.sigma, "mp_softrank": fit.lambda_plus / values[-1], "D_mp": fit.D}
+
+
+def _slices(layer: weightwatcher.Layer, found: list[np.ndarray]) -> LayerSpectrum:
+    return LayerSpectrum(
+        layer.layer_id,
+        layer.longname,
+        layer.layer_type,
+        "slices (out, in), halved" if layer.layer_type == "conv2d" else "as stored",
+        max(layer.N, layer.M),
+        min(layer.N, layer.M),
+        len(found),
+        float(np.finfo(np.float32).eps),
+        weightwatcher.pooled(layer, found),
+        layer.reason,
+    )
+
+
+def _solved(
+    layers: Sequence[LayerMatrix | weightwatcher.Layer], device: str, progress: bool | None
+) -> tuple[list, list[list[np.ndarray]]]:
+    """The eigenvalues of each matrix of each layer; a layer for which they cannot be had gets none and a reason."""
+    provenance.device_name(device)  # its error says what to do where there is no GPU
+    matrices = [matrix for layer in layers for matrix in layer.matrices]
+    hidden = not sys.stderr.isatty() if progress is None else not progress
+    # What is over in a second needs no bar.
+    with tqdm(total=len(matrices), desc="Spectra", unit="matrix", disable=hidden, delay=1) as bar:
+        try:
+            found: Iterator[Any] = iter(eigenvalues_of(matrices, device=device, progress=bar.update))
+        except Exception:  # NaN in one of them, or no convergence: each by itself tells which
+            found = iter([_alone(matrix, device) for matrix in matrices])
+    solved = [[next(found) for _ in layer.matrices] for layer in layers]
+    for position, spectra in enumerate(solved):
+        if problem := next((each for each in spectra if isinstance(each, str)), ""):
+            layers[position] = replace(layers[position], matrices=[], reason=problem)
+            solved[position] = []
+    return layers, solved
+
+
+def _alone(matrix: np.ndarray, device: str) -> np.ndarray | str:
+    try:
+        return eigenvalues_of([matrix], device=device)[0]
+    except Exception as error:
+        return str(error).removeprefix("matrix 0 ") or type(error).__name__
