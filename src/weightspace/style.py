@@ -227,8 +227,9 @@ def describe(frame: pd.DataFrame | None) -> str:
     scale = frame.attrs["scale"]
     reduced = "" if scale == "paper" else " (a reduced scale: not the experiment of the paper)"
     dates = sorted({time[:10] for time in frame["time"]})
+    seeds = frame["seed"].nunique()
     return (
-        f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {frame['seed'].nunique()} seeds, "
+        f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {seeds} seed{'s' if seeds != 1 else ''}, "
         f"{frame['run_key'].nunique()} runs; {'; '.join(sorted(frame['device'].unique()))}; "
         f"{'; '.join(sorted(frame['versions'].unique()))}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."
     )
