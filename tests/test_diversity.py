@@ -40,6 +40,15 @@ def test_each_setting_has_one_regularizer():
         assert active == ({setting["category"]} - {"baseline"})
 
 
+def test_the_recipe_is_the_best_of_the_tuning():
+    """Lowest mean loss on held-out training images after the last epoch, over the seeds of the tuning."""
+    frame = experiments.load("diversity_tuning", "laptop")
+    assert not experiments.missing_runs("diversity_tuning", "laptop")
+    final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & (frame["epoch"] == 3)]
+    best = final.groupby(["optimizer", "lr", "batch_size"])["value"].mean().idxmin()
+    assert tuple(diversity_cifar10.RECIPE["laptop"].values()) == best
+
+
 @pytest.fixture(scope="module")
 def quick():
     """The quick scale's plan by arm and setting, seed 0, and a function that computes one of it."""

@@ -26,7 +26,7 @@ RECIPE: dict[str, Configuration] = {
     "laptop": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
     "quick": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
 }
-"""The best of ``diversity_tuning`` at scale laptop."""
+"""The best of ``diversity_tuning`` at scale laptop; tune again before the scale of the paper is run on a GPU."""
 
 TESTS: dict[str, Configuration] = {
     "paper": {"test_size": 10_000, "corruption_size": 10_000, "spectra_epochs": [1, 3, 10]},
