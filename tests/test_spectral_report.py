@@ -469,7 +469,12 @@ def test_the_command(tmp_path, capsys):
     torch.save(model.state_dict(), path)
     assert main(["spectra", str(path), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "conv2d (guess)" in printed and "3 matrices; power law fitted to 2" in printed and "2: no power law" in printed and "in 3.\n" in printed
+    assert (
+        "conv2d (guess)" in printed
+        and "3 matrices; power law fitted to 2" in printed
+        and "2: no power law" in printed
+        and "in 3.\n" in printed
+    )
     written = pd.read_csv(out, dtype={"name": str}, keep_default_na=False, na_values=[""])
     expected = spectral_report(path)
     np.testing.assert_allclose(written["stable_rank"], expected["stable_rank"])
