@@ -113,6 +113,11 @@ def test_all_of_many_spikes_are_found():
     assert fit.num_spikes == 30 and fit.sigma == pytest.approx(1, abs=0.015)
 
 
+def test_a_heavy_tail_is_not_taken_for_spikes_to_the_last():
+    fit = mp.fit(np.logspace(-9, 9, 41), 41)
+    assert fit.num_spikes == 20 and fit.D > 0.3
+
+
 def test_the_fit_scales_with_the_weights():
     values = spectra.eigenvalues(noise_with_spikes(np.random.default_rng(5), 90, 60, [5, 8]))
     plain, scaled = mp.fit(values, 90), mp.fit(1e-6 * values[::-1], 90)

@@ -56,6 +56,13 @@ def test_the_fit_is_the_best_of_the_scan(n, law):
     assert fit.n_tail == n - best and fit.xmax == x.max()
 
 
+def test_the_first_of_equals_wins():
+    # Candidates 137 and 146 have the same D; the second is among the few that are looked at first.
+    x = np.repeat(2.0 ** np.arange(5), [79, 63, 1, 5, 1])
+    distances = power_law.scan(x).D
+    assert distances[137] == distances[146] == distances.min() and power_law.fit(x).n_tail == len(x) - 137
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [([1, 2, np.nan], "finite"), ([0, 1, 2], "above 0"), ([3, 3, 3], "two different"), ([], "two different")],
@@ -91,11 +98,11 @@ def test_the_correction_is_exact_where_the_tail_is_given():
     # and sigma its standard deviation.
     rng = np.random.default_rng(2)
     n, raw = 12, []
-    for _ in range(20_000):
+    for _ in range(6000):
         raw.append(power_law.scan(pareto(rng, n)).alpha[0] - 1)
     corrected = np.array(raw) * (n - 2) / n
-    assert corrected.mean() == pytest.approx(2, rel=0.02)
-    assert corrected.std() == pytest.approx(2 / np.sqrt(n - 3), rel=0.05)
+    assert corrected.mean() == pytest.approx(2, rel=0.03)
+    assert corrected.std() == pytest.approx(2 / np.sqrt(n - 3), rel=0.08)
 
 
 def test_the_corrected_values_follow_from_the_plain_ones():
@@ -225,6 +232,17 @@ def test_the_fixed_aspect_alpha_of_a_square_is_hill():
     assert power_law.fixed_aspect_alpha(W) == pytest.approx(power_law.hill(spectra.eigenvalues(W)))
     W[:, :3] = 0  # columns without weights are left out
     assert power_law.fixed_aspect_alpha(W) == pytest.approx(power_law.hill(spectra.eigenvalues(W)[3:]))
+
+
+@pytest.mark.parametrize(("shape", "parts"), [((50, 20), 3), ((20, 60), 3), ((30, 20), 2)])
+def test_the_parts_cover_the_matrix(monkeypatch, shape, parts):
+    seen = []
+    monkeypatch.setattr(power_law, "eigenvalues_of", lambda given: seen.extend(given) or spectra.eigenvalues_of(given))
+    W = np.arange(1.0, 1 + np.prod(shape)).reshape(shape) ** 0.3
+    alpha = power_law.fixed_aspect_alpha(W)
+    assert [part.shape for part in seen] == [(20, 20)] * parts
+    assert set(np.concatenate([part.ravel() for part in seen])) == set(W.ravel())
+    assert power_law.fixed_aspect_alpha(W, seed=1) != alpha
 
 
 @pytest.mark.parametrize("aspect_ratio", [0.5, np.nan, 30])

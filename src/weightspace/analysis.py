@@ -63,9 +63,9 @@ def slowest_to_start(frame: pd.DataFrame, method: str) -> tuple[int, int]:
 def summarize(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
     """Per group: n, mean and 95 % t interval of the mean (columns n, mean, low, high)."""
     rows = []
-    for key, group in frame.groupby(list(by), sort=False):
-        mean, low, high = mean_interval(group[value])
-        rows.append((*key, len(group), mean, low, high))
+    for key, values in frame.groupby(list(by), sort=False)[value]:
+        mean, low, high = mean_interval(values)
+        rows.append((*key, len(values), mean, low, high))
     return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
 
 
@@ -99,6 +99,7 @@ def paired(
     Seeds that only one of the two has are an error: a comparison must not depend on which runs are missing.
     """
     keys = [*by, "seed"]
+    frame = frame[[*keys, "method", value]]  # the rest would be copied with every choice of rows
     a, b = (select(frame, method=method).set_index(keys)[value] for method in (ours, baseline))
     if a.empty or b.empty or not a.index.sort_values().equals(b.index.sort_values()):
         raise ValueError(f"{ours} and {baseline} have not been run for the same configurations and seeds")

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace import analysis
 from weightspace.analysis import select
 from weightspace.plots import label_lines, plain_log_axis
 from weightspace.style import INK, METHODS, MUTED, dataset_label, in_order, method_label
+
+
+def _panels(
+    datasets: Sequence[str], xlabel: str, ylabel: str, height: float, **options
+) -> tuple[Figure, Sequence[Axes]]:
+    """A panel per data set, and room on the right for the names of the lines."""
+    figure, axes = plt.subplots(1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, height), squeeze=False, **options)
+    for axis, dataset in zip(axes[0], datasets):
+        axis.set_title(dataset_label(dataset))
+        axis.set_xlabel(xlabel)
+    axes[0, 0].set_ylabel(ylabel)
+    return figure, axes[0]
+
+
+def _curve(axis: Axes, method: str, at: pd.Series, middle: pd.Series, low: pd.Series, high: pd.Series) -> None:
+    look = METHODS[method]
+    axis.fill_between(at, low, high, color=look.colour, alpha=0.2, linewidth=0)
+    axis.plot(at, middle, look.marker, color=look.colour, linestyle=look.dash)
+
+
+def _log_axis(axis: Axes, values: Iterable[float]) -> None:
+    axis.set_xscale("log")
+    plain_log_axis(axis.xaxis, sorted(values))
+    axis.tick_params(axis="x", rotation=30)
 
 
 def value_curves(
@@ -28,53 +53,30 @@ def value_curves(
     """Mean and 95 % band over a varied setting, a panel per data set, a line per method."""
     methods = [name for name in METHODS if name in set(frame["method"])] if methods is None else list(methods)
     datasets = in_order(frame["dataset"].unique())
-    figure, axes = plt.subplots(1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, 3.2), squeeze=False)
+    figure, axes = _panels(datasets, xlabel, ylabel, 3.2)
     summary = analysis.summarize(frame, ["dataset", x, "method"])
-    for column, (axis, dataset) in enumerate(zip(axes[0], datasets)):
-        ends = []
-        for method in methods:
-            look = METHODS[method]
-            line = select(summary, dataset=dataset, method=method).sort_values(x)
-            at = line[x] * (100 if percent else 1)
-            axis.fill_between(at, line["low"], line["high"], color=look.colour, alpha=0.2, linewidth=0)
-            axis.plot(at, line["mean"], look.marker, color=look.colour, linestyle=look.dash)
-            ends.append(line["mean"].iloc[-1])
+    for axis, dataset in zip(axes, datasets):
+        lines = [select(summary, dataset=dataset, method=method).sort_values(x) for method in methods]
+        for method, line in zip(methods, lines):
+            _curve(axis, method, line[x] * (100 if percent else 1), line["mean"], line["low"], line["high"])
         if log:
-            axis.set_xscale("log")
-            plain_log_axis(axis.xaxis, sorted(frame[x].unique()))
-            axis.tick_params(axis="x", rotation=30)
-        axis.set_title(dataset_label(dataset))
-        axis.set_xlabel(xlabel)
-        if column == 0:
-            axis.set_ylabel(ylabel)
-        if column == len(datasets) - 1:
-            label_lines(axis, methods, np.array(ends))
+            _log_axis(axis, frame[x].unique())
+    label_lines(axes[-1], methods, np.array([line["mean"].iloc[-1] for line in lines]))
     return figure
 
 
 def gain_curves(gains: pd.DataFrame, x: str, xlabel: str, margin: float) -> Figure:
     """Error ratio of the dual methods to a baseline over a varied setting, from ``analysis.paired_tests``."""
     datasets = in_order(gains["dataset"].unique())
-    figure, axes = plt.subplots(1, len(datasets), figsize=(2.9 * len(datasets) + 1.8, 3.0), squeeze=False, sharey=True)
-    for column, (axis, dataset) in enumerate(zip(axes[0], datasets)):
+    figure, axes = _panels(datasets, xlabel, "error ratio to gradient descent", 3.0, sharey=True)
+    for axis, dataset in zip(axes, datasets):
         axis.axhspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)
         axis.axhline(1, color=MUTED, linewidth=0.8)
-        ends, names = [], []
-        for method, line in select(gains, dataset=dataset).groupby("method", sort=False):
-            look = METHODS[str(method)]
-            axis.fill_between(line[x], line["low"], line["high"], color=look.colour, alpha=0.2, linewidth=0)
-            axis.plot(line[x], line["ratio"], look.marker, color=look.colour, linestyle=look.dash)
-            names.append(str(method))
-            ends.append(line["ratio"].iloc[-1])
-        axis.set_xscale("log")
-        plain_log_axis(axis.xaxis, sorted(gains[x].unique()))
-        axis.tick_params(axis="x", rotation=30)
-        axis.set_title(dataset_label(dataset))
-        axis.set_xlabel(xlabel)
-        if column == 0:
-            axis.set_ylabel("error ratio to gradient descent")
-        if column == len(datasets) - 1:
-            label_lines(axis, names, np.array(ends))
+        lines = {str(name): line for name, line in select(gains, dataset=dataset).groupby("method", sort=False)}
+        for method, line in lines.items():
+            _curve(axis, method, line[x], line["ratio"], line["low"], line["high"])
+        _log_axis(axis, gains[x].unique())
+    label_lines(axes[-1], list(lines), np.array([line["ratio"].iloc[-1] for line in lines.values()]))
     return figure
 
 

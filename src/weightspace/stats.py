@@ -7,11 +7,13 @@ effect is a ratio of geometric means.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
@@ -20,8 +22,17 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
     mean = float(x.mean())
     if len(x) < 2:
         return mean, float("nan"), float("nan")
-    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * stats.sem(x)
+    half = _t_quantile(level, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return mean, mean - float(half), mean + float(half)
+
+
+def share_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """Share of trials in which something happened with Wilson's binomial interval, (share, low, high)."""
+    trials = np.asarray(happened, dtype=bool).ravel()
+    if not len(trials):
+        raise ValueError("need at least one trial")
+    low, high = proportion_confint(int(trials.sum()), len(trials), alpha=1 - level, method="wilson")
+    return float(trials.mean()), float(low), float(high)
 
 
 def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True) -> tuple[float, float]:
@@ -35,7 +46,7 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True
         return float("nan"), float("nan")
     if log:
         x = np.log(_positive(x))
-    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
+    half = _t_quantile(level, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
     low, high = x.mean() - half, x.mean() + half
     return (float(np.exp(low)), float(np.exp(high))) if log else (float(low), float(high))
 
@@ -75,6 +86,11 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     """p values adjusted for the family that they form (Holm, 1979): controls the chance of any false positive."""
     p = np.asarray(p_values, dtype=float)
     return multipletests(p, method="holm")[1] if p.size else p
+
+
+@cache
+def _t_quantile(level: float, degrees: int) -> float:
+    return float(stats.t.ppf(0.5 + level / 2, degrees))
 
 
 def _finite(values: ArrayLike) -> np.ndarray:

@@ -58,10 +58,14 @@ def eigenvalues_of(
     alone = not on_cpu or len(batches) < 2
     with nullcontext() if alone else threadpool_limits(1, user_api="blas"):
         with ThreadPoolExecutor(1 if alone else get_num_threads()) as pool:
-            for done in as_completed([pool.submit(solve, batch) for batch in batches]):
-                if progress is not None:
-                    progress(len(done.result()))
-                done.result()
+            try:
+                for solved in as_completed([pool.submit(solve, batch) for batch in batches]):
+                    count = len(solved.result())
+                    if progress is not None:
+                        progress(count)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # an error or an interrupt need not wait for the rest
+                raise
     return found
 
 

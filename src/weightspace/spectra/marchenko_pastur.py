@@ -111,8 +111,9 @@ class Fit:
     """A Marchenko-Pastur bulk with spikes above it, in the units of the eigenvalues that were fitted.
 
     sigma: standard deviation of the entries of the noise; Q = N / M; lambda_minus, lambda_plus: edges of the bulk;
-    edge: the Tracy-Widom edge, above which ``num_spikes`` eigenvalues lie; D: Kolmogorov-Smirnov distance between
-    the bulk and its law, to judge whether there is such a bulk at all; matrices: how many of N x M were pooled.
+    edge: the Tracy-Widom edge, above which ``num_spikes`` eigenvalues lie, half of all at most; D:
+    Kolmogorov-Smirnov distance between the bulk and its law, to judge whether there is such a bulk at all;
+    matrices: how many of N x M were pooled.
     """
 
     sigma: float
@@ -147,7 +148,8 @@ def fit(eigenvalues: ArrayLike, N: int, *, matrices: int = 1, level: float = 0.9
     sigma^2 is the slope, through the origin, of the line of the quantiles of the bulk against those of the law, over
     the middle 80 % of the bulk, where spikes hardly reach. Spikes are the eigenvalues above the Tracy-Widom edge;
     k of them leave noise of (N - k) x (M - k) entries, which is fitted again until no more are found (the sequential
-    test of Kritchman & Nadler 2009, with sigma from the bulk).
+    test of Kritchman & Nadler 2009, with sigma from the bulk). The search ends at half of the eigenvalues: such a
+    spectrum has no bulk to stick out of, which D shows too.
 
     eigenvalues: [n], each above 0. Zero ones stem from rows without weights, not from noise, and are to be left out:
     M is n / ``matrices``. level: probability that pure noise shows no spike. ``ValueError`` for fewer than 3
@@ -163,15 +165,15 @@ def fit(eigenvalues: ArrayLike, N: int, *, matrices: int = 1, level: float = 0.9
         raise ValueError(f"N is the larger side and cannot be below the {M:g} eigenvalues of a matrix, got {N}")
     spikes = 0
     while True:
-        sides = _without(N, M, spikes / matrices)
         bulk = values[: len(values) - spikes]
+        sides = _without(N, M, spikes / matrices)
         sigma = _sigma(bulk, *sides)
         # The largest eigenvalue of several matrices stays below the edge where that of each one does.
         edge = tracy_widom_edge(*sides, sigma, level ** (1 / matrices))
-        more = int((bulk > edge).sum())
-        if more == 0 or (len(bulk) - more) / matrices < _FEWEST:
+        found = min(spikes + int((bulk > edge).sum()), len(values) // 2)
+        if found == spikes:
             break
-        spikes += more
+        spikes = found
     Q = sides[0] / sides[1]
     low, high = (sides[0] * side for side in edges(Q, sigma))
     below, ranks = cdf(bulk / sides[0], Q, sigma), np.arange(len(bulk) + 1) / len(bulk)

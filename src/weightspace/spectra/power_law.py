@@ -202,7 +202,7 @@ def _lognormal(logs: np.ndarray) -> np.ndarray:
         return a - best_b(a) * first + np.sqrt(2 / np.pi) / erfcx(-a / np.sqrt(2))
 
     lowest = -1e3
-    if second >= 2 * first**2 or slope(lowest) >= 0:  # the limit a -> -infinity: a power law
+    if slope(lowest) >= 0:  # the best is in the limit a -> -infinity, a power law
         return _pareto(logs)
     a = brentq(slope, lowest, first / logs.std())
     b = best_b(a)
