@@ -53,7 +53,7 @@ def spectra() -> None:
                 "`pip install weightspace[peers]` and name its Python in WEIGHTSPACE_PEER_PYTHON.\n"
             )
         print(
-            "| network | convention | table (s) | eigenvalues (s) | share | WeightWatcher | table (s) | ratio | target |"
+            "| network | convention | table (s) | eigenvalues (s) | share | WeightWatcher | its (s) | ratio | target |"
         )
         print("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")
         made = networks()

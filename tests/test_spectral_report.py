@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -481,6 +482,17 @@ def test_the_command(tmp_path, capsys):
     assert list(written.columns) == list(expected.columns) and list(written["name"]) == ["0", "1", "2"]
     assert main(["spectra", str(tmp_path / "none.pt")]) == 1
     assert "none.pt" in capsys.readouterr().err
+
+
+def test_the_command_draws_figures_beside_the_table(tmp_path, capsys):
+    path = tmp_path / "model.pt"
+    torch.save(small().state_dict(), path)
+    assert main(["spectra", str(path), "--out", str(tmp_path / "table.csv"), "--plot"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("table.layers.png", "table.esd.png"):
+        assert str(tmp_path / name) in printed
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert not plt.get_fignums()
 
 
 def test_importing_the_package_does_not_import_pytorch():
