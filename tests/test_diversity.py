@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import diversity_cifar10, diversity_runs, experiments, records
+from weightspace import diversity_cifar10, diversity_hessian, diversity_runs, diversity_sets, experiments, records
 from weightspace.__main__ import main
 from weightspace.augmentations import LEVELS, augment
 from weightspace.corruptions import CORRUPTIONS
@@ -119,6 +119,55 @@ def test_cumulative_levels_stand_on_the_one_before():
     )
     assert diversity_runs.training_images("digits", 6, "", False, 3, 1) is not None
     np.testing.assert_array_equal(diversity_runs.training_images("digits", 6, "", False, 3, 1), x)
+
+
+def by_setting(name, **chosen):
+    """The quick plan's configurations of seed 0 that have the chosen values."""
+    plan = experiments.planned(name, "quick", 1).values()
+    return [c for c in plan if all(c[key] == value for key, value in chosen.items())]
+
+
+def test_looking_at_the_curvature_does_not_change_the_training(baseline):
+    """The losses are, to the last digit, those of the campaign, which does not look; the start is shared."""
+    looked, decayed, dropped = (
+        diversity_hessian.compute(by_setting("diversity_hessian", setting=setting), "cpu")
+        for setting in ("baseline", "weight_decay_0.001", "dropout_0.3")
+    )
+    campaign = baseline[(baseline["inputs"] == "train") & (baseline["metric"] == "loss")]["value"]
+    assert looked["train_loss"].dropna().tolist() == campaign.tolist()
+    start, end = (np.array([f["value"].iloc[k] for f in (looked, decayed, dropped)]) for k in (0, 1))
+    assert start[0] == start[1] != start[2]  # weight decay is no part of the loss, dropout is
+    assert len(set(end)) == 3 and np.isfinite(end).all() and (looked["standard_error"] > 0).all()
+
+
+def test_each_trace_is_of_its_own_batch_and_leaves_the_network_alone():
+    (c,) = by_setting("diversity_hessian", setting="baseline")
+    run, images = diversity_runs.trainer(c, "cpu"), diversity_runs.load_images("digits")
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    other = images.x[:64].copy()
+    other[32:] = 255 - other[32:]
+    first, second = (diversity_runs.batch_traces(run, x, images.y, 2, 2, 0) for x in (images.x, other))
+    assert first.shape == (2,) and first[0] == second[0] and first[1] != second[1]
+    assert all(torch.equal(before[name], value) for name, value in run.model.state_dict().items())
+
+
+def test_the_images_as_they_are_keep_their_whole_score():
+    """rho of a set with itself is 1; other images have less of it, and other numbers of things in them."""
+    chosen = by_setting("diversity_sets", arm="single")
+    chosen = [c for c in chosen if c["augmentation"] in ("", "noise50", "trivial_augment_wide")]
+    frame = diversity_sets.compute(chosen, "cpu").pivot_table(
+        index="augmentation", columns=["of", "metric"], values="value"
+    )
+    for of in ("pixels", "embeddings"):
+        plain, weighted = frame[of, "vendi"], frame[of, "weighted_vendi"]
+        assert weighted[""] == pytest.approx(plain[""])
+        assert (weighted.drop("") < 0.9999 * plain.drop("")).all() and plain.between(1, 32).all()
+    assert frame["pixels", "vendi"]["trivial_augment_wide"] > frame["pixels", "vendi"][""]
+
+
+def test_every_level_and_chain_has_a_score():
+    plan = pd.DataFrame(experiments.planned("diversity_sets", "laptop").values())
+    assert (plan.groupby("seed").size() == 1 + 10 + 9).all() and plan["seed"].nunique() == 3
 
 
 def test_a_run_that_is_deleted_is_computed_again_alone(tmp_path, monkeypatch, baseline):

@@ -1,25 +1,29 @@
-"""One run of paper A's training campaign: trained, looked at after each epoch, tested on corrupted images."""
+"""How the runs of paper A's training experiments are computed: trained, looked at along the way, tested."""
 
 from __future__ import annotations
 
+import copy
 import os
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import nn
+from torch.nn import functional as F
 
 from weightspace import augmentations
 from weightspace.calibration import expected_calibration_error
 from weightspace.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from weightspace.diversity_protocol import load_images
 from weightspace.experiments import Configuration
+from weightspace.hessian import hutchinson_trace
 from weightspace.models import ResNet18
 from weightspace.records import run_key
 from weightspace.spectra import eigenvalues_of
-from weightspace.training import Recipe, Trainer, initialized, loss_and_accuracy
+from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy, to_inputs
 
 
 def trainer(configuration: Configuration, device: str) -> Trainer:
@@ -125,3 +129,24 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
     columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
     identity = {name: [c[name]] * len(frame) for name in ("dataset", "arm", "category", "setting", "seed")}
     return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **images.origin)
+
+
+def batch_traces(
+    run: Trainer, images: NDArray[np.uint8], labels: NDArray[np.int64], batches: int, probes: int, epoch: int
+) -> NDArray[np.float64]:
+    """Estimates of the Hessian's trace on the first ``batches`` batches, ``[batches]``, in training mode.
+
+    The run is left as it was: a pass in training mode moves the running means, so a copy of its model is looked at.
+    """
+    model = copy.deepcopy(run.model).train()
+    seed = derived_seed(run.seed, PROBE_STREAM, epoch)
+    generator = torch.Generator(run.device).manual_seed(seed)
+    size = run.recipe.batch_size
+    x, y = (torch.from_numpy(part[: batches * size]).to(run.device) for part in (images, labels))
+    values = []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # of the dropout masks
+        for inputs, targets in zip(x.split(size), y.split(size)):
+            loss = F.cross_entropy(model(to_inputs(inputs)), targets)
+            values.append(hutchinson_trace(loss, list(model.parameters()), probes, generator).value)
+    return np.array(values)

@@ -32,6 +32,8 @@ _HOMES = tuple(
         "inference_cost",
         "diversity_tuning",
         "diversity_cifar10",
+        "diversity_hessian",
+        "diversity_sets",
         "spectra_primer",
         "training_spectra",
         "released_measurements",

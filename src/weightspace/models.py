@@ -62,8 +62,12 @@ class ResNet18(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer sees, ``[batch, 8 width]``: the mean over the places of the last stage."""
         x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
         for stage in range(STAGES):
             x = getattr(self, f"layer{stage + 1}")(x)
-        return self.fc(self.dropout(x.mean(dim=(2, 3))))
+        return x.mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.dropout(self.features(x)))

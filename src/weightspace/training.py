@@ -19,7 +19,7 @@ CHANNEL_STD = (0.2470, 0.2435, 0.2616)
 """Of the pixels / 255 of the CIFAR-10 training images, per colour."""
 
 # Random streams of a seed: one does not shift another, so that a regularizer that draws numbers leaves the rest alone.
-WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM = 0, 1, 2
+WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM, PROBE_STREAM = range(4)
 
 _PREDICT_BATCH = 500
 
@@ -110,14 +110,21 @@ class Trainer:
     def _set_dropout_state(self, state: Tensor) -> None:
         (torch.cuda.set_rng_state if self.device == "cuda" else torch.set_rng_state)(state)
 
-    @torch.no_grad()
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """``[n, classes]`` in evaluation mode: no dropout, running means in batch norm."""
+        return self._evaluated(self.model, images)
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the last layer sees, in evaluation mode."""
+        return self._evaluated(self.model.features, images)
+
+    @torch.no_grad()
+    def _evaluated(self, function: Callable[[Tensor], Tensor], images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.model.eval()
         parts = []
         for part in torch.from_numpy(images).to(self.device).split(_PREDICT_BATCH):
             with self._autocast():
-                parts.append(self.model(to_inputs(part)).float())
+                parts.append(function(to_inputs(part)).float())
         return torch.cat(parts).cpu().numpy()
 
 
