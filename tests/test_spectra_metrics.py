@@ -32,6 +32,13 @@ def test_torch_gives_the_same():
         np.testing.assert_allclose(eigen.solve_torch(matrix[None], "cpu")[0], spectra.eigenvalues(matrix), atol=1e-13)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_the_same():
+    for on_cpu, on_gpu in zip(spectra.eigenvalues_of(matrices()), spectra.eigenvalues_of(matrices(), device="cuda")):
+        np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-13)
+
+
 @pytest.mark.parametrize("convert", [np.float16, np.int8, torch.tensor, lambda x: torch.tensor(x).bfloat16()])
 def test_every_real_type_will_do(convert):
     W = convert(np.array([[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]]))
