@@ -113,7 +113,7 @@ def goodness_of_fit(values: ArrayLike, *, replicates: int = 200, seed: int = 0) 
     Samples of the same size are drawn, above xmin from the fitted law and below it from the data, and fitted in the
     same way, xmin included; p = (1 + number with a D at least as large) / (1 + replicates). Small p: no power law.
     Large p says little, because the search for xmin retreats to a tail short enough to pass: of samples of 500 values
-    of an exponential law about 40 % have p < 0.1. Read it together with ``Fit.n_tail``. ``ValueError`` as for ``fit``.
+    of an exponential law about 40 % have p < 0.1. Read it beside ``Fit.n_tail``. ``ValueError`` as for ``fit``.
     """
     x, _ = _sorted(values)
     fitted = fit(x, corrected=False)
