@@ -138,8 +138,8 @@ style.show(
 #
 # $$r = \frac{1}{\sqrt{(1 + 1/n_a)(1 + 1/n_b)}}.$$
 #
-# With ten augmentation sets and four dropout rates this is {glue:text}`noise_pearson:.2f`. **A correlation of 0.85 between
-# diversity and dropout is what pure noise gives in this design**, for any metric and any number of data sets. Of the
+# With ten augmentation sets and four dropout rates this is {glue:text}`noise_pearson:.2f`. **Pure noise makes diversity and dropout
+# correlate that highly in this design**, for any metric and any number of data sets. Of the
 # {glue:text}`pearson_all` correlations between diversity and dropout in the release, {glue:text}`pearson_above` lies above what
 # noise alone gives 95 times out of a hundred, with the layers' own scales ({glue:text}`pearson_above_inner` without the last
 # layer). Where one layer dominates, noise can give any correlation.
@@ -263,7 +263,7 @@ style.table(tables_released.equivalence(equivalence), frame_of=runs, note="Metri
 # ## Closer to dropout than to weight decay?
 #
 # Distance: the mean absolute difference of two shifts over layers. Weight decay moves the norms far away, so that
-# diversity is closer to dropout there, and closer still to nothing. The question that has content is another one: is
+# diversity is closer to dropout there, as it is closer to no regularizer at all. The question that has content is another one: is
 # diversity closer to dropout than to the *baseline*? The shared baseline drops out of the difference between two categories, but
 # not out of the distance to zero. Noise alone makes the ratio of the two
 # $\sqrt{(1/n_a + 1/n_b)/(1 + 1/n_a)}$, that is {glue:text}`noise_ratio:.2f`.

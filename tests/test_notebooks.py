@@ -20,9 +20,12 @@ FIGURES = {
     "07_imbalance": 4,
     "08_contrastive": 1,
     "09_fair_baselines": 2,
+    "12_random_matrices": 10,
     "13_released_measurements": 12,
 }
-"""Figures drawn from records, per chapter."""
+"""Figures per chapter."""
+COMPUTED_ON_THE_PAGE = {"12_random_matrices": 4}
+"""Those of them that are not drawn from records, and have only one scale."""
 
 
 @pytest.fixture(scope="module")
@@ -66,4 +69,4 @@ def test_a_chapter_recomputes_at_the_quick_scale(chapter, root, kernel, results,
         assert f"{name}: computed {runs} runs at scale quick on cpu" in printed
     pages = "".join(o["data"].get("text/html", "") for o in outputs if o.output_type == "execute_result")
     assert pages.count('<div class="ws-figure">') == FIGURES[chapter]
-    assert pages.count("a reduced scale") >= FIGURES[chapter]
+    assert pages.count("a reduced scale") >= FIGURES[chapter] - COMPUTED_ON_THE_PAGE.get(chapter, 0)

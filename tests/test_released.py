@@ -341,10 +341,20 @@ def test_dose_contrasts_share_nothing_and_ignore_the_baseline():
 
 
 def test_a_shared_baseline_correlates_within_a_task_only():
-    row = shift_checks.across_tasks(made_up(layers=1500, tasks=("one", "two", "three"))).query(
-        "a == 'div' and b == 'dp'"
-    )
+    noise = made_up(layers=1500, tasks=("one", "two", "three"))
+    row = shift_checks.across_tasks(noise).query("a == 'div' and b == 'dp'")
     assert row["same"].item() == pytest.approx(0.84, abs=0.03) and abs(row["other"].item()) < 0.05
+    by_task = {
+        task: shifts_module.profiles(shifts_module.shifts(own)).drop(index=1499, level="layer")
+        for task, own in noise.groupby("task")
+    }
+    other = [
+        scipy_stats.spearmanr(by_task[one]["div"], by_task[two]["dp"]).statistic
+        for one in by_task
+        for two in by_task
+        if one != two
+    ]
+    assert len(other) == 6 and row["other"].item() == pytest.approx(np.mean(other))
     real = made_up(effect=lambda category, order, layer: 3 * np.sin(layer) * (category in ("div", "dp")), layers=300)
     assert shift_checks.across_tasks(real).query("a == 'div' and b == 'dp'")["other"].item() > 0.8
     assert shift_checks.across_tasks(made_up(layers=5, tasks=("one",))).empty

@@ -60,6 +60,50 @@ def test_identifiers_differ_between_figures_and_drawings_repeat():
     assert drawing("one") == one
 
 
+def animation(**arguments):
+    figure, axis = plt.subplots()
+    for k in range(3):
+        axis.plot([0, k], gid=f"picture-{k}")
+        axis.text(0, k, f"number {k}", gid=f"picture-{k}")
+    frames = arguments.pop("frames", [f"picture-{k}" for k in range(3)])
+    return style.show_animated(figure, "moving", frames, alt="Three pictures", **arguments)._repr_html_()
+
+
+def test_an_animation_rests_on_its_last_picture_and_needs_no_script():
+    html = animation(seconds=0.5)
+    parts = re.findall(
+        r'<g class="ws-frame" visibility="(\w+)" style="animation-name: ([\w-]+); animation-delay: (\S+)s"', html
+    )
+    assert len(parts) == 6  # a line and a text each
+    rest = {visibility for visibility, _, _ in parts}
+    assert rest == {"hidden", "visible"} and sum(visibility == "visible" for visibility, _, _ in parts) == 2
+    assert {name for _, name, _ in parts} == {"moving-hidden", "moving-visible"}
+    assert "<script" not in html and "picture-" not in html
+    assert 'type="checkbox"' in html and html.count('role="img"') == 1
+
+
+def test_the_pictures_of_an_animation_take_turns():
+    """At every time of the cycle exactly one picture shows, in order, the last one longest."""
+    html = animation(seconds=0.5)
+    total = float(re.search(r"--ws-seconds: ([\d.]+)s", html)[1])
+    shares = {
+        name: float(share) / 100
+        for name, share in re.findall(r"@keyframes (\S+) { 0% { visibility: visible } ([\d.]+)% {", html)
+    }
+    parts = list(dict.fromkeys(re.findall(r'animation-name: ([\w-]+); animation-delay: (\S+)s"', html)))
+    shown = []
+    for time in np.arange(0.25, total, 0.5):
+        states = [((time - float(delay)) % total) / total < shares[name] for name, delay in parts]
+        assert sum(states) == 1
+        shown.append(states.index(True))
+    assert shown == [0, 1] + [2] * (len(shown) - 2) and len(shown) == 7
+
+
+def test_a_missing_part_of_an_animation_is_named():
+    with pytest.raises(ValueError, match="'moving' has no part with the gid 'picture-9'"):
+        animation(frames=["picture-0", "picture-9"])
+
+
 def test_alt_text_is_required():
     with pytest.raises(ValueError, match="'one' needs an alternative text"):
         drawing(alt=" ")
@@ -71,8 +115,8 @@ def test_the_site_knows_every_colour_of_a_method():
     for method in style.METHODS.values():
         assert re.search(rf"{method.variable}: {method.colour};", light), method
         assert re.search(rf"{method.variable}: #[0-9a-f]{{6}};", dark), method
-    for colour, variable in {style.INK: "--ws-ink", style.MUTED: "--ws-muted", style.GRID: "--ws-grid"}.items():
-        assert f"{variable}: {colour};" in light
+    for colour, variable in style._VARIABLES.items():
+        assert f"{variable}: {colour};" in light and f"{variable}: " in dark
 
 
 def site_colours(mode):
@@ -116,9 +160,12 @@ def test_colours_read_as_text_and_stay_apart_for_the_colour_blind(mode, page):
         ("tuned_lr", "tuned_l2", "tuned_l2_squared", "tuned_early_stopping", "tuned_dropout"),
         ("div", "dp", "wd"),
     )
+    together = [[style.METHODS[name].variable for name in names] for names in together]
+    together += [("--ws-eigenvalues", "--ws-bulk", "--ws-edge", "--ws-tail")]
+    together += [("--ws-gradient-descent", "--ws-l2-squared", "--ws-dropout")]  # ways of training, in spectra
     for names in together:
         for one, other in itertools.combinations(names, 2):
-            a, b = (linear_light(colours[style.METHODS[name].variable]) for name in (one, other))
+            a, b = (linear_light(colours[name]) for name in (one, other))
             for kind, seen in VISION.items():
                 assert np.linalg.norm(oklab(seen @ a) - oklab(seen @ b)) > 0.07, (one, other, kind)
 

@@ -30,6 +30,8 @@ _HOMES = tuple(
         "dual_classification_tuned",
         "dual_contrastive",
         "inference_cost",
+        "spectra_primer",
+        "training_spectra",
         "released_measurements",
     )
 )

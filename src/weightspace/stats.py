@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
@@ -23,6 +24,15 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
         return mean, float("nan"), float("nan")
     half = _t_quantile(level, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return mean, mean - float(half), mean + float(half)
+
+
+def share_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """Share of trials in which something happened with Wilson's binomial interval, (share, low, high)."""
+    trials = np.asarray(happened, dtype=bool).ravel()
+    if not len(trials):
+        raise ValueError("need at least one trial")
+    low, high = proportion_confint(int(trials.sum()), len(trials), alpha=1 - level, method="wilson")
+    return float(trials.mean()), float(low), float(high)
 
 
 def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
@@ -88,9 +88,15 @@ DATASETS = {
     "data_diversity_released": "Released measurements of paper A",
 }
 
-_VARIABLES = {INK: "--ws-ink", MUTED: "--ws-muted", GRID: "--ws-grid"} | {
-    style.colour: style.variable for style in METHODS.values()
-}
+EIGENVALUES, BULK, EDGE, TAIL = "#1f4fa8", "#985a00", "#6a0f45", "#1d7f7a"
+"""Colours in figures of spectra: what was observed or simulated, the Marchenko-Pastur law, its edge and what lies
+beyond it, the power law."""
+
+_VARIABLES = (
+    {INK: "--ws-ink", MUTED: "--ws-muted", GRID: "--ws-grid"}
+    | {EIGENVALUES: "--ws-eigenvalues", BULK: "--ws-bulk", EDGE: "--ws-edge", TAIL: "--ws-tail"}
+    | {style.colour: style.variable for style in METHODS.values()}
+)
 
 
 def use_theme() -> None:
@@ -140,6 +146,51 @@ def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataF
     name: a short word, unique on its page. alt: what a reader who cannot see the figure needs to know. frame: the
     records that were drawn; None for a figure that its own cell computes.
     """
+    return _figure(_drawing(figure, name, alt), note, frame)
+
+
+_LAST_SLOTS = 5
+"""How many turns the last part of an animation stays."""
+
+
+def show_animated(
+    figure: Figure,
+    name: str,
+    frames: Sequence[str],
+    *,
+    alt: str,
+    seconds: float = 0.5,
+    note: str = "",
+    frame: pd.DataFrame | None = None,
+) -> HTML:
+    """A figure whose parts are shown one after the other, over and over, by the style sheet alone: no script.
+
+    frames: the gid of the parts in order (every artist of a part has that gid), each shown for ``seconds``; everything
+    else stays. The reader can stop it; who asks for reduced motion, and who prints, sees the last part only.
+    """
+    drawing = _drawing(figure, name, alt)
+    slots = len(frames) + _LAST_SLOTS - 1
+    motion = ""
+    for position, gid in enumerate(frames):
+        part, last = f'<g id="{name}-{gid}"', position == len(frames) - 1
+        if part not in drawing:
+            raise ValueError(f"figure {name!r} has no part with the gid {gid!r}")
+        # The attribute holds where no animation runs. Negative delays: every part is in the middle of its turns.
+        rest = "visible" if last else "hidden"
+        delay = (position - slots) * seconds if position else 0.0
+        look = (
+            f'class="ws-frame" visibility="{rest}" style="animation-name: {name}-{rest}; animation-delay: {delay:g}s"'
+        )
+        drawing = drawing.replace(part, f"<g {look}")
+    for rest, shown in (("hidden", 1), ("visible", _LAST_SLOTS)):
+        turn = f"0% {{ visibility: visible }} {100 * shown / slots:.4f}% {{ visibility: hidden }}"
+        motion += f"@keyframes {name}-{rest} {{ {turn} }} "
+    switch = '<label class="ws-pause"><input type="checkbox"> stop at the last picture</label>'
+    moving = f'<div class="ws-moving" style="--ws-seconds: {slots * seconds:g}s">{switch}{drawing}</div>'
+    return _figure(f"<style>{motion}</style>{moving}", note, frame)
+
+
+def _drawing(figure: Figure, name: str, alt: str) -> str:
     if not alt.strip():
         raise ValueError(f"figure {name!r} needs an alternative text")
     stream = io.StringIO()
@@ -147,7 +198,10 @@ def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataF
     plt.close(figure)
     drawing = _page_colours(stream.getvalue()[stream.getvalue().index("<svg") :])
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", drawing)  # identifiers must differ on one page
-    drawing = drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
+    return drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
+
+
+def _figure(drawing: str, note: str, frame: pd.DataFrame | None) -> HTML:
     lines = [f"<p>{html.escape(note)}</p>"] if note else []
     lines.append(f"<p>{html.escape(describe(frame))}</p>")
     return HTML(
@@ -173,8 +227,9 @@ def describe(frame: pd.DataFrame | None) -> str:
     scale = frame.attrs["scale"]
     reduced = "" if scale == "paper" else " (a reduced scale: not the experiment of the paper)"
     dates = sorted({time[:10] for time in frame["time"]})
+    seeds = frame["seed"].nunique()
     return (
-        f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {frame['seed'].nunique()} seeds, "
+        f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {seeds} seed{'s' if seeds != 1 else ''}, "
         f"{frame['run_key'].nunique()} runs; {'; '.join(sorted(frame['device'].unique()))}; "
         f"{'; '.join(sorted(frame['versions'].unique()))}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."
     )

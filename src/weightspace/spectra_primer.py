@@ -1,0 +1,276 @@
+"""What random matrices say about the tools that read spectra: edges, planted spikes, power laws with and without tails.
+
+A run is one random matrix (or one power-law sample), drawn anew for every seed, and what the estimators of
+``weightspace.spectra`` make of its eigenvalues. The truth is known in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from weightspace import random_matrices
+from weightspace.analysis import select
+from weightspace.experiments import Configuration, Experiment
+from weightspace.records import run_key
+from weightspace.spectra import marchenko_pastur, metrics, power_law
+from weightspace.spectra.eigen import eigenvalues
+from weightspace.stats import share_interval
+
+ALPHA_TRUE = 3.0
+INTERVAL_REPLICATES = 200
+GOODNESS_REPLICATES = 100
+P_PASSES = 0.1
+"""From this p on a power law is not rejected (Clauset, Shalizi & Newman 2009, section 4.2)."""
+_SIDES = {"paper": (25, 50, 100, 200, 400), "quick": (25, 50)}
+_STRENGTHS = {"paper": (0.0, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0), "quick": (0.0, 1.0, 3.0)}
+_TAIL_INDICES = {"paper": (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0), "quick": (1.0, 3.0)}
+_ASPECT_RATIOS = {"paper": (1, 2, 4, 8, 16), "quick": (1, 4)}
+_SAMPLE_SIZES = {"paper": (20, 50, 100, 200, 500, 1000), "quick": (20, 50)}
+_SMALL_SIDE = {"paper": 200, "quick": 40}
+_CHANNELS = {"paper": 64, "quick": 16}
+HEAVY_INDEX = 1.5
+"""Tail index of the heavy-tailed entries that are held against others; alpha of their spectrum is 1 + 1.5 / 2."""
+PLANTED = tuple(np.linspace(2.0, 12.0, 10).tolist())
+"""Strengths of ten planted directions, in multiples of the threshold."""
+
+
+def configurations(scale: str, seeds: int) -> list[Configuration]:
+    """Studies: ``edge`` (pure noise of many sizes), ``spike`` (one planted direction), ``entries`` (heavy-tailed
+    entries of many tail indices), ``sample`` (power-law samples of many sizes), ``kinds`` (four kinds of spectra of one
+    size), ``aspect`` (noise of many aspect ratios), ``unfolding`` (a kernel of noise, unfolded in two ways).
+
+    strength: of the planted direction in study ``spike``, 1 is the threshold; tail_index: of heavy-tailed entries.
+    Both are 0 where they do not apply.
+    """
+    small = _SMALL_SIDE[scale]
+    cells = [("edge", "gaussian", 2 * M, M, 0.0, 0.0) for M in _SIDES[scale]]
+    cells += [
+        ("spike", "spiked", 2 * M, M, strength, 0.0) for M in _SIDES[scale][1::2] for strength in _STRENGTHS[scale]
+    ]
+    cells += [("entries", "heavy_tailed", 2 * small, small, 0.0, index) for index in _TAIL_INDICES[scale]]
+    cells += [("sample", "power_law", n, n, 0.0, 0.0) for n in _SAMPLE_SIZES[scale]]
+    cells += [
+        ("kinds", kind, 2 * small, small, 0.0, HEAVY_INDEX if kind == "heavy_tailed" else 0.0)
+        for kind in ("power_law", "heavy_tailed", "spiked", "gaussian")
+    ]
+    cells += [("aspect", "gaussian", Q * small, small, 0.0, 0.0) for Q in _ASPECT_RATIOS[scale]]
+    cells += [("unfolding", "gaussian", _CHANNELS[scale], _CHANNELS[scale], 0.0, 0.0)]
+    return [
+        {
+            "experiment": "spectra_primer",
+            "protocol": 1,  # raised when a change of the code changes what a run measures
+            "study": study,
+            "ensemble": ensemble,
+            "N": N,
+            "M": M,
+            "strength": strength,
+            "tail_index": tail_index,
+            "seed": seed,
+        }
+        for study, ensemble, N, M, strength, tail_index in cells
+        for seed in range(seeds)
+    ]
+
+
+def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+    """A row per run and metric; the metrics of a study are those of its function below."""
+    rows = []
+    for configuration in group:
+        identity = {
+            name: configuration[name] for name in ("study", "ensemble", "N", "M", "strength", "tail_index", "seed")
+        }
+        identity |= {"run_key": run_key(configuration), "data_digest": "none", "data_variant": "none"}
+        found = _STUDIES[configuration["study"]](configuration)
+        rows += [identity | {"metric": metric, "value": float(value)} for metric, value in found.items()]
+    return pd.DataFrame(rows)
+
+
+def _generator(configuration: Configuration) -> np.random.Generator:
+    """The same noise for every strength and tail index of a seed."""
+    return np.random.default_rng([configuration["seed"], configuration["N"], configuration["M"]])
+
+
+def _matrix(configuration: Configuration, strengths: Sequence[float] = PLANTED) -> np.ndarray:
+    N, M, rng = configuration["N"], configuration["M"], _generator(configuration)
+    if configuration["ensemble"] == "spiked":
+        return random_matrices.spiked(N, M, strengths, rng)
+    if configuration["ensemble"] == "heavy_tailed":
+        return random_matrices.heavy_tailed(N, M, configuration["tail_index"], rng)
+    return random_matrices.gaussian(N, M, rng)
+
+
+def _edge(configuration: Configuration) -> dict[str, float]:
+    """largest: of the eigenvalues of W^T W / N; above_edge: whether it lies above the 95 % Tracy-Widom edge of the
+    true sigma; num_spikes: what the fit reports, all of them false."""
+    N, M = configuration["N"], configuration["M"]
+    values = eigenvalues(_matrix(configuration))
+    return {
+        "largest": values[-1] / N,
+        "above_edge": values[-1] > marchenko_pastur.tracy_widom_edge(N, M),
+        "num_spikes": marchenko_pastur.fit(values, N).num_spikes,
+    }
+
+
+def _spike(configuration: Configuration) -> dict[str, float]:
+    """largest: of the eigenvalues of W^T W / N; num_spikes: as the fit reports them."""
+    N = configuration["N"]
+    values = eigenvalues(_matrix(configuration, [configuration["strength"]]))
+    return {"largest": values[-1] / N, "num_spikes": marchenko_pastur.fit(values, N).num_spikes}
+
+
+def _entries(configuration: Configuration) -> dict[str, float]:
+    return _alphas(eigenvalues(_matrix(configuration)))
+
+
+def _sample(configuration: Configuration) -> dict[str, float]:
+    """A power-law sample of M values with alpha = ``ALPHA_TRUE``; covered: whether the bootstrap interval holds it."""
+    values = random_matrices.power_law_sample(configuration["M"], ALPHA_TRUE, _generator(configuration))
+    low, high = power_law.interval(values, replicates=INTERVAL_REPLICATES, seed=configuration["seed"])
+    return _alphas(values) | {"covered": low <= ALPHA_TRUE <= high}
+
+
+def _kinds(configuration: Configuration) -> dict[str, float]:
+    """alpha with what is offered to judge it: p of the goodness of fit, the likelihood ratio against a lognormal
+    (positive where the power law is the likelier, with its p), spikes and D of the Marchenko-Pastur fit."""
+    if configuration["ensemble"] == "power_law":
+        values = random_matrices.power_law_sample(configuration["M"], ALPHA_TRUE, _generator(configuration))
+    else:
+        values = eigenvalues(_matrix(configuration))
+    bulk = marchenko_pastur.fit(values, configuration["N"])
+    ratio, ratio_p = power_law.likelihood_ratio(values, "lognormal")
+    return _alphas(values) | {
+        "p": power_law.goodness_of_fit(values, replicates=GOODNESS_REPLICATES, seed=configuration["seed"]),
+        "ratio_lognormal": ratio,
+        "ratio_lognormal_p": ratio_p,
+        "num_spikes": bulk.num_spikes,
+        "D_mp": bulk.D,
+    }
+
+
+def _aspect(configuration: Configuration) -> dict[str, float]:
+    """alpha of pure noise: with searched xmin, of the upper half, and of submatrices of a fixed aspect ratio."""
+    matrix = _matrix(configuration)
+    values = eigenvalues(matrix)
+    return _alphas(values) | {
+        "alpha_upper_half": power_law.hill(values),
+        "alpha_fixed_aspect": power_law.fixed_aspect_alpha(matrix, seed=configuration["seed"]),
+    }
+
+
+def _unfolding(configuration: Configuration) -> dict[str, float]:
+    """stable_rank and alpha of one 3 x 3 kernel of noise, unfolded in two ways."""
+    kernel = _generator(configuration).normal(size=(configuration["N"], configuration["M"], 3, 3))
+    found = {}
+    for unfolding in ("slices", "reshaped"):
+        values = np.concatenate([eigenvalues(matrix) for matrix in random_matrices.kernel_matrices(kernel, unfolding)])
+        found[f"stable_rank_{unfolding}"] = metrics.stable_rank(values)
+        found[f"alpha_{unfolding}"] = power_law.fit(values).alpha
+    return found
+
+
+def _alphas(values: np.ndarray) -> dict[str, float]:
+    """alpha with its bias taken off, alpha as the maximum of the likelihood has it, and the size of the tail."""
+    corrected, plain = power_law.fit(values), power_law.fit(values, corrected=False)
+    return {"alpha": corrected.alpha, "alpha_uncorrected": plain.alpha, "n_tail": corrected.n_tail}
+
+
+_STUDIES = {
+    "edge": _edge,
+    "spike": _spike,
+    "entries": _entries,
+    "sample": _sample,
+    "kinds": _kinds,
+    "aspect": _aspect,
+    "unfolding": _unfolding,
+}
+
+
+def detection(frame: pd.DataFrame) -> pd.DataFrame:
+    """How often the fit reports a spike where one was planted: M, strength, n, share and its Wilson interval."""
+    rows = select(frame, study="spike", metric="num_spikes")
+    found = [
+        (M, strength, len(group), *share_interval(group["value"] > 0))
+        for (M, strength), group in rows.groupby(["M", "strength"])
+    ]
+    return pd.DataFrame(found, columns=["M", "strength", "n", "share", "low", "high"])
+
+
+def spread(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Per group the median of the values and the range of 95 % of them: n, median, low, high."""
+    rows = []
+    for key, group in frame.groupby(list(by)):
+        low, median, high = np.nanquantile(group["value"], [0.025, 0.5, 0.975])
+        rows.append((*key, len(group), median, low, high))
+    return pd.DataFrame(rows, columns=[*by, "n", "median", "low", "high"])
+
+
+def facts(frame: pd.DataFrame) -> dict[str, object]:
+    """The numbers that the chapter quotes, by name; shares in percent, ranges hold 95 % of the runs."""
+    edge, kinds = (select(frame, study=study) for study in ("edge", "kinds"))
+    sample, unfolding = (select(frame, study=study) for study in ("sample", "unfolding"))
+    found = _percent("above_edge", select(edge, metric="above_edge")["value"], "_percent")
+    found |= _percent("false", select(edge, metric="num_spikes")["value"] > 0, "_percent")
+    rates = detection(frame)
+    rates = select(rates, M=rates["M"].max())
+    strong = rates[rates["strength"] > 1.4].iloc[0]
+    found |= {
+        "detected_M": int(strong["M"]),
+        "detected_strength": f"{strong['strength']:g}",
+        "detected_at_1": 100 * select(rates, strength=1.0)["share"].iloc[0],
+        "detected_above": 100 * strong["share"],
+        "detected_above_low": 100 * strong["low"],
+        "detected_above_high": 100 * strong["high"],
+        "alpha_at_3": select(frame, study="entries", tail_index=3.0, metric="alpha")["value"].median(),
+    }
+    for kind, name in (("power_law", "power"), ("heavy_tailed", "heavy"), ("spiked", "spiked"), ("gaussian", "noise")):
+        own = select(kinds, ensemble=kind)
+        alphas = spread(select(own, metric="alpha"), ["M"]).iloc[0]
+        found |= {f"alpha_{name}": alphas["median"], f"alpha_{name}_low": alphas["low"]}
+        found |= {f"alpha_{name}_high": alphas["high"], f"D_{name}": select(own, metric="D_mp")["value"].median()}
+        found |= _percent(f"pass_{name}", select(own, metric="p")["value"] >= P_PASSES)
+        tests = own.pivot(index="seed", columns="metric", values="value")
+        found |= _percent(f"lognormal_{name}", (tests["ratio_lognormal"] < 0) & (tests["ratio_lognormal_p"] < 0.05))
+    sizes = sorted(sample["M"].unique())
+    tiny = spread(select(sample, metric="alpha", M=sizes[0]), ["M"]).iloc[0]
+    found |= {"tiny_n": int(sizes[0]), "tiny_low": tiny["low"], "tiny_high": tiny["high"], "large_n": int(sizes[-1])}
+    for name, size in (("small", sizes[0]), ("large", sizes[-1])):
+        found |= _percent(f"covered_{name}", select(sample, metric="covered", M=size)["value"])
+    for unfolding_name in ("slices", "reshaped"):
+        found[f"rank_{unfolding_name}"] = select(unfolding, metric=f"stable_rank_{unfolding_name}")["value"].median()
+    return {name: value if isinstance(value, int | str) else float(value) for name, value in found.items()}
+
+
+def _percent(name: str, happened: pd.Series, ending: str = "") -> dict[str, float]:
+    share, low, high = share_interval(happened.astype(bool))
+    return {f"{name}{ending}": 100 * share, f"{name}_low": 100 * low, f"{name}_high": 100 * high}
+
+
+def scaled(values: np.ndarray, factors: Sequence[float]) -> pd.DataFrame:
+    """Metrics of one spectrum when all weights are multiplied by a factor: factor, alpha, alpha_absolute,
+    alpha_weighted.
+
+    alpha_absolute leaves out eigenvalues up to 1e-5, as WeightWatcher does; alpha_weighted is alpha log10 lambda_max.
+    """
+    rows = []
+    for factor in factors:
+        own = values * factor**2
+        kept = own[own > 1e-5]
+        alpha = power_law.fit(own).alpha
+        absolute = power_law.fit(kept).alpha if len(kept) > 1 else float("nan")
+        rows.append((factor, alpha, absolute, metrics.alpha_weighted(alpha, own)))
+    return pd.DataFrame(rows, columns=["factor", "alpha", "alpha_absolute", "alpha_weighted"])
+
+
+EXPERIMENTS = [
+    Experiment(
+        "spectra_primer",
+        "Random matrices with known spectra, and what the estimators make of them",
+        {"quick": 4, "paper": 200},
+        configurations,
+        ("study", "ensemble", "N", "M", "strength", "tail_index"),
+        compute,
+    )
+]

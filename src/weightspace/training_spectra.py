@@ -1,0 +1,247 @@
+"""Eigenvalues of a small network along its training: plain, with weight decay, with dropout.
+
+A perceptron 64-512-256-10 learns scikit-learn's digits by stochastic gradient descent. The eigenvalues of every weight
+matrix are kept at chosen updates, so that any metric of the spectrum can be computed later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from weightspace import data
+from weightspace.analysis import select
+from weightspace.experiments import Configuration, Experiment
+from weightspace.records import run_key
+from weightspace.spectra import eigenvalues_of, marchenko_pastur, metrics, power_law
+from weightspace.stats import compare_paired, holm, mean_interval
+
+ARMS = {
+    "plain": {"weight_decay": 0.0, "dropout": 0.0},
+    "weight_decay": {"weight_decay": 0.002, "dropout": 0.0},
+    "dropout": {"weight_decay": 0.0, "dropout": 0.5},
+}
+"""weight_decay: coefficient of the weights in the gradient; dropout: share of hidden outputs that are set to 0."""
+MIDDLE = 2
+"""The layer that the chapter looks at: 512 inputs, 256 outputs."""
+
+_UPDATES, _LOOKS = {"paper": 600, "quick": 30}, {"paper": 24, "quick": 6}
+_TEST_IMAGES = 360
+
+
+@dataclass(frozen=True)
+class Look:
+    """The network after some updates: loss over the training images, accuracy over the test images, and of every
+    layer the eigenvalues of W^T W, ascending."""
+
+    update: int
+    train_loss: float
+    test_accuracy_percent: float
+    eigenvalues: list[np.ndarray]
+
+
+def configuration(arm: str, seed: int, scale: str = "paper") -> Configuration:
+    """The full configuration of one run; ``arm`` is a key of ``ARMS``."""
+    if arm not in ARMS:
+        raise ValueError(f"unknown arm {arm!r}: use one of {', '.join(ARMS)}")
+    return {
+        "experiment": "training_spectra",
+        "protocol": 1,  # raised when a change of the code changes what a run measures
+        "dataset": "digits",
+        "hidden": [512, 256],
+        "arm": arm,
+        **ARMS[arm],
+        "lr": 0.1,
+        "momentum": 0.9,
+        "batch": 32,
+        "updates": _UPDATES[scale],
+        "looks": _LOOKS[scale],
+        "seed": seed,
+    }
+
+
+def configurations(scale: str, seeds: int) -> list[Configuration]:
+    return [configuration(arm, seed, scale) for arm in ARMS for seed in range(seeds)]
+
+
+def train(configuration: Configuration) -> Iterator[Look]:
+    """Train one network from weights N(0, 2 / inputs) (He et al. 2015) and yield it on the way.
+
+    The looks are taken before the first update and then about evenly on a logarithmic axis. The seed decides on the
+    split into training and test images, the first weights, the batches and what is dropped.
+    """
+    import torch  # here: reading records does not have to wait for PyTorch
+    from torch.nn.functional import cross_entropy
+
+    digits = data.load(configuration["dataset"])
+    generator = torch.Generator().manual_seed(configuration["seed"])
+    images = torch.from_numpy(digits.x.reshape(len(digits.x), -1)).float() / 16
+    labels = torch.from_numpy(digits.y)
+    order = torch.randperm(len(labels), generator=generator)
+    test, training = order[:_TEST_IMAGES], order[_TEST_IMAGES:]
+    images -= images[training].mean(dim=0)
+    model = _network((images.shape[1], *configuration["hidden"], 10), configuration["dropout"], generator)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=configuration["lr"],
+        momentum=configuration["momentum"],
+        weight_decay=configuration["weight_decay"],
+    )
+    looks = np.geomspace(1, configuration["updates"], configuration["looks"]).round()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(configuration["seed"])  # dropout draws from the generator of PyTorch
+        for update in range(configuration["updates"] + 1):
+            if update == 0 or update in looks:
+                model.eval()
+                with torch.no_grad():
+                    loss = cross_entropy(model(images[training]), labels[training]).item()
+                    right = (model(images[test]).argmax(dim=1) == labels[test]).double().mean().item()
+                model.train()
+                weights = [p.detach() for p in model.parameters() if p.ndim == 2]
+                yield Look(update, loss, 100 * right, eigenvalues_of(weights))
+            batch = training[torch.randint(len(training), (configuration["batch"],), generator=generator)]
+            optimizer.zero_grad()
+            cross_entropy(model(images[batch]), labels[batch]).backward()
+            optimizer.step()
+
+
+def _network(sizes: Sequence[int], dropout: float, generator):
+    from torch import nn
+
+    layers = []
+    for inputs, outputs in zip(sizes[:-1], sizes[1:]):
+        layer = nn.Linear(inputs, outputs)
+        nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5, generator=generator)
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers[:-2])
+
+
+def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+    """Rows of layer 0 belong to the network: train_loss, test_accuracy_percent. Rows of layer 1 to 3: the metrics of
+    ``describe``, and rows of metric ``eigenvalues`` with the eigenvalues (little-endian float32); value: their sum.
+    """
+    rows = []
+    for one in group:
+        digits = data.load(one["dataset"])
+        sides = [digits.x[0].size, *one["hidden"], 10]
+        common = {name: one[name] for name in ("dataset", "arm", "seed")} | {"run_key": run_key(one)}
+        common |= {"data_digest": digits.digest, "data_variant": digits.variant}
+        for look in train(one):
+            whole = {"train_loss": look.train_loss, "test_accuracy_percent": look.test_accuracy_percent}
+            layers = [whole] + [
+                {"eigenvalues": values.sum()} | describe(values, max(sides[k : k + 2]))
+                for k, values in enumerate(look.eigenvalues)
+            ]
+            for layer, found in enumerate(layers):
+                for metric, value in found.items():
+                    content = look.eigenvalues[layer - 1].astype("<f4").tobytes() if metric == "eigenvalues" else b""
+                    place = {"update": look.update, "layer": layer, "eigenvalues": content}
+                    rows.append(common | place | {"metric": metric, "value": float(value)})
+    return pd.DataFrame(rows)
+
+
+def describe(values: np.ndarray, N: int) -> dict[str, float]:
+    """Metrics of one spectrum. sigma_mp, num_spikes, D_mp: of the Marchenko-Pastur fit; alpha, p: of the power law."""
+    bulk = marchenko_pastur.fit(values, N)
+    return {
+        "norm": metrics.norm(values),
+        "stable_rank": metrics.stable_rank(values),
+        "effective_rank": metrics.effective_rank(values),
+        "sigma_mp": bulk.sigma,
+        "num_spikes": bulk.num_spikes,
+        "D_mp": bulk.D,
+        "alpha": power_law.fit(values).alpha,
+    }
+
+
+def spectrum(frame: pd.DataFrame, arm: str, seed: int, update: int, layer: int = MIDDLE) -> np.ndarray:
+    """The recorded eigenvalues of one layer after ``update`` updates."""
+    rows = select(frame, arm=arm, seed=seed, update=update, layer=layer, metric="eigenvalues")
+    if rows.empty:
+        raise ValueError(f"no eigenvalues of {arm}, seed {seed}, layer {layer} after {update} updates on record")
+    return np.frombuffer(rows["eigenvalues"].iloc[0], "<f4").astype(np.float64)
+
+
+METRICS = {
+    "num_spikes": "spikes",
+    "sigma_mp": "sigma of the bulk",
+    "norm": "squared Frobenius norm",
+    "stable_rank": "stable rank",
+    "alpha": "alpha",
+}
+"""Metrics that the chapter shows, and their names there."""
+
+
+def at_the_end(frame: pd.DataFrame, layer: int = MIDDLE) -> pd.DataFrame:
+    """After the last update, a row per metric and arm: n, mean with its 95 % t interval, relative (to the start, mean
+    of the ratios); and the arm against plain training, paired by seed: ratio of geometric means, effect_size (Cohen's d
+    of the paired log ratios), p_holm (paired t-test on logarithms, Holm's correction over the whole table).
+    """
+    rows = select(frame, layer=layer)
+    values = rows.pivot_table(index=["metric", "arm", "update"], columns="seed", values="value")
+    last = rows["update"].max()
+    found = []
+    for metric in METRICS:
+        for arm in ARMS:
+            end, start = values.loc[(metric, arm, last)], values.loc[(metric, arm, 0)]
+            mean, low, high = mean_interval(end)
+            row = {"metric": metric, "arm": arm, "n": len(end), "mean": mean, "low": low, "high": high}
+            row["relative"] = float((end / start).mean()) if (start > 0).all() else float("nan")
+            plain = values.loc[(metric, "plain", last)]
+            if arm != "plain" and len(end) > 2 and (end > 0).all() and (plain > 0).all():
+                test = compare_paired(end, plain)
+                row |= {"ratio": test.ratio, "effect_size": test.effect_size, "p": test.p}
+            found.append(row)
+    table = pd.DataFrame(found).reindex(columns=[*found[0], "ratio", "effect_size", "p"])
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    return table.drop(columns="p")
+
+
+def facts(frame: pd.DataFrame) -> dict[str, float]:
+    """What the chapter quotes of ``at_the_end``: ``metric_arm`` with ``_low`` and ``_high``, and relative to the start
+    ``metric_arm_percent``.
+    """
+    found = {}
+    for row in at_the_end(frame).to_dict("records"):
+        name = f"{row['metric']}_{row['arm']}"
+        found |= {name: row["mean"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
+        found[f"{name}_percent"] = 100 * row["relative"]
+    return found
+
+
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """``at_the_end`` as a table of the book."""
+    rows = at_the_end(frame).to_dict("records")
+    tested = [np.isfinite(row.get("p_holm", np.nan)) for row in rows]
+    return pd.DataFrame(
+        {
+            "metric": [METRICS[row["metric"]] for row in rows],
+            "training": [row["arm"].replace("_", " ") for row in rows],
+            "at the end": [f"{_short(row['mean'])} ({_short(row['low'])} to {_short(row['high'])})" for row in rows],
+            "relative to plain": [f"{row['ratio']:.2f}" if test else "" for row, test in zip(rows, tested)],
+            "effect size": [f"{row['effect_size']:.1f}" if test else "" for row, test in zip(rows, tested)],
+            "Holm's p": [f"{row['p_holm']:.1g}" if test else "" for row, test in zip(rows, tested)],
+        }
+    )
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+EXPERIMENTS = [
+    Experiment(
+        "training_spectra",
+        "Eigenvalues of a small network along training",
+        {"quick": 2, "paper": 10},
+        configurations,
+        ("arm", "seed"),
+        compute,
+    )
+]

@@ -1,0 +1,136 @@
+"""Figures of spectra: what is drawn is what was computed, and nothing else of matplotlib is touched."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightspace import plots_spectra, random_matrices
+from weightspace.spectra import eigenvalues, marchenko_pastur, power_law
+
+N, M = 300, 150
+
+
+@pytest.fixture(autouse=True)
+def closed(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a plot was shown"))
+    settings = dict(matplotlib.rcParams)
+    yield
+    assert dict(matplotlib.rcParams) == settings
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def spiked():
+    return eigenvalues(random_matrices.spiked(N, M, [6.0, 9.0], np.random.default_rng(0)))
+
+
+@pytest.fixture(scope="module")
+def report():
+    return pd.DataFrame(
+        {
+            "name": ["conv", "broken", "fc"],
+            "alpha": [3.0, np.nan, 2.0],
+            "alpha_low": [2.5, np.nan, 1.8],
+            "alpha_high": [4.0, np.nan, 2.6],
+        }
+    )
+
+
+def area(x, y):
+    return float(np.sum((y[1:] + y[:-1]) / 2 * np.diff(x)))
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_density_histogram_and_law_have_the_areas_they_should(spiked, log):
+    ax = plots_spectra.esd(spiked, N, log=log)
+    heights, limits, _ = ax.patches[0].get_data()
+    x, law = ax.lines[0].get_data()
+    scale = np.log10 if log else np.asarray
+    assert np.sum(heights * np.diff(scale(limits))) == pytest.approx(1)
+    assert area(scale(x), law) == pytest.approx(1 - 2 / M, abs=0.01)  # two eigenvalues are not of the bulk
+    assert ax.get_xscale() == ("log" if log else "linear")
+
+
+def test_density_marks_the_spikes_and_the_edge(spiked):
+    ax = plots_spectra.esd(spiked, N)
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), spiked[-2:])
+    band = next(patch for patch in ax.patches if hasattr(patch, "get_x"))
+    fit = marchenko_pastur.fit(spiked, N)
+    assert band.get_x() == pytest.approx(fit.lambda_plus)
+    assert band.get_x() < fit.edge < band.get_x() + band.get_width()  # the 95 % edge lies before the 99 % one
+    assert [text.get_text() for text in ax.texts][1] == "2 spikes"
+
+
+def test_zero_eigenvalues_are_left_out(spiked):
+    with_zeros = np.concatenate([np.zeros(2), [1e-28], spiked])
+    one, other = plots_spectra.esd(spiked, N), plots_spectra.esd(with_zeros, N)
+    np.testing.assert_array_equal(one.lines[0].get_ydata(), other.lines[0].get_ydata())
+
+
+def test_tail_is_a_line_of_slope_one_minus_alpha_inside_its_band():
+    values = random_matrices.power_law_sample(400, 3.0, np.random.default_rng(1))
+    law = power_law.fit(values)
+    ax = plots_spectra.tail(values, replicates=50)
+    points, line = ax.lines[0], ax.lines[1]
+    x, y = np.log(line.get_data())
+    assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(1 - law.alpha)
+    np.testing.assert_allclose(points.get_ydata(), [np.mean(values >= value) for value in points.get_xdata()])
+    assert line.get_ydata()[0] == pytest.approx(law.n_tail / 400)
+    low, high = power_law.interval(values, replicates=50)
+    corners = ax.collections[0].get_paths()[0].vertices
+    ends = np.log(corners[np.isclose(corners[:, 0], values.max()), 1] / (law.n_tail / 400)) / (x[1] - x[0])
+    assert (ends.min(), ends.max()) == pytest.approx((1 - high, 1 - low))
+    assert ax.texts[0].get_text() == f"α = {law.alpha:.2f} (95 %: {low:.2f} to {high:.2f})"
+    assert not plots_spectra.tail(values, replicates=0).collections
+
+
+def test_profile_marks_the_smallest_distance():
+    values = random_matrices.power_law_sample(200, 2.5, np.random.default_rng(2))
+    upper, lower = plots_spectra.scan_profile(values)
+    xmin, D = upper.lines[0].get_data()
+    chosen = upper.lines[1].get_xydata()[0]
+    assert tuple(chosen) == (xmin[D.argmin()], D.min())
+    assert lower.lines[1].get_xdata()[0] == chosen[0]
+    assert lower.lines[0].get_ydata()[D.argmin()] == lower.lines[1].get_ydata()[0]
+    assert lower.get_ylim()[0] < lower.lines[1].get_ydata()[0] < lower.get_ylim()[1]
+
+
+def test_layers_stand_in_the_order_of_the_model_with_gaps(report):
+    ax = plots_spectra.layer_profile(report, "alpha")
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [3.0, np.nan, 2.0])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["conv", "broken", "fc"]
+    assert [tuple(path.vertices[:, 1]) for path in ax.collections[0].get_paths()][-1] == (1.8, 2.6)
+    many = pd.DataFrame({"name": [str(k) for k in range(100)], "norm": np.arange(100.0)})
+    assert len(plots_spectra.layer_profile(many, "norm").get_xticklabels()) == 34
+
+
+def test_comparison_matches_layers_by_name(report):
+    other = pd.DataFrame({"name": ["new", "fc", "conv"], "alpha": [9.0, 2.5, 3.5]})
+    ax = plots_spectra.compare(report, other, labels=("before", "after"))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["conv", "fc"]
+    first, second = ax.lines
+    assert (first.get_label(), second.get_label()) == ("before", "after")
+    np.testing.assert_array_equal(first.get_xdata(), [3.0, 2.0])
+    np.testing.assert_array_equal(second.get_xdata(), [3.5, 2.5])
+
+
+def test_bad_reports_are_named(report):
+    with pytest.raises(ValueError, match="no column 'entropy': it has name, alpha"):
+        plots_spectra.layer_profile(report, "entropy")
+    with pytest.raises(ValueError, match="no layer in common that has a value in 'alpha'"):
+        plots_spectra.compare(report, report.assign(name=["x", "y", "z"]))
+
+
+def test_axes_that_are_given_are_used(spiked, report):
+    figure, axes = plt.subplots(2, 3)
+    given = axes.ravel().tolist()
+    returned = [
+        plots_spectra.esd(spiked, N, ax=given[0]),
+        plots_spectra.tail(spiked, replicates=0, ax=given[1]),
+        *plots_spectra.scan_profile(spiked, axes=given[2:4]),
+        plots_spectra.layer_profile(report, "alpha", ax=given[4]),
+        plots_spectra.compare(report, report, ax=given[5]),
+    ]
+    assert returned == given and plt.get_fignums() == [figure.number]
