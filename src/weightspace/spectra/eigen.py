@@ -125,7 +125,9 @@ def as_float64(matrix: Any, name: str = "the matrix") -> np.ndarray:
     if matrix.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got {matrix.dtype}")
     matrix = matrix.astype(np.float64, copy=False)
-    bad = matrix.size - int((np.abs(matrix) < _TOO_LARGE).sum())
-    if bad:
+    with np.errstate(all="ignore"):
+        sum_of_squares = np.vdot(matrix, matrix)
+    if not np.isfinite(sum_of_squares):
+        bad = matrix.size - int((np.abs(matrix) < _TOO_LARGE).sum())
         raise ValueError(f"{name} holds {bad} values that are NaN or infinite (or above 1e150), among {matrix.size}")
     return matrix
