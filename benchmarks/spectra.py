@@ -10,10 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import pandas as pd
 import torch
 import torchvision
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from weightspace import spectral_report
@@ -22,7 +24,8 @@ from weightspace.spectra.matrices import layer_matrices
 
 PEER = os.environ.get("WEIGHTSPACE_PEER_PYTHON") or sys.executable
 # Rounds with the options of WeightWatcher: it takes minutes with mp_fit on anything but the smallest.
-ROUNDS = {"LeNet": {"default": 5, "mp_fit": 5}, "ResNet-18": {"default": 3, "mp_fit": 1}, "ViT-B/16": {"default": 3}}
+ROUNDS = {"ResNet-18": {"default": 3, "mp_fit": 1}, "LeNet": {"default": 5, "mp_fit": 3}, "ViT-B/16": {"default": 2}}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TARGETS = {("ResNet-18", "default"): 3, ("ResNet-18", "mp_fit"): 30}
 
 
@@ -32,12 +35,16 @@ def networks() -> dict[str, nn.Module]:
     lenet = nn.Sequential(
         nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
     )
-    return {"LeNet": lenet, "ResNet-18": torchvision.models.resnet18(), "ViT-B/16": torchvision.models.vit_b_16()}
+    return {"ResNet-18": torchvision.models.resnet18(), "LeNet": lenet, "ViT-B/16": torchvision.models.vit_b_16()}
 
 
 def spectra() -> None:
-    """Whole tables in turns with WeightWatcher; medians of the rounds, and the largest difference of each column."""
+    """Whole tables in turns with WeightWatcher; medians of the rounds, and the largest difference of each column.
+
+    Processor time on one thread each: on a machine with other work, threads that wait for each other would count most.
+    """
     print("\n## Spectra of a network, against WeightWatcher\n")
+    numba.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         worker = _worker()
         if worker is None:
@@ -45,16 +52,20 @@ def spectra() -> None:
                 f"WeightWatcher is not installed for {PEER}: no comparison with it. Make an environment with "
                 "`pip install weightspace[peers]` and name its Python in WEIGHTSPACE_PEER_PYTHON.\n"
             )
-        print("| network | table | seconds | eigenvalues alone | share | WeightWatcher | seconds | ratio | target |")
+        print(
+            "| network | convention | table (s) | eigenvalues (s) | share | WeightWatcher | its (s) | ratio | target |"
+        )
         print("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")
-        for name, network in networks().items():
+        made = networks()
+        for name, network in made.items():
             checkpoint = Path(folder, "weights.pt")
             torch.save(network.state_dict(), checkpoint)
             _compare(name, network.state_dict(), worker, checkpoint)
         if worker is not None:
-            _differences(Path(folder, "weights.pt.ResNet-18.mp_fit"), networks()["ResNet-18"].state_dict())
+            _differences(Path(folder, "weights.pt.ResNet-18.mp_fit"), made["ResNet-18"].state_dict())
             worker.stdin.close()
             worker.wait()
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
 def _compare(name: str, weights: dict, worker: subprocess.Popen | None, checkpoint: Path) -> None:
@@ -90,6 +101,7 @@ def _worker() -> subprocess.Popen | None:
     if subprocess.run(check).returncode:
         return None
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= dict.fromkeys(THREADS, "1")
     return subprocess.Popen(
         [PEER, Path(__file__).with_name("weightwatcher_worker.py")],
         stdin=subprocess.PIPE,
@@ -107,9 +119,10 @@ def _theirs(worker: subprocess.Popen, *line: object) -> float:
 
 
 def _seconds(call, *arguments, **options) -> float:
-    start = time.perf_counter()
-    call(*arguments, **options)
-    return time.perf_counter() - start
+    with threadpool_limits(1):
+        start = time.process_time()
+        call(*arguments, **options)
+        return time.process_time() - start
 
 
 def _differences(path: Path, weights: dict) -> None:

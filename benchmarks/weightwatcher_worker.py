@@ -1,4 +1,4 @@
-"""WeightWatcher in a process of its own: one line in (CHECKPOINT OPTIONS TABLE), the seconds of its table out.
+"""WeightWatcher in a process of its own: a line in (CHECKPOINT OPTIONS TABLE), the processor seconds of the table out.
 
 Importing it silences all warnings and configures logging, which is why it is never imported beside our own code.
 """
@@ -18,8 +18,8 @@ for line in sys.stdin:
     checkpoint, options, table = line.split()
     weights = torch.load(checkpoint, weights_only=True)
     with contextlib.redirect_stdout(sys.stderr):
-        start = time.perf_counter()
+        start = time.process_time()
         details = weightwatcher.WeightWatcher(model=weights).analyze(mp_fit=options == "mp_fit")
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
     details.to_pickle(table)
     print(seconds, flush=True)

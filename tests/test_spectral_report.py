@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -469,13 +470,29 @@ def test_the_command(tmp_path, capsys):
     torch.save(model.state_dict(), path)
     assert main(["spectra", str(path), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "conv2d (guess)" in printed and "3 matrices, 2 with a power law" in printed and "2: no power law" in printed
+    assert (
+        "conv2d (guess)" in printed
+        and "3 matrices; power law fitted to 2" in printed
+        and "2: no power law" in printed
+        and "in 3.\n" in printed
+    )
     written = pd.read_csv(out, dtype={"name": str}, keep_default_na=False, na_values=[""])
     expected = spectral_report(path)
     np.testing.assert_allclose(written["stable_rank"], expected["stable_rank"])
     assert list(written.columns) == list(expected.columns) and list(written["name"]) == ["0", "1", "2"]
     assert main(["spectra", str(tmp_path / "none.pt")]) == 1
     assert "none.pt" in capsys.readouterr().err
+
+
+def test_the_command_draws_figures_beside_the_table(tmp_path, capsys):
+    path = tmp_path / "model.pt"
+    torch.save(small().state_dict(), path)
+    assert main(["spectra", str(path), "--out", str(tmp_path / "table.csv"), "--plot"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("table.layers.png", "table.esd.png"):
+        assert str(tmp_path / name) in printed
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert not plt.get_fignums()
 
 
 def test_importing_the_package_does_not_import_pytorch():

@@ -38,10 +38,17 @@ def _text(table: pd.DataFrame) -> str:
     )
     troubled = table[table["reason"] != ""]
     alpha = table["alpha"].dropna()
-    lines = [shown, "", f"{len(table)} matrices, {len(alpha)} with a power law"]
+    summary = f"{len(table)} matrices; power law fitted to {len(alpha)}"
     if len(alpha):
-        lines[-1] += f", median alpha {alpha.median():.2f}"
-    lines[-1] += ". Convolutions as (out, in k); for the columns see help(weightspace.spectral_report)."
+        summary += f", median alpha {alpha.median():.2f}"
+    # Where most eigenvalues lie beyond the fitted bulk, it is no bulk but a remainder.
+    bulk = int((table["num_spikes"] <= table["num_evals"] / 2).sum())
+    lines = [
+        shown,
+        "",
+        f"{summary}; a bulk of noise, with less than half of the eigenvalues beyond it, in {bulk}.",
+        "Convolutions as (out, in k); all columns: help(weightspace.spectral_report).",
+    ]
     lines += [f"{row.name}: {row.reason}" for row in troubled[["name", "reason"]].itertuples(index=False)]
     return "\n".join(lines)
 

@@ -82,7 +82,8 @@ def spectral_report(
     - ``sigma_mp``, ``lambda_plus``, ``edge``, ``num_spikes``: ``marchenko_pastur.fit``; sigma_mp is the standard
       deviation of the entries in the noise (WeightWatcher: after division by the mean eigenvalue), lambda_plus the
       end of the law and edge the 95 % Tracy-Widom edge, both in units of lambda; ``mp_softrank`` = lambda_plus / max;
-      ``D_mp``: distance between bulk and law, from about 0.2 on there is no such bulk and the rest says nothing
+      ``D_mp``: Kolmogorov-Smirnov distance between the bulk and its law. Where num_spikes is more than half of
+      num_evals there is no bulk of noise, and these columns describe a remainder
     - ``reason``: why numbers are missing; empty where none is
 
     Raises ``ValueError`` for an unknown convention or device, a file that cannot be read, a source without a weight
