@@ -10,6 +10,7 @@ from weightspace.__main__ import main
 from weightspace.augmentations import LEVELS, augment
 from weightspace.corruptions import CORRUPTIONS
 from weightspace.models import ResNet18
+from weightspace.spectra.report import report_of, spectral_report
 from weightspace.training import initialized
 
 NAME = "diversity_cifar10"
@@ -103,6 +104,22 @@ def test_stored_spectra_are_those_of_the_weights(baseline):
         assert row["value"] == pytest.approx(weight.square().sum().item())  # the trace, in either unfolding
         stored = baseline.query("epoch == 0 and layer == 'layer2.0.conv1' and unfolding == @unfolding")
         np.testing.assert_array_equal(stored["eigenvalues"].item(), row["eigenvalues"])
+
+
+def test_every_metric_can_be_computed_from_the_records():
+    """The report from stored eigenvalues is that of the network, but for the rounding to single precision."""
+    model = initialized(lambda: ResNet18(width=12), 0)
+    rows = pd.DataFrame(diversity_runs.spectra(model))
+    whole = rows[rows["unfolding"] == "(out, in k)"]
+    ours = report_of(diversity_runs.stored_spectra(whole)).set_index("name")
+    theirs = spectral_report(model, progress=False).set_index("name").loc[ours.index]
+    numbers = [name for name in theirs if name != "layer_id" and pd.api.types.is_numeric_dtype(theirs[name])]
+    assert len(numbers) > 20 and ours["alpha"].notna().sum() > 10
+    pd.testing.assert_frame_equal(ours[numbers], theirs[numbers], rtol=1e-4, check_dtype=False)
+    slices = diversity_runs.stored_spectra(rows[rows["unfolding"] == "slices"])
+    assert {spectrum.matrices for spectrum in slices} == {1, 9}
+    with pytest.raises(ValueError, match="a layer occurs twice"):
+        diversity_runs.stored_spectra(rows)
 
 
 def test_cumulative_levels_stand_on_the_one_before():

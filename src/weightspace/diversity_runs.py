@@ -23,6 +23,7 @@ from weightspace.hessian import hutchinson_trace
 from weightspace.models import ResNet18
 from weightspace.records import run_key
 from weightspace.spectra import eigenvalues_of
+from weightspace.spectra.report import LayerSpectrum
 from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy, to_inputs
 
 _FEW_IMAGES = 10_000
@@ -84,6 +85,30 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
         pooled = np.sort(np.concatenate([next(values) for _ in range(row.pop("matrices"))]))
         row |= {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": pooled.astype(np.float32)}
     return rows
+
+
+def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
+    """The spectra of one run, epoch and unfolding, from its records: ``report_of`` makes the table of all metrics.
+
+    rows: those of the records that have eigenvalues, one per layer. ``fc`` has one unfolding, ``(out, in k)``: add it
+    to the slices for a report of all layers. ``ValueError`` if a layer occurs twice.
+    """
+    if rows["layer"].duplicated().any():
+        raise ValueError("rows must be of one run, epoch and unfolding: a layer occurs twice")
+    return [
+        LayerSpectrum(
+            layer_id=layer_id,
+            name=row.layer,
+            layer_type="linear" if row.layer == "fc" else "conv2d",
+            unfolding=row.unfolding,
+            N=row.N,
+            M=row.M,
+            matrices=len(row.eigenvalues) // row.M,
+            eps=float(np.finfo(np.float32).eps),
+            eigenvalues=np.asarray(row.eigenvalues, dtype=np.float64),
+        )
+        for layer_id, row in enumerate(rows.itertuples())
+    ]
 
 
 def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame:
