@@ -250,7 +250,6 @@ style.show(
     "three and more. Alpha falls from above 10 to between 2 and 4 in all three.",
 )
 
-# %% [markdown]
 # %% tags=["remove-input"]
 style.table(
     training_spectra.table(trained),

@@ -331,9 +331,9 @@ style.show(
 #
 # The numbers of the release are right; what they can bear is less than what was built on them. Weight decay shrinks norms.
 # That diversity and dropout look alike can be explained by one shared, unseeded baseline, by one layer, and by both being near
-# zero. Taken by the letter, diversity is closer to dropout than to weight decay in two of four models (A2a), because weight
-# decay moves the norms far away. Whether diversity acts as a regularizer in weight space needs several seeds and a
-# baseline per category.
+# zero. Taken by the letter, diversity is closer to dropout than to weight decay in {glue:text}`a2a_supported` of
+# {glue:text}`a2a_models` models (A2a), because weight decay moves the norms far away. Whether diversity acts as a
+# regularizer in weight space needs several seeds and a baseline per category.
 
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "released_measurements"]

@@ -31,7 +31,7 @@
 #
 # ## What is on record
 #
-# Experiments at the scale of the papers. Computing time is the sum over runs of their share in the time of their group;
+# Experiments at the scale of the papers, or at the scale `laptop` where that of the paper needs a GPU. Computing time is the sum over runs of their share in the time of their group;
 # a group uses every core of the machine.
 
 # %% tags=["parameters", "remove-input"]

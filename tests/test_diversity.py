@@ -1,114 +1,215 @@
-"""Vendi scores against their closed forms and the released implementation."""
+"""The training campaign of paper A: its plan, one run of it from end to end, its stored spectra, resuming."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+import torch
 
-from weightspace import vendi_score, weighted_vendi_score
+from weightspace import diversity_cifar10, diversity_hessian, diversity_runs, diversity_sets, experiments, records
+from weightspace.__main__ import main
+from weightspace.augmentations import LEVELS, augment
+from weightspace.corruptions import CORRUPTIONS
+from weightspace.models import ResNet18
+from weightspace.training import initialized
 
-ORDERS = [0, 0.1, 0.5, 1, 2, 7, np.inf]
-
-
-@pytest.mark.parametrize("q", ORDERS)
-@pytest.mark.parametrize(("n", "d"), [(5, 3), (3, 5), (40, 40)])
-def test_equal_rows_count_as_one(q, n, d):
-    row = np.random.default_rng(0).standard_normal(d)
-    assert vendi_score(np.outer(np.arange(1, n + 1), row), q) == pytest.approx(1)  # lengths do not count
+NAME = "diversity_cifar10"
 
 
-@pytest.mark.parametrize("q", ORDERS)
-@pytest.mark.parametrize("d", [6, 30])
-def test_orthogonal_rows_count_each(q, d):
-    rows = np.linalg.qr(np.random.default_rng(1).standard_normal((d, 6)))[0].T
-    assert vendi_score(rows, q) == pytest.approx(6)
-    assert vendi_score(np.concatenate([rows, 3 * rows]), q) == pytest.approx(6)
+@pytest.mark.parametrize(("scale", "seeds"), [("laptop", 3), ("paper", 5)])
+def test_the_plan_has_every_setting_seed_and_arm(scale, seeds):
+    plan = pd.DataFrame(experiments.planned(NAME, scale).values())
+    number = plan.groupby(["arm", "category"])["seed"].agg(["size", "nunique"])
+    assert number.loc["main", "size"].to_dict() == {
+        "augmentation": 10 * seeds,
+        "baseline": seeds,
+        "dropout": 4 * seeds,
+        "weight_decay": 6 * seeds,
+    }
+    assert number.loc[("cumulative", "augmentation"), "size"] == 9 * seeds
+    # One baseline per category and seed, none of them shared, and none of them that of the main arm.
+    assert number.loc[("independent", "baseline")].tolist() == [3 * seeds, 3 * seeds]
+    assert not set(plan[plan["arm"] == "independent"]["seed"]) & set(plan[plan["arm"] == "main"]["seed"])
+    # An interrupted campaign has whole seeds of the main arm, the baseline first.
+    first = plan.head(21)
+    assert set(first["seed"]) == {0} and first["setting"].iloc[0] == "baseline" and first["setting"].is_unique
 
 
-@pytest.mark.parametrize("cosine", [0.0, 0.3, 0.9])
-def test_two_rows_at_an_angle(cosine):
-    X = [[1, 0], [cosine, np.sqrt(1 - cosine**2)]]
-    p = np.array([1 - cosine, 1 + cosine]) / 2  # the eigenvalues of [[1, c], [c, 1]] / 2
-    assert vendi_score(X) == pytest.approx(np.exp(-(p * np.log(p)).sum()))
-    assert vendi_score(X, 0) == 2
-    assert vendi_score(X, 2) == pytest.approx(1 / (p**2).sum())
-    assert vendi_score(X, 0.5) == pytest.approx(np.sqrt(p).sum() ** 2)
-    assert vendi_score(X, np.inf) == pytest.approx(1 / p.max())
+def test_each_setting_has_one_regularizer():
+    for setting in diversity_cifar10.settings("paper"):
+        active = {name for name in ("dropout", "weight_decay", "augmentation") if setting[name]}
+        assert active == ({setting["category"]} - {"baseline"})
 
 
-# vendi-score 0.0.3: vendi.score_dual(X, q=q, normalize=True).
-RELEASED = {0.5: 4.5741215738697445, 1: 4.280146567995359, 2: 3.914497214202466}
+def test_the_recipe_is_the_best_of_the_tuning():
+    """Lowest mean loss on held-out training images after the last epoch, over the seeds of the tuning."""
+    frame = experiments.load("diversity_tuning", "laptop")
+    assert not experiments.missing_runs("diversity_tuning", "laptop")
+    final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & (frame["epoch"] == 3)]
+    best = final.groupby(["optimizer", "lr", "batch_size"])["value"].mean().idxmin()
+    assert tuple(diversity_cifar10.RECIPE["laptop"].values()) == best
 
 
-@pytest.mark.parametrize("q", RELEASED)
-def test_the_score_is_that_of_the_released_code(q):
-    X = np.sin(np.outer(np.arange(1, 13), np.arange(1, 6)) ** 1.3)
-    assert vendi_score(X, q) == pytest.approx(RELEASED[q], rel=1e-12)
+@pytest.fixture(scope="module")
+def quick():
+    """The quick scale's plan by arm and setting, seed 0, and a function that computes one of it."""
+    plan = {(c["arm"], c["setting"]): c for c in experiments.planned(NAME, "quick", 1).values()}
+    return lambda arm, setting: diversity_cifar10.compute([plan[arm, setting]], "cpu")
 
 
-features = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(-3, 3).map(float)
-).filter(lambda X: X.any(axis=1).all())
+@pytest.fixture(scope="module")
+def baseline(quick):
+    return quick("main", "baseline")
 
 
-@settings(deadline=None, max_examples=40)
-@given(features, st.integers(0, 2**32 - 1))
-def test_the_score_falls_with_its_order_and_knows_no_axes(X, seed):
-    rng = np.random.default_rng(seed)
-    scores = [vendi_score(X, q) for q in ORDERS]
-    assert all(high >= low * (1 - 1e-9) for high, low in zip(scores, scores[1:]))
-    assert 1 - 1e-9 <= scores[-1] and scores[0] == np.linalg.matrix_rank(X) <= min(X.shape)
-    rotation = np.linalg.qr(rng.standard_normal((X.shape[1], X.shape[1])))[0]
-    moved = rng.uniform(0.5, 2, (len(X), 1)) * (rng.permutation(X) @ rotation)
-    assert vendi_score(moved) == pytest.approx(scores[ORDERS.index(1)])
-    # The other Gram side, made larger by columns of zeros, has the same eigenvalues.
-    assert vendi_score(np.pad(X, ((0, 0), (0, 9)))) == pytest.approx(scores[ORDERS.index(1)])
+def test_a_run_fills_the_contract(baseline):
+    assert np.isfinite(baseline["value"]).all() and baseline["run_key"].nunique() == 1
+    scores = baseline[baseline["layer"] == ""]
+    assert not scores.duplicated(["epoch", "inputs", "severity", "metric"]).any()
+    by_inputs = scores.groupby("inputs").size().to_dict()
+    assert by_inputs == {"train": 2, "train_clean": 3, "test": 3, "test_part": 3} | {kind: 15 for kind in CORRUPTIONS}
+    accuracy = scores[scores["metric"] == "accuracy_percent"]["value"]
+    assert accuracy.between(0, 100).all() and scores[scores["metric"] == "ece"]["value"].between(0, 1).all()
+    spectra = baseline[baseline["layer"] != ""]
+    assert spectra.groupby("epoch").size().to_dict() == {0: 41, 1: 41}  # 20 convolutions twice and fc, start and end
+    assert scores["eigenvalues"].isna().all() and spectra["eigenvalues"].notna().all()
 
 
-def test_near_order_one_the_score_is_continuous():
-    X = np.random.default_rng(2).standard_normal((20, 6))
-    for q in (1 - 1e-6, 1 + 1e-6):
-        assert vendi_score(X, q) == pytest.approx(vendi_score(X), rel=1e-5)
-    assert vendi_score(X, 800) == pytest.approx(vendi_score(X, np.inf), rel=0.01)  # no underflow
+def test_the_same_seed_gives_the_same_record(quick, baseline):
+    pd.testing.assert_frame_equal(quick("main", "baseline"), baseline)
 
 
-@pytest.mark.parametrize(
-    ("X", "q", "message"),
-    [
-        ([[1, 0], [0, 0]], 1, "row 1 of X is zero"),
-        ([[1, np.nan]], 1, "X holds 1 values that are NaN"),
-        ([1, 2], 1, "X must have two dimensions"),
-        ([[1, 2]], -1, "order q"),
-        ([[1, 2]], np.nan, "order q"),
-    ],
-)
-def test_bad_features_are_named(X, q, message):
-    with pytest.raises(ValueError, match=message):
-        vendi_score(X, q)
+def test_settings_share_the_start_and_differ_in_the_end(quick, baseline):
+    noisy = quick("main", "noise50")
+    assert set(noisy[noisy["layer"] != ""]["epoch"]) == {1}  # the start is that of the baseline, which stores it
+    final = [frame[(frame["epoch"] == 1) & (frame["layer"] == "layer4.1.conv2")] for frame in (baseline, noisy)]
+    assert (final[0]["value"].to_numpy() != final[1]["value"].to_numpy()).all()
+    assert not np.array_equal(final[0]["eigenvalues"].iloc[0], final[1]["eigenvalues"].iloc[0])
 
 
-def test_the_weight_is_the_cosine_with_the_baseline():
-    X = np.eye(3)
-    assert weighted_vendi_score(X, X) == pytest.approx(3)
-    assert weighted_vendi_score(X, -2 * X) == pytest.approx(-3)
-    assert weighted_vendi_score(X, np.roll(X, 1, axis=1)) == 0
-    baseline = np.array([[3.0, 0, 0], [0, 4.0, 0], [0, 0, 0]])
-    assert weighted_vendi_score(X, baseline) == pytest.approx(3 * 7 / (np.sqrt(3) * 5))
+def test_stored_spectra_are_those_of_the_weights(baseline):
+    """Against singular values, and for the start against the initial weights of the seed."""
+    model = initialized(lambda: ResNet18(width=4), 0)
+    rows = {(row["layer"], row["unfolding"]): row for row in diversity_runs.spectra(model)}
+    weight = model.layer2[0].conv1.weight.detach().double()
+    whole = torch.linalg.svdvals(weight.reshape(8, 36)).square().sort().values
+    slices = torch.cat([torch.linalg.svdvals(weight[:, :, i, j]) for i in range(3) for j in range(3)])
+    for unfolding, expected, sides in (
+        ("(out, in k)", whole, (36, 8)),
+        ("slices", slices.square().sort().values, (8, 4)),
+    ):
+        row = rows["layer2.0.conv1", unfolding]
+        np.testing.assert_allclose(row["eigenvalues"], expected, rtol=1e-4, atol=1e-6)
+        assert (row["N"], row["M"]) == sides and row["eigenvalues"].dtype == np.float32
+        assert row["value"] == pytest.approx(weight.square().sum().item())  # the trace, in either unfolding
+        stored = baseline.query("epoch == 0 and layer == 'layer2.0.conv1' and unfolding == @unfolding")
+        np.testing.assert_array_equal(stored["eigenvalues"].item(), row["eigenvalues"])
 
 
-def test_rows_are_paired_up_to_the_shorter_set():
-    rng = np.random.default_rng(3)
-    X, baseline = rng.standard_normal((7, 4)), rng.standard_normal((5, 4))
-    rho = (X[:5] * baseline).sum() / np.sqrt((X[:5] ** 2).sum() * (baseline**2).sum())
-    assert weighted_vendi_score(X, baseline) == pytest.approx(rho * vendi_score(X))
-    assert weighted_vendi_score(baseline, X) == pytest.approx(rho * vendi_score(baseline))
+def test_cumulative_levels_stand_on_the_one_before():
+    x = diversity_runs.load_images("digits").x[:6]
+    seen = {
+        (level, chain): diversity_runs.training_images("digits", 6, level, chain, 3, 1)
+        for level in LEVELS[:3]
+        for chain in (False, True)
+    }
+    np.testing.assert_array_equal(seen["auto_augment", True], seen["auto_augment", False])
+    np.testing.assert_array_equal(seen["rand_augment", False], augment(x, "rand_augment", 3, 1))
+    np.testing.assert_array_equal(
+        seen["aug_mix", True], augment(augment(seen["auto_augment", False], "rand_augment", 3, 1), "aug_mix", 3, 1)
+    )
+    assert diversity_runs.training_images("digits", 6, "", False, 3, 1) is not None
+    np.testing.assert_array_equal(diversity_runs.training_images("digits", 6, "", False, 3, 1), x)
 
 
-def test_sets_that_do_not_belong_together_are_named():
-    with pytest.raises(ValueError, match=r"equally many columns, got \(2, 2\) and \(2, 3\)"):
-        weighted_vendi_score(np.eye(2), np.ones((2, 3)))
-    with pytest.raises(ValueError, match="baseline holds 1 values"):
-        weighted_vendi_score(np.eye(1), [[np.inf]])
-    with pytest.raises(ValueError, match="zero over the 2 paired rows"):
-        weighted_vendi_score(np.eye(2), np.zeros((3, 2)))
+def by_setting(name, **chosen):
+    """The quick plan's configurations of seed 0 that have the chosen values."""
+    plan = experiments.planned(name, "quick", 1).values()
+    return [c for c in plan if all(c[key] == value for key, value in chosen.items())]
+
+
+def test_looking_at_the_curvature_does_not_change_the_training(baseline):
+    """The losses are, to the last digit, those of the campaign, which does not look; the start is shared."""
+    looked, decayed, dropped = (
+        diversity_hessian.compute(by_setting("diversity_hessian", setting=setting), "cpu")
+        for setting in ("baseline", "weight_decay_0.001", "dropout_0.3")
+    )
+    campaign = baseline[(baseline["inputs"] == "train") & (baseline["metric"] == "loss")]["value"]
+    assert looked["train_loss"].dropna().tolist() == campaign.tolist()
+    start, end = (np.array([f["value"].iloc[k] for f in (looked, decayed, dropped)]) for k in (0, 1))
+    assert start[0] == start[1] != start[2]  # weight decay is no part of the loss, dropout is
+    assert len(set(end)) == 3 and np.isfinite(end).all() and (looked["standard_error"] > 0).all()
+
+
+def test_each_trace_is_of_its_own_batch_and_leaves_the_network_alone():
+    (c,) = by_setting("diversity_hessian", setting="baseline")
+    run, images = diversity_runs.trainer(c, "cpu"), diversity_runs.load_images("digits")
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    other = images.x[:64].copy()
+    other[32:] = 255 - other[32:]
+    first, second = (diversity_runs.batch_traces(run, x, images.y, 2, 2, 0) for x in (images.x, other))
+    assert first.shape == (2,) and first[0] == second[0] and first[1] != second[1]
+    assert all(torch.equal(before[name], value) for name, value in run.model.state_dict().items())
+
+
+def test_the_images_as_they_are_keep_their_whole_score():
+    """rho of a set with itself is 1; other images have less of it, and other numbers of things in them."""
+    chosen = by_setting("diversity_sets", arm="single")
+    chosen = [c for c in chosen if c["augmentation"] in ("", "noise50", "trivial_augment_wide")]
+    frame = diversity_sets.compute(chosen, "cpu").pivot_table(
+        index="augmentation", columns=["of", "metric"], values="value"
+    )
+    for of in ("pixels", "embeddings"):
+        plain, weighted = frame[of, "vendi"], frame[of, "weighted_vendi"]
+        assert weighted[""] == pytest.approx(plain[""])
+        assert (weighted.drop("") < 0.9999 * plain.drop("")).all() and plain.between(1, 32).all()
+    assert frame["pixels", "vendi"]["trivial_augment_wide"] > frame["pixels", "vendi"][""]
+
+
+def test_every_level_and_chain_has_a_score():
+    plan = pd.DataFrame(experiments.planned("diversity_sets", "laptop").values())
+    assert (plan.groupby("seed").size() == 1 + 10 + 9).all() and plan["seed"].nunique() == 3
+
+
+def test_a_run_that_is_deleted_is_computed_again_alone(tmp_path, monkeypatch, baseline):
+    """The machinery of all experiments, with rows that hold eigenvalues; training itself is replaced."""
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    trained = []
+
+    def short(configuration, device):
+        trained.append((configuration["arm"], configuration["setting"], configuration["seed"]))
+        identity = {name: configuration[name] for name in ("arm", "category", "setting", "seed")}
+        return baseline.assign(**identity, run_key=records.run_key(configuration))
+
+    monkeypatch.setattr(diversity_runs, "train_and_measure", short)
+    assert experiments.run(NAME, "quick", progress=False) == len(trained) == 16
+    before = records.load(NAME, "quick")
+    lost = before[(before["setting"] == "noise50") & (before["arm"] == "cumulative")]["run_key"].iloc[0]
+    records.path(NAME, "quick").unlink()
+    records.append(NAME, "quick", before[before["run_key"] != lost])
+    trained.clear()
+    assert experiments.run(NAME, "quick", progress=False) == 1
+    assert len(trained) == 1 and trained[0][:2] == ("cumulative", "noise50")
+    compared = ["arm", "setting", "seed", "epoch", "metric", "value", "run_key"]
+    pd.testing.assert_frame_equal(records.load(NAME, "quick")[compared], before[compared])
+
+
+def test_the_scale_of_the_paper_is_refused_without_a_gpu(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    assert main(["run", NAME]) == 1
+    assert "needs a GPU at scale paper: run it with --device cuda, or with --scale laptop" in capsys.readouterr().err
+
+
+def test_running_all_takes_the_laptop_scale_where_a_gpu_would_be_needed(monkeypatch, capsys):
+    called = {}
+    monkeypatch.setattr(experiments, "run", lambda name, scale, *_, **__: called.update({name: scale}) or 0)
+    assert main(["run", "all"]) == 0
+    assert called[NAME] == "laptop" and called["dual_regression"] == "paper"
+    assert f"{NAME} (laptop): 0 runs" in capsys.readouterr().out
+
+
+def test_the_book_shows_the_laptop_scale_until_the_papers_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    assert experiments.committed_scale(NAME) == "laptop"
+    assert experiments.committed_scale("dual_regression") == "paper"
+    monkeypatch.setattr(experiments, "missing_runs", lambda name, scale: set())
+    assert experiments.committed_scale(NAME) == "paper"

@@ -146,6 +146,12 @@ def test_matrices_of_one_shape_are_pooled():
     assert fit.sigma == pytest.approx(1, abs=0.02)
 
 
+def test_the_level_holds_for_all_matrices_together():
+    noise = np.reshape(spectra_with(60, 30, [], 600, seed=8), (100, 6 * 30))
+    spiked = [mp.fit(values, 60, matrices=6, level=0.5).num_spikes > 0 for values in noise]
+    assert np.mean(spiked) == pytest.approx(0.5, abs=0.15)
+
+
 @pytest.mark.parametrize(
     ("values", "N", "message"),
     [

@@ -5,7 +5,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+import weightspace
 from weightspace import plots_spectra, random_matrices
 from weightspace.spectra import eigenvalues, marchenko_pastur, power_law
 
@@ -114,6 +116,18 @@ def test_comparison_matches_layers_by_name(report):
     assert (first.get_label(), second.get_label()) == ("before", "after")
     np.testing.assert_array_equal(first.get_xdata(), [3.0, 2.0])
     np.testing.assert_array_equal(second.get_xdata(), [3.5, 2.5])
+
+
+def test_reports_of_the_package_can_be_drawn():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 3), torch.nn.Flatten(), torch.nn.Linear(288, 64))
+    before = weightspace.spectral_report(model, progress=False)
+    with torch.no_grad():
+        model[2].weight.mul_(10)
+    after = weightspace.spectral_report(model, intervals=5, progress=False)
+    assert len(plots_spectra.layer_profile(after, "alpha").collections) == 1  # with intervals
+    first, second = plots_spectra.compare(before, after, "log_norm").lines
+    np.testing.assert_allclose(second.get_xdata() - first.get_xdata(), [0, 2])
 
 
 def test_bad_reports_are_named(report):

@@ -202,9 +202,13 @@ def test_the_lognormal_law_ends_in_a_power_law():
     assert power_law.likelihood_ratio(x, "lognormal", x.min()) == (0.0, 1.0)
 
 
-def test_an_unknown_law_is_named():
+def test_an_impossible_comparison_is_named():
     with pytest.raises(ValueError, match="'gamma'"):
         power_law.likelihood_ratio([1, 2, 3], "gamma")
+    with pytest.raises(ValueError, match="xmin must be above 0"):
+        power_law.likelihood_ratio([1, 2, 3], "lognormal", 0)
+    with pytest.raises(ValueError, match="two different values"):
+        power_law.likelihood_ratio([1, 2, 3], "lognormal", 3)
 
 
 def noise_hill(Q):

@@ -63,18 +63,6 @@ def test_power_law_samples_have_the_density_they_promise():
         random_matrices.heavy_tailed(5, 5, 0, np.random.default_rng(0))
 
 
-def test_both_unfoldings_hold_every_weight_once():
-    kernel = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
-    slices = random_matrices.kernel_matrices(kernel, "slices")
-    (whole,) = random_matrices.kernel_matrices(kernel, "reshaped")
-    assert len(slices) == 20 and {part.shape for part in slices} == {(2, 3)} and whole.shape == (2, 60)
-    for matrices in (slices, [whole]):
-        assert sorted(np.concatenate([part.ravel() for part in matrices])) == sorted(kernel.ravel())
-    np.testing.assert_array_equal(slices[7], kernel[:, :, 1, 2])
-    with pytest.raises(ValueError, match="unknown unfolding 'other'"):
-        random_matrices.kernel_matrices(kernel, "other")
-
-
 def compute(study, ensemble, N, M, seeds, **settings):
     common = {"study": study, "ensemble": ensemble, "N": N, "M": M, "strength": 0.0, "tail_index": 0.0} | settings
     return spectra_primer.compute([common | {"seed": seed} for seed in range(seeds)], "cpu")

@@ -72,6 +72,22 @@ def test_the_order_of_writing_does_not_change_the_file():
     assert records.path("one").read_bytes() == records.path("two").read_bytes()
 
 
+def test_lists_of_numbers_come_back_as_they_were():
+    """Eigenvalues, in rows of their own; the order of writing does not matter here either."""
+    rng = np.random.default_rng(0)
+    first, second = (rows(key).assign(eigenvalues=[None, rng.random(50, np.float32)]) for key in "xy")
+    for name, parts in (("one", (first, second)), ("two", (second, first))):
+        for part in parts:
+            assert records.append(name, "laptop", part) == 1
+    frame = records.load("one", "laptop")
+    for row, (_, written) in zip(frame.itertuples(), pd.concat([first, second]).iterrows()):
+        if written["eigenvalues"] is None:
+            assert row.eigenvalues is None
+        else:
+            np.testing.assert_array_equal(row.eigenvalues, written["eigenvalues"], strict=True)
+    assert records.path("one", "laptop").read_bytes() == records.path("two", "laptop").read_bytes()
+
+
 def test_scales_are_apart():
     records.append("e", "quick", rows("x"))
     assert records.keys("e", "paper") == set()

@@ -26,12 +26,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
     names = list(experiments.registry()) if arguments.experiment == "all" else [arguments.experiment]
     for name in names:
+        scale = arguments.scale
+        if arguments.experiment == "all" and arguments.device == "cpu" and scale in experiments.get(name).needs_gpu:
+            scale = "laptop"
         written = experiments.run(
-            name, arguments.scale, arguments.seeds, arguments.device, arguments.recompute, progress=sys.stderr.isatty()
+            name, scale, arguments.seeds, arguments.device, arguments.recompute, progress=sys.stderr.isatty()
         )
-        print(
-            f"{name} ({arguments.scale}): {written} runs computed and written to {records.path(name, arguments.scale)}"
-        )
+        print(f"{name} ({scale}): {written} runs computed and written to {records.path(name, scale)}")
     return 0
 
 

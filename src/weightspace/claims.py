@@ -249,18 +249,17 @@ def _released_profiles(changes: pd.DataFrame) -> pd.DataFrame:
     return profile[~spectral_shifts.last_layer(profile)]
 
 
+def _judged_by_sign(table: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Correlations rho with p_holm: a win if positive and significant, a loss if negative and significant."""
+    rho, significant = table["rho"], table["p_holm"] < ALPHA
+    return table.assign(unit=table[unit], effect=rho, win=significant & (rho > 0), loss=significant & (rho < 0))
+
+
 def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
     contrasts = shift_checks.dose_contrasts(analysis.select(frame, quantity="change"))
     contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
     table = shift_checks.rank_correlations(contrasts, [("div", "dp"), ("div", "wd")])
-    significant = table["p_holm"] < ALPHA
-    table = table.assign(
-        unit=table["model"],
-        effect=table["rho"],
-        win=significant & (table["rho"] > 0),
-        loss=significant & (table["rho"] < 0),
-    )
-    return _findings_of_shifts(table, released_measurements.MODELS.__getitem__)
+    return _findings_of_shifts(_judged_by_sign(table, "model"), released_measurements.MODELS.__getitem__)
 
 
 def _nearer(against: str):
@@ -284,14 +283,8 @@ def _nearer(against: str):
 
 def _vendi_and_accuracy(frame: pd.DataFrame) -> list[Finding]:
     table = released_scores.vendi_correlations(analysis.select(frame, quantity="score"))
-    significant = table["p_holm"] < ALPHA
-    table = table.assign(
-        unit=table["metric"],
-        effect=table["rho"],
-        win=significant & (table["rho"] > 0),
-        loss=significant & (table["rho"] < 0),
-    )
-    return _findings_of_shifts(table, {"vendi_pixels": "of pixels", "vendi_embeddings": "of embeddings"}.__getitem__)
+    label = {"vendi_pixels": "of pixels", "vendi_embeddings": "of embeddings"}.__getitem__
+    return _findings_of_shifts(_judged_by_sign(table, "metric"), label)
 
 
 CLAIMS = (

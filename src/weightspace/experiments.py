@@ -30,6 +30,10 @@ _HOMES = tuple(
         "dual_classification_tuned",
         "dual_contrastive",
         "inference_cost",
+        "diversity_tuning",
+        "diversity_cifar10",
+        "diversity_hessian",
+        "diversity_sets",
         "spectra_primer",
         "training_spectra",
         "released_measurements",
@@ -45,7 +49,8 @@ class Experiment:
     configurations(scale, seeds) lists the full configuration of every run, as plain JSON values.
     group_by names the keys of a configuration that runs computed together share: one group is what an interrupted
     campaign may lose. compute(group, device) returns the rows of the runs of one group, with ``run_key`` and
-    the origin of its data. seeds gives the number of seeds per scale, devices what ``compute`` can use.
+    the origin of its data. seeds gives the number of seeds per scale, devices what ``compute`` can use, needs_gpu the
+    scales that are refused on a CPU, where they would take weeks; such an experiment has a scale ``laptop`` besides.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Experiment:
     group_by: tuple[str, ...]
     compute: Callable[[list[Configuration], str], pd.DataFrame]
     devices: tuple[str, ...] = ("cpu",)
+    needs_gpu: tuple[str, ...] = ()
 
 
 def registry() -> dict[str, Experiment]:
@@ -97,6 +103,8 @@ def run(
     experiment = get(name)
     if device not in experiment.devices:
         raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {device!r}")
+    if scale in experiment.needs_gpu and device == "cpu":
+        raise ValueError(f"{name} needs a GPU at scale {scale}: run it with --device cuda, or with --scale laptop")
     device_name = provenance.device_name(device)
     plan = planned(name, scale, seeds)
     done = set() if recompute else records.keys(name, scale)
@@ -160,6 +168,14 @@ def load(name: str, scale: str = "paper", seeds: int | None = None) -> pd.DataFr
 def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> set[str]:
     """Keys of the planned runs that are not on record."""
     return planned(name, scale, seeds).keys() - records.keys(name, scale)
+
+
+def committed_scale(name: str) -> str:
+    """The scale at which the records of an experiment are committed, and at which the book shows it.
+
+    That of the paper; where it needs a GPU and has not been computed on one, ``laptop``.
+    """
+    return "laptop" if "paper" in get(name).needs_gpu and missing_runs(name, "paper") else "paper"
 
 
 def status() -> list[dict[str, object]]:

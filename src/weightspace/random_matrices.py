@@ -1,4 +1,4 @@
-"""Random matrices with known spectra: noise, noise with one planted direction, heavy-tailed entries, kernels.
+"""Random matrices with known spectra: noise, noise with one planted direction, heavy-tailed entries.
 
 Matrices are N x M with N >= M; every function draws from the generator that it is given.
 """
@@ -48,21 +48,6 @@ def power_law_sample(number: int, alpha: float, rng: np.random.Generator) -> np.
     if alpha <= 1:
         raise ValueError(f"alpha must be above 1, got {alpha}")
     return (1 - rng.random(number)) ** (-1 / (alpha - 1))
-
-
-def kernel_matrices(kernel: np.ndarray, unfolding: str) -> list[np.ndarray]:
-    """The matrices that stand for a convolution kernel [out, in, height, width].
-
-    unfolding: "slices", one out x in matrix for every position of the kernel, whose eigenvalues are pooled
-    (WeightWatcher); "reshaped", one matrix of out rows and in * height * width columns.
-    """
-    if kernel.ndim != 4:
-        raise ValueError(f"a convolution kernel has four dimensions, got shape {kernel.shape}")
-    if unfolding == "slices":
-        return [kernel[:, :, i, j] for i in range(kernel.shape[2]) for j in range(kernel.shape[3])]
-    if unfolding == "reshaped":
-        return [kernel.reshape(len(kernel), -1)]
-    raise ValueError(f"unknown unfolding {unfolding!r}: use slices or reshaped")
 
 
 def noise_spectra(Q: int, M: int, number: int, seed: int = 0) -> np.ndarray:

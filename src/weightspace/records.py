@@ -19,10 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-SCALES = ("quick", "paper")
+SCALES = ("quick", "laptop", "paper")
+"""quick: seconds, for tests. paper: the size of the papers' experiments. laptop: an honest reduction of an experiment
+that needs a GPU at the size of the paper, for machines without one."""
+
 PROVENANCE = ("run_key", "device", "versions", "data_digest", "data_variant", "seconds", "time")
 """Columns of every record: key of the configuration, device and package versions as text, sha256 of the data files and
 whether they are the canonical ones, seconds of computing per run, time of writing (UTC, ISO 8601)."""
+
+_MEASURED = ("value", "eigenvalues")
+"""What a run found, of all columns that are no provenance; rows are kept in the order of the others."""
 
 _LOCK_SECONDS = 600
 
@@ -97,7 +103,7 @@ def append(experiment: str, scale: str, rows: pd.DataFrame, *, replace: bool = F
             return 0
         frame = rows if old is None or old.empty else pd.concat([old, rows], ignore_index=True)
         # A fixed order keeps the file independent of the order in which groups were finished.
-        order = [name for name in frame.columns if name not in PROVENANCE and name != "value"]
+        order = [name for name in frame.columns if name not in (*PROVENANCE, *_MEASURED)]
         _write(file, frame.sort_values(order, kind="stable", ignore_index=True))
     return len(new_keys)
 
@@ -123,7 +129,7 @@ def _write(file: Path, frame: pd.DataFrame) -> None:
     try:
         with open(draft, "wb") as stream:
             table = pa.Table.from_pandas(frame, preserve_index=False)
-            pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
+            pq.write_table(table, stream, compression="zstd", write_page_checksum=True, **_encodings(table.schema))
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(draft, file)
@@ -133,6 +139,20 @@ def _write(file: Path, frame: pd.DataFrame) -> None:
             f"could not write {file} ({error}): what was on record is unchanged; make room or fix the permissions "
             "and run the same command again"
         ) from error
+
+
+def _encodings(schema: pa.Schema) -> dict[str, object]:
+    """Lists of numbers that are all different are half the size when their bytes are stored by place.
+
+    The files without lists stay as they have always been written.
+    """
+    lists = [field.name for field in schema if pa.types.is_list(field.type)]
+    if not lists:
+        return {}
+    return {
+        "use_dictionary": [name for name in schema.names if name not in lists],
+        "column_encoding": {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in lists},
+    }
 
 
 @contextmanager

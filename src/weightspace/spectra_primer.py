@@ -161,13 +161,16 @@ def _aspect(configuration: Configuration) -> dict[str, float]:
 
 
 def _unfolding(configuration: Configuration) -> dict[str, float]:
-    """stable_rank and alpha of one 3 x 3 kernel of noise, unfolded in two ways."""
+    """stable_rank and alpha of one 3 x 3 kernel of noise in the conventions of WeightWatcher (nine slices, pooled) and
+    of this package (one matrix, reshaped). Neither depends on the factor that WeightWatcher applies."""
+    from weightspace.spectra.report import layer_spectra  # here: reading records does not have to wait for PyTorch
+
     kernel = _generator(configuration).normal(size=(configuration["N"], configuration["M"], 3, 3))
     found = {}
-    for unfolding in ("slices", "reshaped"):
-        values = np.concatenate([eigenvalues(matrix) for matrix in random_matrices.kernel_matrices(kernel, unfolding)])
-        found[f"stable_rank_{unfolding}"] = metrics.stable_rank(values)
-        found[f"alpha_{unfolding}"] = power_law.fit(values).alpha
+    for unfolding, convention in (("slices", "weightwatcher"), ("reshaped", "weightspace")):
+        (layer,) = layer_spectra({"conv.weight": kernel}, convention=convention, progress=False)
+        found[f"stable_rank_{unfolding}"] = metrics.stable_rank(layer.eigenvalues)
+        found[f"alpha_{unfolding}"] = power_law.fit(layer.eigenvalues).alpha
     return found
 
 

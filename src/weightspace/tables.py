@@ -376,7 +376,7 @@ def measures(items: Iterable[claims.Claim]) -> pd.DataFrame:
 
 
 def status() -> pd.DataFrame:
-    """What is on record: one row per experiment at the scale of the paper."""
+    """What is on record: one row per experiment at the scale that the book shows."""
     return pd.DataFrame(
         [
             {
@@ -390,7 +390,7 @@ def status() -> pd.DataFrame:
                 "problem": row["problem"],
             }
             for row in experiments.status()
-            if row["scale"] == "paper"  # the quick scale is no result
+            if row["scale"] == experiments.committed_scale(row["experiment"])
         ]
     )
 
@@ -399,8 +399,9 @@ def data_sets() -> pd.DataFrame:
     """The data sets of the registry and which files the records used: canonical or a known rebuild, and the digest."""
     used: dict[str, set[str]] = {}
     for name in experiments.registry():
-        if records.path(name).exists():
-            frame = records.load(name)
+        scale = experiments.committed_scale(name)
+        if records.path(name, scale).exists():
+            frame = records.load(name, scale)
             if "dataset" not in frame:  # an experiment without data
                 continue
             for row in frame[["dataset", "data_variant", "data_digest"]].drop_duplicates().itertuples():

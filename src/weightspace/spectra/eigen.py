@@ -18,6 +18,7 @@ from numba import get_num_threads
 from threadpoolctl import threadpool_limits
 
 _BATCH_ENTRIES = 2**20  # of float64: 8 MB of matrices at a time
+_TOO_LARGE = 1e150  # to be squared and summed
 _EPS = np.finfo(np.float64).eps
 
 
@@ -26,7 +27,7 @@ def eigenvalues(matrix: Any, *, device: str = "cpu") -> np.ndarray:
 
     matrix: two-dimensional array or tensor, of any real type; device: where to compute, ``"cpu"`` or ``"cuda"``.
     Returns float64, ascending, none negative, in squared units of W: not divided by N. ``ValueError`` for an array
-    that has not two dimensions, is empty, is not real, or holds values that are not finite.
+    that has not two dimensions, is empty, is not real, or holds values that are not finite or above 1e150.
     """
     return eigenvalues_of([matrix], device=device)[0]
 
@@ -79,7 +80,7 @@ def solve_torch(stack: np.ndarray, device: str) -> np.ndarray:
     again = _too_small(values)
     if again.any():
         values[again] = torch.linalg.svdvals(batch[again]).square().flip(-1)
-    return values.clamp(min=0).cpu().numpy()
+    return values.cpu().numpy()
 
 
 def _solve_numpy(batch: list[np.ndarray]) -> np.ndarray:
@@ -88,7 +89,7 @@ def _solve_numpy(batch: list[np.ndarray]) -> np.ndarray:
     values = np.linalg.eigvalsh(np.stack([matrix @ matrix.T for matrix in batch]))
     for position in np.flatnonzero(_too_small(values)):
         values[position] = np.square(np.linalg.svd(batch[position], compute_uv=False))[::-1]
-    return values.clip(min=0)
+    return values
 
 
 def _too_small(values: Any) -> Any:
@@ -124,7 +125,9 @@ def as_float64(matrix: Any, name: str = "the matrix") -> np.ndarray:
     if matrix.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got {matrix.dtype}")
     matrix = matrix.astype(np.float64, copy=False)
-    bad = matrix.size - int(np.isfinite(matrix).sum())
-    if bad:
-        raise ValueError(f"{name} holds {bad} values that are NaN or infinite, among {matrix.size}")
+    with np.errstate(all="ignore"):
+        sum_of_squares = np.vdot(matrix, matrix)
+    if not np.isfinite(sum_of_squares):
+        bad = matrix.size - int((np.abs(matrix) < _TOO_LARGE).sum())
+        raise ValueError(f"{name} holds {bad} values that are NaN or infinite (or above 1e150), among {matrix.size}")
     return matrix

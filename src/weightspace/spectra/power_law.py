@@ -63,6 +63,8 @@ def fit(values: ArrayLike, *, corrected: bool = True) -> Fit:
     estimate above exceeds it by the inverse on average (the sum has the law of n - 1 exponential variables, as
     xmin is itself a value); sigma is then (alpha - 1) / sqrt(n - 3). Without, alpha is that of the law with distance
     D, as WeightWatcher and powerlaw report it, and sigma = (alpha - 1) / sqrt n. NaN where n is too small for these.
+    The search for xmin adds a little: for 50 values of a power law the median of the corrected alpha is right, the
+    mean of alpha - 1 still 3 to 4 % high, and sigma three quarters of the standard deviation or less.
     ``ValueError`` for fewer than two different values, and for values not finite or not positive.
     """
     x, logs = _sorted(values)
@@ -84,7 +86,7 @@ def hill(values: ArrayLike) -> float:
     """
     _, logs = _sorted(values)
     k = len(logs) // 2
-    excess = (logs[-k:] - logs[-k - 1]).sum() if k < len(logs) else 0.0
+    excess = (logs[-k:] - logs[-k - 1]).sum()
     return float(1 + k / excess) if excess > 0 else float("nan")
 
 
@@ -110,7 +112,8 @@ def goodness_of_fit(values: ArrayLike, *, replicates: int = 200, seed: int = 0) 
 
     Samples of the same size are drawn, above xmin from the fitted law and below it from the data, and fitted in the
     same way, xmin included; p = (1 + number with a D at least as large) / (1 + replicates). Small p: no power law.
-    ``ValueError`` as for ``fit``.
+    Large p says little, because the search for xmin retreats to a tail short enough to pass: of samples of 500 values
+    of an exponential law about 40 % have p < 0.1. Read it beside ``Fit.n_tail``. ``ValueError`` as for ``fit``.
     """
     x, _ = _sorted(values)
     fitted = fit(x, corrected=False)
@@ -137,12 +140,14 @@ def likelihood_ratio(
     The lognormal law, cut off below xmin, comes as close as one likes to a power law. For data spread out more than
     one, that limit is its best: R = 0 and p = 1.
 
-    xmin: that of ``fit`` if not given. ``ValueError`` for an unknown law and as for ``fit``.
+    xmin: that of ``fit`` if not given. ``ValueError`` for an unknown law, xmin <= 0, and as for ``fit``.
     """
     if alternative not in _LAWS:
         raise ValueError(f"alternative must be one of {sorted(_LAWS)}, got {alternative!r}")
     x, _ = _sorted(values)
     xmin = fit(x).xmin if xmin is None else xmin
+    if not xmin > 0:
+        raise ValueError(f"xmin must be above 0, got {xmin}")
     x, _ = _sorted(x[x >= xmin])
     logs = np.log(x / xmin)
     ratio = _pareto(logs) - _LAWS[alternative](logs)

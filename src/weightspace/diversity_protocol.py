@@ -1,0 +1,44 @@
+"""What the training experiments of paper A share: images and sizes per scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightspace import data
+from weightspace.experiments import Configuration
+
+SIZES: dict[str, Configuration] = {
+    "paper": {"dataset": "cifar10", "width": 64, "train_size": 50_000, "epochs": 10},
+    "laptop": {"dataset": "cifar10", "width": 16, "train_size": 10_000, "epochs": 3},
+    "quick": {"dataset": "digits", "width": 4, "train_size": 128, "epochs": 1},
+}
+"""Per scale: channels of the first stage of the network, number of training images (the first of the file), epochs."""
+
+PRECISION = {"paper": "bfloat16 autocast", "laptop": "float32", "quick": "float32"}
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images ``[n, 32, 32, 3]`` of bytes with labels, and the test part. origin: where the data are from."""
+
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    test_x: NDArray[np.uint8]
+    test_y: NDArray[np.int64]
+    origin: dict[str, str]
+
+
+@lru_cache(maxsize=2)
+def load_images(dataset: str) -> Images:
+    """CIFAR-10 as it is; the 8x8 digits of the quick scale magnified to 32x32 in grey, the last 500 for tests."""
+    raw = data.load(dataset)
+    origin = {"data_digest": raw.digest, "data_variant": raw.variant}
+    if raw.test_x is not None:
+        return Images(raw.x, raw.y, raw.test_x, raw.test_y, origin)
+    grey = (raw.x * (255 / 16)).astype(np.uint8)
+    x = np.repeat(np.kron(grey, np.ones((4, 4), np.uint8))[..., None], 3, axis=3)
+    return Images(x[:-500], raw.y[:-500], x[-500:], raw.y[-500:], origin)

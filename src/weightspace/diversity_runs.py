@@ -1,0 +1,152 @@
+"""How the runs of paper A's training experiments are computed: trained, looked at along the way, tested."""
+
+from __future__ import annotations
+
+import copy
+import os
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import nn
+from torch.nn import functional as F
+
+from weightspace import augmentations
+from weightspace.calibration import expected_calibration_error
+from weightspace.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from weightspace.diversity_protocol import load_images
+from weightspace.experiments import Configuration
+from weightspace.hessian import hutchinson_trace
+from weightspace.models import ResNet18
+from weightspace.records import run_key
+from weightspace.spectra import eigenvalues_of
+from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy, to_inputs
+
+
+def trainer(configuration: Configuration, device: str) -> Trainer:
+    """The network of a configuration at its initial weights, ready to be trained."""
+    c = configuration
+    model = initialized(lambda: ResNet18(c["dropout"], c["width"]), c["seed"])
+    return Trainer(model, Recipe(c["optimizer"], c["lr"], c["batch_size"], c["weight_decay"]), c["seed"], device)
+
+
+@lru_cache(maxsize=32)
+def training_images(
+    dataset: str, train_size: int, level: str, cumulative: bool, seed: int, epoch: int
+) -> NDArray[np.uint8]:
+    """What the network sees in one epoch, ``[train_size, 32, 32, 3]``; the images as they are for level ``""``.
+
+    Kept in memory for a while, because a cumulative level goes on from the images of the one before it.
+    """
+    x = load_images(dataset).x[:train_size]
+    if not level:
+        return x
+    position = augmentations.LEVELS.index(level)
+    if cumulative and position:
+        x = training_images(dataset, train_size, augmentations.LEVELS[position - 1], True, seed, epoch)
+    workers = 1 if train_size <= 10_000 else len(os.sched_getaffinity(0))
+    return augmentations.augment(x, level, seed, epoch, workers)
+
+
+@lru_cache(maxsize=len(CORRUPTIONS) * len(SEVERITIES))
+def corrupted_images(dataset: str, size: int, kind: str, severity: int) -> NDArray[np.uint8]:
+    """The first test images, corrupted: the same for all runs."""
+    return corrupt(load_images(dataset).test_x[:size], kind, severity)
+
+
+def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
+    """Eigenvalues of every convolution and linear layer, a row per layer and unfolding.
+
+    unfolding: ``(out, in k)``, the matrix that maps a patch to the output channels; for convolutions also ``slices``,
+    one matrix per place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
+    WeightWatcher's factor of 1/2. N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32. value:
+    their sum, the squared Frobenius norm of the layer.
+    """
+    matrices, rows = [], []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            weight = module.weight.detach()
+            unfoldings = {"(out, in k)": [weight.flatten(1)]}
+            if weight.dim() == 4:
+                unfoldings["slices"] = list(weight.flatten(2).unbind(2))
+            for unfolding, parts in unfoldings.items():
+                N, M = max(parts[0].shape), min(parts[0].shape)
+                rows.append({"layer": name, "unfolding": unfolding, "N": N, "M": M, "matrices": len(parts)})
+                matrices.extend(parts)
+    values = iter(eigenvalues_of(matrices, device=device))
+    for row in rows:
+        pooled = np.sort(np.concatenate([next(values) for _ in range(row.pop("matrices"))]))
+        row |= {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": pooled.astype(np.float32)}
+    return rows
+
+
+def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame:
+    """Losses, accuracies and ECE per epoch, spectra along training, corrupted test images at the end.
+
+    inputs: ``train``, the batches as the network trained on them (augmented, with dropout); ``train_clean`` and
+    ``test``, the first images as they are, in evaluation mode; or a corruption with its severity (0 elsewhere), of the
+    test images that are in ``test_part`` as they are. Initial spectra
+    are kept for the baselines only: all settings of a seed start from the same weights.
+    """
+    c = configuration
+    images, seed, size, tests = load_images(c["dataset"]), c["seed"], c["train_size"], c["test_size"]
+    run = trainer(c, device)
+    labels = images.y[:size]
+    rows: list[dict[str, object]] = []
+
+    def record(epoch: int, inputs: str, severity: int = 0, **values: float) -> None:
+        rows.extend(
+            {"epoch": epoch, "inputs": inputs, "severity": severity, "metric": metric, "value": value}
+            for metric, value in values.items()
+        )
+
+    def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
+        loss, accuracy = loss_and_accuracy(logits, y)
+        ece = expected_calibration_error(softmax(logits.astype(np.float64), axis=1), y)
+        record(epoch, inputs, severity, loss=loss, accuracy_percent=100 * accuracy, ece=ece)
+
+    if c["setting"] == "baseline":
+        rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+    for epoch in range(1, c["epochs"] + 1):
+        x = training_images(c["dataset"], size, c["augmentation"], c["arm"] == "cumulative", seed, epoch)
+        loss, accuracy = run.train_epoch(x, labels, epoch)
+        record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
+        judge(epoch, "train_clean", run.logits(images.x[:tests]), images.y[:tests])
+        judge(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
+        if epoch in c["spectra_epochs"]:
+            rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
+    number, y = c["corruption_size"], images.test_y[: c["corruption_size"]]
+    judge(c["epochs"], "test_part", run.logits(images.test_x[:number]), y)
+    for kind in CORRUPTIONS:
+        x = [corrupted_images(c["dataset"], number, kind, severity) for severity in SEVERITIES]
+        for severity, logits in zip(SEVERITIES, np.split(run.logits(np.concatenate(x)), len(SEVERITIES))):
+            judge(c["epochs"], kind, logits, y, severity)
+    blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
+    frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
+    columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
+    identity = {name: [c[name]] * len(frame) for name in ("dataset", "arm", "category", "setting", "seed")}
+    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **images.origin)
+
+
+def batch_traces(
+    run: Trainer, images: NDArray[np.uint8], labels: NDArray[np.int64], batches: int, probes: int, epoch: int
+) -> NDArray[np.float64]:
+    """Estimates of the Hessian's trace on the first ``batches`` batches, ``[batches]``, in training mode.
+
+    The run is left as it was: a pass in training mode moves the running means, so a copy of its model is looked at.
+    """
+    model = copy.deepcopy(run.model).train()
+    seed = derived_seed(run.seed, PROBE_STREAM, epoch)
+    generator = torch.Generator(run.device).manual_seed(seed)
+    size = run.recipe.batch_size
+    x, y = (torch.from_numpy(part[: batches * size]).to(run.device) for part in (images, labels))
+    values = []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # of the dropout masks
+        for inputs, targets in zip(x.split(size), y.split(size)):
+            loss = F.cross_entropy(model(to_inputs(inputs)), targets)
+            values.append(hutchinson_trace(loss, list(model.parameters()), probes, generator).value)
+    return np.array(values)

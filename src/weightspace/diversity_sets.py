@@ -1,0 +1,95 @@
+"""How diverse the training sets are: Vendi scores of what each augmentation level makes of the same images.
+
+Scores are of pixels and of embeddings, the features before the last layer of a baseline network of its own seed,
+trained with the recipe of the campaign and used for nothing else. The weighted score compares a set with the images as
+they are, row by row (paper A's proposed metric, there of embeddings).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weightspace.augmentations import LEVELS
+from weightspace.diversity import vendi_score, weighted_vendi_score
+from weightspace.diversity_cifar10 import RECIPE
+from weightspace.diversity_protocol import PRECISION, SIZES, load_images
+from weightspace.experiments import Configuration, Experiment
+from weightspace.records import run_key
+
+if TYPE_CHECKING:
+    from weightspace.training import Trainer
+
+SET_SIZE = {"paper": 5_000, "laptop": 1_000, "quick": 32}
+"""Number of images, the first of the training set; a score can be no larger."""
+EMBEDDING_SEEDS = 9000
+"""The network that embeds the sets of seed s has seed 9000 + s."""
+
+
+def configurations(scale: str, seeds: int) -> list[Configuration]:
+    sets = [("single", ""), *(("single", level) for level in LEVELS), *(("cumulative", level) for level in LEVELS[1:])]
+    return [
+        {
+            "experiment": "diversity_sets",
+            "protocol": 1,
+            **SIZES[scale],
+            **RECIPE[scale],
+            "precision": PRECISION[scale],
+            "set_size": SET_SIZE[scale],
+            "dropout": 0.0,
+            "weight_decay": 0.0,
+            "seed": seed,
+            "arm": arm,
+            "augmentation": level,
+        }
+        for seed in range(seeds)
+        for arm, level in sets
+    ]
+
+
+def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+    """Scores of the sets of one seed, as the network sees them in the first epoch."""
+    from weightspace.diversity_runs import trainer, training_images  # PyTorch takes seconds to import
+
+    first = group[0]
+    images, size = load_images(first["dataset"]), first["train_size"]
+    run = trainer(first | {"seed": EMBEDDING_SEEDS + first["seed"]}, device)
+    for epoch in range(1, first["epochs"] + 1):
+        run.train_epoch(images.x[:size], images.y[:size], epoch)
+    number = first["set_size"]
+    originals = vectors(run, images.x[:number])
+    rows = []
+    for c in group:
+        x = training_images(c["dataset"], number, c["augmentation"], c["arm"] == "cumulative", c["seed"], 1)
+        identity = {name: c[name] for name in ("dataset", "arm", "augmentation", "seed")}
+        for of, X in vectors(run, x).items():
+            scores = {"vendi": vendi_score(X), "weighted_vendi": weighted_vendi_score(X, originals[of])}
+            for metric, value in scores.items():
+                found = {"of": of, "metric": metric, "value": value, "run_key": run_key(c)}
+                rows.append(identity | found | images.origin)
+    return pd.DataFrame(rows)
+
+
+def vectors(run: Trainer, x: NDArray[np.uint8]) -> dict[str, NDArray]:
+    """Pixels and embeddings, ``[n, d]`` each.
+
+    Half a grey level is added to the pixels: translations can leave an image black, which had no direction without it.
+    """
+    return {"pixels": x.reshape(len(x), -1) + 0.5, "embeddings": run.features(x)}
+
+
+EXPERIMENTS = [
+    Experiment(
+        "diversity_sets",
+        "Vendi scores of the training sets",
+        {"quick": 1, "laptop": 3, "paper": 5},
+        configurations,
+        ("seed",),
+        compute,
+        ("cpu", "cuda"),
+        needs_gpu=("paper",),
+    )
+]

@@ -1,0 +1,134 @@
+"""Training image classifiers by mini-batches: one recipe, the same initial weights and data order for a seed.
+
+On a GPU: data on the device, bf16 autocast, channels_last, compiled. On a CPU: float32, channels_last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)
+CHANNEL_STD = (0.2470, 0.2435, 0.2616)
+"""Of the pixels / 255 of the CIFAR-10 training images, per colour."""
+
+# Random streams of a seed: one does not shift another, so that a regularizer that draws numbers leaves the rest alone.
+WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM, PROBE_STREAM = range(4)
+
+_PREDICT_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """optimizer: ``sgd`` (momentum 0.9) or ``adam``; lr: its constant learning rate. weight_decay: coupled L2, added to
+    the gradient of every parameter, as PyTorch's SGD and Adam and paper A's released code have it."""
+
+    optimizer: str
+    lr: float
+    batch_size: int
+    weight_decay: float = 0.0
+
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(model.parameters(), self.lr, momentum=0.9, weight_decay=self.weight_decay)
+        if self.optimizer == "adam":
+            return torch.optim.Adam(model.parameters(), self.lr, weight_decay=self.weight_decay)
+        raise ValueError(f"unknown optimizer {self.optimizer!r}: use sgd or adam")
+
+
+def derived_seed(*entropy: int) -> int:
+    """A seed for PyTorch from a seed and a stream."""
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """The model with initial weights that depend on the seed alone, not on the device or on earlier draws."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derived_seed(seed, WEIGHTS_STREAM))
+        return build().to(memory_format=torch.channels_last)
+
+
+def to_inputs(images: Tensor) -> Tensor:
+    """Bytes ``[n, height, width, 3]`` to z-scored float32 ``[n, 3, height, width]``, channels last in memory."""
+    mean, std = (torch.tensor(values, device=images.device) for values in (CHANNEL_MEAN, CHANNEL_STD))
+    return ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+class Trainer:
+    """A model in training on one device.
+
+    ``model`` holds the weights; what runs is a compiled form of it on a GPU. Draws of dropout depend on the seed alone.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe, seed: int, device: str = "cpu") -> None:
+        self.model = model.to(device)
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.optimizer = recipe.build(self.model)
+        self._run = torch.compile(self.model) if device == "cuda" else self.model
+        self._dropout_state = torch.Generator(device).manual_seed(derived_seed(seed, DROPOUT_STREAM)).get_state()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda")
+
+    def train_epoch(self, images: NDArray[np.uint8], labels: NDArray[np.int64], epoch: int) -> tuple[float, float]:
+        """One pass over whole batches in an order of its own; mean loss and share of right answers as it trained.
+
+        images: ``[n, height, width, 3]``. What is left of the last batch is left out; other images in every epoch.
+        ``ValueError`` if n is smaller than a batch.
+        """
+        size = self.recipe.batch_size
+        if len(images) < size:
+            raise ValueError(f"{len(images)} images are less than one batch of {size}")
+        order = np.random.default_rng([self.seed, ORDER_STREAM, epoch]).permutation(len(images))
+        order = torch.from_numpy(order[: len(images) // size * size].reshape(-1, size)).to(self.device)
+        x, y = torch.from_numpy(images).to(self.device), torch.from_numpy(labels).to(self.device)
+        total, right = (torch.zeros((), device=self.device, dtype=torch.float64) for _ in range(2))
+        self.model.train()
+        with torch.random.fork_rng():  # dropout goes on from where the last epoch stopped, whoever drew in between
+            self._set_dropout_state(self._dropout_state)
+            for rows in order:
+                self.optimizer.zero_grad(set_to_none=True)
+                with self._autocast():
+                    logits = self._run(to_inputs(x[rows]))
+                loss = F.cross_entropy(logits.float(), y[rows])
+                loss.backward()
+                self.optimizer.step()
+                total += loss.detach()
+                right += (logits.argmax(dim=1) == y[rows]).sum()
+            self._dropout_state = self._get_dropout_state()
+        return total.item() / len(order), right.item() / order.numel()
+
+    def _get_dropout_state(self) -> Tensor:
+        return torch.cuda.get_rng_state() if self.device == "cuda" else torch.get_rng_state()
+
+    def _set_dropout_state(self, state: Tensor) -> None:
+        (torch.cuda.set_rng_state if self.device == "cuda" else torch.set_rng_state)(state)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``[n, classes]`` in evaluation mode: no dropout, running means in batch norm."""
+        return self._evaluated(self.model, images)
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the last layer sees, in evaluation mode."""
+        return self._evaluated(self.model.features, images)
+
+    @torch.no_grad()
+    def _evaluated(self, function: Callable[[Tensor], Tensor], images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.model.eval()
+        parts = []
+        for part in torch.from_numpy(images).to(self.device).split(_PREDICT_BATCH):
+            with self._autocast():
+                parts.append(function(to_inputs(part)).float())
+        return torch.cat(parts).cpu().numpy()
+
+
+def loss_and_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean cross entropy in nats and share of right answers."""
+    loss = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
+    return loss, float((logits.argmax(axis=1) == labels).mean())

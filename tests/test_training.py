@@ -1,0 +1,135 @@
+"""Training: each regularizer acts as it should, seeds give the same start and order, runs repeat."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from weightspace.models import ResNet18
+from weightspace.training import Recipe, Trainer, initialized, loss_and_accuracy, to_inputs
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Images the class of which is their colour and brightness, so that little training suffices."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 192)
+    x = 30 + 20 * y[:, None, None, None] + rng.integers(-15, 16, (192, 32, 32, 3))
+    x[..., 1] = 255 - x[..., 1]
+    return x.astype(np.uint8), y
+
+
+def trainer(dropout=0.0, weight_decay=0.0, seed=0, optimizer="adam", lr=3e-3):
+    model = initialized(lambda: ResNet18(dropout, width=4), seed)
+    return Trainer(model, Recipe(optimizer, lr, 32, weight_decay), seed)
+
+
+def weights(run):
+    return torch.cat([p.detach().flatten() for p in run.model.parameters()])
+
+
+def test_it_learns(data):
+    run = trainer()
+    first = run.train_epoch(*data, epoch=1)
+    for epoch in range(2, 7):
+        last = run.train_epoch(*data, epoch=epoch)
+    assert last[0] < 0.7 * first[0] and last[1] > first[1] + 0.2
+    loss, accuracy = loss_and_accuracy(run.logits(data[0]), data[1])
+    assert accuracy > 0.3 and np.isfinite(loss)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(data):
+    runs = [trainer(dropout=0.3, seed=seed) for seed in (0, 0, 1)]
+    torch.manual_seed(5)
+    for run in runs:
+        run.train_epoch(*data, epoch=1)
+        torch.rand(3)  # draws of others between and around epochs change nothing
+        run.train_epoch(*data, epoch=2)
+    assert torch.equal(weights(runs[0]), weights(runs[1]))
+    assert not torch.equal(weights(runs[0]), weights(runs[2]))
+
+
+def test_settings_of_a_seed_start_from_the_same_weights():
+    torch.manual_seed(1)
+    first = weights(trainer(dropout=0.7))
+    torch.manual_seed(2)
+    assert torch.equal(first, weights(trainer(weight_decay=0.1, optimizer="sgd")))
+    assert not torch.equal(first, weights(trainer(seed=1)))
+
+
+def test_settings_of_a_seed_see_the_same_images_in_the_same_order(data):
+    seen = []
+    for run in (trainer(), trainer(dropout=0.5, weight_decay=1e-2), trainer(seed=1)):
+        inputs = []
+        run.model.conv1.register_forward_pre_hook(lambda _, args, to=inputs: to.append(args[0].clone()))
+        run.train_epoch(*data, epoch=1)
+        run.train_epoch(*data, epoch=2)
+        seen.append(torch.cat(inputs))
+    assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
+    assert not torch.equal(seen[0][:192], seen[0][192:])  # another order in the next epoch
+    shown = seen[0][:192].flatten(1).sum(dim=1).sort().values
+    every = to_inputs(torch.from_numpy(data[0])).flatten(1).sum(dim=1).sort().values
+    torch.testing.assert_close(shown, every)  # each image once
+
+
+def test_inputs_are_scored_by_the_known_mean_and_spread():
+    x = torch.tensor([[[[0, 128, 255]]]], dtype=torch.uint8)
+    expected = [(0 - 0.4914) / 0.2470, (128 / 255 - 0.4822) / 0.2435, (1 - 0.4465) / 0.2616]
+    np.testing.assert_allclose(to_inputs(x).flatten(), expected, rtol=1e-5)
+
+
+def test_dropout_raises_the_loss_while_training_and_is_off_in_tests(data):
+    losses = [trainer(dropout=p).train_epoch(*data, epoch=1)[0] for p in (0.0, 0.3, 0.7)]
+    assert losses[0] < losses[1] < losses[2]
+    plain, dropped = trainer(), trainer(dropout=0.7)
+    np.testing.assert_array_equal(plain.logits(data[0]), dropped.logits(data[0]))  # same weights, no mask in tests
+    np.testing.assert_array_equal(dropped.logits(data[0]), dropped.logits(data[0]))
+
+
+@pytest.mark.parametrize("decay", [1e-5, 5e-3])
+def test_weight_decay_adds_its_share_of_the_weights_to_the_gradient(decay):
+    """One step of SGD without momentum yet: w' - w = -lr (g + decay w), so two decays differ by lr decay w."""
+    x, y = torch.randn(8, 3, 32, 32), torch.arange(8) % 10
+    after = []
+    for strength in (0.0, decay):
+        run = trainer(weight_decay=strength, optimizer="sgd", lr=1.0)
+        run.model.double()
+        before = weights(run)
+        nn.functional.cross_entropy(run.model(x.double()), y).backward()
+        run.optimizer.step()
+        after.append(weights(run))
+    torch.testing.assert_close(after[0] - after[1], decay * before, rtol=1e-6, atol=1e-12)
+
+
+def test_weight_decay_shrinks_the_weights_of_a_trained_network(data):
+    norms = []
+    for decay in (0.0, 5e-3, 0.1):
+        run = trainer(weight_decay=decay)
+        for epoch in (1, 2):
+            run.train_epoch(*data, epoch=epoch)
+        norms.append(weights(run).square().sum().item())
+    assert norms[0] > norms[1] > norms[2]
+
+
+def test_loss_and_accuracy():
+    loss, accuracy = loss_and_accuracy(np.log(np.array([[0.5, 0.5], [0.2, 0.8]], np.float32)), np.array([1, 1]))
+    assert loss == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2) and accuracy == 0.5
+
+
+def test_bad_input(data):
+    with pytest.raises(ValueError, match="10 images are less than one batch of 32"):
+        trainer().train_epoch(data[0][:10], data[1][:10], 1)
+    with pytest.raises(ValueError, match="unknown optimizer 'lion': use sgd or adam"):
+        trainer(optimizer="lion")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_the_same_seed_gives_the_same_weights(data):
+    runs = []
+    for _ in range(2):
+        model = initialized(lambda: ResNet18(0.3, width=16), 0)
+        run = Trainer(model, Recipe("adam", 3e-3, 32), 0, "cuda")
+        assert np.isfinite(run.train_epoch(*data, epoch=1)[0])
+        runs.append(weights(run))
+    assert torch.equal(*runs)
