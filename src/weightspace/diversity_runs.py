@@ -25,6 +25,9 @@ from weightspace.records import run_key
 from weightspace.spectra import eigenvalues_of
 from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy, to_inputs
 
+_FEW_IMAGES = 10_000
+"""Up to so many are augmented in this process: others take seconds to start."""
+
 
 def trainer(configuration: Configuration, device: str) -> Trainer:
     """The network of a configuration at its initial weights, ready to be trained."""
@@ -47,7 +50,7 @@ def training_images(
     position = augmentations.LEVELS.index(level)
     if cumulative and position:
         x = training_images(dataset, train_size, augmentations.LEVELS[position - 1], True, seed, epoch)
-    workers = 1 if train_size <= 10_000 else len(os.sched_getaffinity(0))
+    workers = 1 if train_size <= _FEW_IMAGES else len(os.sched_getaffinity(0))
     return augmentations.augment(x, level, seed, epoch, workers)
 
 

@@ -90,7 +90,9 @@ class Trainer:
         x, y = torch.from_numpy(images).to(self.device), torch.from_numpy(labels).to(self.device)
         total, right = (torch.zeros((), device=self.device, dtype=torch.float64) for _ in range(2))
         self.model.train()
-        with torch.random.fork_rng():  # dropout goes on from where the last epoch stopped, whoever drew in between
+        # Dropout goes on from where the last epoch stopped, whoever drew in between. On a GPU the fastest algorithm of
+        # a convolution is not always the same one, and some add up in random order: both would change the record.
+        with torch.random.fork_rng(), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
             self._set_dropout_state(self._dropout_state)
             for rows in order:
                 self.optimizer.zero_grad(set_to_none=True)
