@@ -486,7 +486,7 @@ def test_the_command(tmp_path, capsys):
 
 def test_the_command_draws_figures_beside_the_table(tmp_path, capsys):
     path = tmp_path / "model.pt"
-    torch.save(small().state_dict(), path)
+    torch.save(small().state_dict() | {"zero": torch.zeros(30, 30), "nan": torch.full((20, 20), torch.nan)}, path)
     assert main(["spectra", str(path), "--out", str(tmp_path / "table.csv"), "--plot"]) == 0
     printed = capsys.readouterr().out
     for name in ("table.layers.png", "table.esd.png"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from weightspace.spectra import metrics
 from weightspace.spectra.report import LayerSpectrum, layer_spectra, report_of
 
 _SHOWN = ("name", "layer_type", "N", "M", "alpha", "sigma", "n_tail", "stable_rank", "effective_rank", "num_spikes")
@@ -61,11 +62,11 @@ def _figures(table: pd.DataFrame, spectra: list[LayerSpectrum], path: Path) -> l
     profiles, axes = plt.subplots(len(_PROFILES), 1, figsize=(8, 10), sharex=True, layout="constrained")
     for axis, column in zip(axes, _PROFILES):
         plots_spectra.layer_profile(table, column, ax=axis)
-    largest = sorted((each for each in spectra if each.matrices == 1), key=lambda each: -len(each.eigenvalues))
+    fitted = [each for each, sigma in zip(spectra, table["sigma_mp"]) if each.matrices == 1 and sigma > 0]
+    largest = sorted(fitted, key=lambda each: -len(each.eigenvalues))
     histograms, axes = plt.subplots(3, 2, figsize=(8, 9), layout="constrained")
     for axis, each in zip(axes.flat, largest[:_HISTOGRAMS]):
-        positive = each.eigenvalues[each.eigenvalues > 0]
-        plots_spectra.esd(positive, each.N, ax=axis)
+        plots_spectra.esd(metrics.nonzero(each.eigenvalues, each.N, each.eps), each.N, ax=axis)
         axis.set_title(each.name, fontsize=9)
     for axis in axes.flat[len(largest) :]:
         axis.set_visible(False)
