@@ -118,7 +118,10 @@ def _worker() -> subprocess.Popen | None:
 def _theirs(worker: subprocess.Popen, *line: object) -> float:
     worker.stdin.write(" ".join(map(str, line)) + "\n")
     worker.stdin.flush()
-    return float(worker.stdout.readline())
+    answer = worker.stdout.readline()
+    if not answer:
+        raise RuntimeError(f"the process of WeightWatcher ended ({worker.wait()}) at {line}: was there enough memory?")
+    return float(answer)
 
 
 def _seconds(call, *arguments, **options) -> float:
