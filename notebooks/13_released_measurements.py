@@ -53,6 +53,9 @@ noise = shift_checks.expected_correlations(changes)
 noise_inner = shift_checks.expected_correlations(changes, with_last=False)
 for name, value in tables_released.numbers(runs, noise, noise_inner).items():
     glue(name, value, display=False)
+nearer = next(claim for claim in claims.CLAIMS if claim.id == "A2a").findings()
+glue("a2a_supported", sum(finding.verdict == "supported" for finding in nearer), display=False)
+glue("a2a_models", len(nearer), display=False)
 layers = "One unseeded run per setting; n: layers, the last one left out; 60, 38, 21 and 75 layers with it."
 
 # %% [markdown]
