@@ -261,8 +261,9 @@ def test_judge_is_error_then_cross_entropy():
     assert diverged > (error, loss) and diverged == (np.inf, np.inf)
 
 
-def test_every_tuned_classifier_has_the_same_budget_and_is_judged():
-    tuned = dual_classification_tuned.TUNED
+@pytest.mark.parametrize("dataset", dual_classification_tuned.DATASETS["paper"])
+def test_every_tuned_classifier_has_the_same_budget_and_is_judged(dataset):
+    tuned = dual_classification_tuned.candidates(dataset)
     assert {len(set(group)) for group in tuned.values()} == {tuning.BUDGET}
     assert set(claims.TUNED_CLASSIFIERS) < set(tuned)
 

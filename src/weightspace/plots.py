@@ -216,12 +216,12 @@ def ratio_forest(
     cells = cells.sort_values("dataset", key=lambda names: names.map(list(DATASETS).index), kind="stable")
     cells = cells.reset_index(drop=True)
     panels = [baselines] if len(baselines) <= 5 else [[name] for name in baselines]
-    columns = min(len(panels), 4)
+    columns = min(len(panels), 3)
     height = 0.42 if len(panels) == 1 else 0.21
     figure, axes = plt.subplots(
         -(-len(panels) // columns),
         columns,
-        figsize=(7.6 if columns == 1 else 9.6, (height * len(cells) + 1.6) * -(-len(panels) // columns)),
+        figsize=(7.6, (height * len(cells) + 1.6) * -(-len(panels) // columns)),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -247,7 +247,7 @@ def ratio_forest(
         plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3])
         axis.grid(axis="y", visible=False)
         if len(panels) > 1:
-            axis.set_title(f"against {METHODS[shown[0]].label}", fontsize=8.5)
+            axis.set_title(METHODS[shown[0]].label, fontsize=8.5)
         if position // columns == (len(panels) - 1) // columns or position + columns >= len(panels):
             axis.tick_params(labelbottom=True)
     axes[0, 0].set_yticks(range(len(cells)), [setting_label(row) for row in cells.to_dict("records")])
