@@ -1,6 +1,8 @@
 """The files that describe the environment agree with each other, and the notebooks keep to their form."""
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -51,6 +53,22 @@ def test_the_conda_environment_is_the_same():
 def test_constraints_are_in_the_lock():
     for name, pinned in re.findall(r"^([a-z]+)==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE):
         assert LOCK[name] == pinned
+
+
+def test_what_the_package_imports_is_declared():
+    # An extra, imported where it is needed; and what PyTorch brings where there can be a GPU.
+    declared = {requirement.name for requirement in DIRECT} | {"safetensors", "triton"}
+    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    for source in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [node.module]
+            else:
+                continue
+            tops = {module.split(".")[0] for module in modules} - sys.stdlib_module_names - {"weightspace"}
+            assert {names.get(top, top) for top in tops} <= declared, source
 
 
 def test_every_dependency_says_why_it_is_there():
