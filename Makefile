@@ -20,8 +20,9 @@ book: $(READY)
 	@.venv/bin/jupyter-book build . --quiet
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
+# A test file stays in one process, because what its tests share is set up once.
 test: $(READY)
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # Every experiment at the scale of the papers; what is on record is not computed again.
 reproduce: $(READY)
