@@ -31,8 +31,8 @@
 #
 # ## What is on record
 #
-# Experiments at the scale of the papers, or at the scale `laptop` where that of the paper needs a GPU. Computing time is the sum over runs of their share in the time of their group;
-# a group uses every core of the machine.
+# Experiments at the scale of the papers, or at the scale `laptop` where that of the paper needs a GPU. Computing time is
+# the sum over runs of their share in the time of their group; a group uses every core of the machine.
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -59,3 +59,6 @@ style.table(tables.status())
 # it. A run is keyed by its full configuration (`run_key`). Beside the measured value every row holds the device, the
 # versions, the digest and edition of the data, seconds and time. Files are written in one step under a lock, and their
 # pages carry checksums.
+#
+# The same seed gives the same run on the same machine with the same versions. Elsewhere the order of float32 sums differs,
+# and after tens of thousands of updates single runs part company; what agrees is the mean over seeds.
