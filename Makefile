@@ -45,8 +45,8 @@ clean:
 	rm -rf .venv _build src/*.egg-info .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Resolve the versions anew (needs uv). torch and torchvision are pinned to a pair that imports together. The extras
-# peers and safetensors are left out: neither the book nor its tests need them.
+# Resolve the versions anew (needs uv). torch and torchvision are pinned to a pair that imports together. The extra
+# peers is left out: neither the book nor its tests need it.
 lock:
-	uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-annotate --no-header --constraint constraints.txt --output-file requirements.lock
+	uv pip compile pyproject.toml --extra book --extra pretrained --extra test --universal --python-version 3.11 \
+	  --fork-strategy fewest --generate-hashes --no-annotate --no-header --constraint constraints.txt --output-file requirements.lock

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCKED_EXTRAS = ("book", "test")  # what `make` installs; peers and safetensors are for those who want them
+LOCKED_EXTRAS = ("book", "pretrained", "test")  # what `make` installs; peers is for those who want it
 EXTRAS = PROJECT["optional-dependencies"]
 DIRECT = [
     Requirement(text) for text in [*PROJECT["dependencies"], *(t for name in LOCKED_EXTRAS for t in EXTRAS[name])]
@@ -40,7 +40,7 @@ def test_make_lock_resolves_the_extras_that_are_installed():
     recipe = (ROOT / "Makefile").read_text().split("\nlock:")[1]
     assert tuple(re.findall(r"--extra (\w+)", recipe)) == LOCKED_EXTRAS and "--all-extras" not in recipe
     assert set(EXTRAS) == {*LOCKED_EXTRAS, "peers", "safetensors"}
-    assert not {"weightwatcher", "powerlaw", "safetensors"} & set(LOCK)
+    assert not {"weightwatcher", "powerlaw"} & set(LOCK)
 
 
 def test_the_conda_environment_is_the_same():
@@ -58,7 +58,7 @@ def test_constraints_are_in_the_lock():
 def test_what_the_package_imports_is_declared():
     # An extra, imported where it is needed; and what PyTorch brings where there can be a GPU.
     declared = {requirement.name for requirement in DIRECT} | {"safetensors", "triton"}
-    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    names = {"PIL": "pillow", "sklearn": "scikit-learn", "open_clip": "open-clip-torch"}
     for source in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Import):
@@ -68,7 +68,7 @@ def test_what_the_package_imports_is_declared():
             else:
                 continue
             tops = {module.split(".")[0] for module in modules} - sys.stdlib_module_names - {"weightspace"}
-            assert {names.get(top, top) for top in tops} <= declared, source
+            assert {names.get(top, top.replace("_", "-")) for top in tops} <= declared, source
 
 
 def test_every_dependency_says_why_it_is_there():

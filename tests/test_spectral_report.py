@@ -1,7 +1,6 @@
 """Which matrices a model has, where they come from, and the table of their spectra."""
 
 import copy
-import importlib.util
 import subprocess
 import sys
 
@@ -13,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
@@ -448,19 +448,19 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_safetensors(tmp_path):
-    path = tmp_path / "model.safetensors"
-    if importlib.util.find_spec("safetensors") is None:
-        path.write_bytes(b"anything")
-        with pytest.raises(ValueError, match=r"model\.safetensors needs the library safetensors: pip install"):
-            spectral_report(path)
-        return
-    from safetensors.torch import save_file
-
-    model = small()
+    path, model = tmp_path / "model.safetensors", small()
     save_file(model.state_dict(), path)
     pd.testing.assert_frame_equal(spectral_report(path), spectral_report(model.state_dict()))
     path.write_bytes(b"anything")
     with pytest.raises(ValueError, match=r"model\.safetensors is no checkpoint"):
+        spectral_report(path)
+
+
+def test_safetensors_without_its_library(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"anything")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ValueError, match=r"model\.safetensors needs the library safetensors: pip install"):
         spectral_report(path)
 
 
