@@ -12,7 +12,7 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace import augmentations
-from weightspace.diversity_protocol import PRECISION, SIZES
+from weightspace.diversity_protocol import base_configuration
 from weightspace.experiments import Configuration, Experiment
 
 DROPOUTS = (0.1, 0.3, 0.5, 0.7)
@@ -70,12 +70,9 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
         + [("cumulative", setting, seed) for seed in range(seeds) for setting in chains]
     )
     shared = {
-        "experiment": "diversity_cifar10",
-        "protocol": 1,
-        **SIZES[scale],
+        **base_configuration("diversity_cifar10", scale),
         **RECIPE[scale],
         **TESTS[scale],
-        "precision": PRECISION[scale],
     }
     return [shared | setting | {"arm": arm, "seed": seed} for arm, setting, seed in arms]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from weightspace.diversity_cifar10 import RECIPE, settings
-from weightspace.diversity_protocol import PRECISION, SIZES, load_images
+from weightspace.diversity_protocol import base_configuration, load_images
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
 
@@ -23,11 +23,8 @@ PROBES = 2
 def configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
         {
-            "experiment": "diversity_hessian",
-            "protocol": 1,
-            **SIZES[scale],
+            **base_configuration("diversity_hessian", scale),
             **RECIPE[scale],
-            "precision": PRECISION[scale],
             "batches": BATCHES[scale],
             "probes": PROBES,
             "seed": seed,

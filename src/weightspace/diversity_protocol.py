@@ -21,6 +21,11 @@ SIZES: dict[str, Configuration] = {
 PRECISION = {"paper": "bfloat16 autocast", "laptop": "float32", "quick": "float32"}
 
 
+def base_configuration(experiment: str, scale: str) -> Configuration:
+    """What every run of an experiment at one scale has in common: its name, the sizes, the precision."""
+    return {"experiment": experiment, "protocol": 1, **SIZES[scale], "precision": PRECISION[scale]}
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images ``[n, 32, 32, 3]`` of bytes with labels, and the test part. origin: where the data are from."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from weightspace.augmentations import LEVELS
 from weightspace.diversity import vendi_score, weighted_vendi_score
 from weightspace.diversity_cifar10 import RECIPE
-from weightspace.diversity_protocol import PRECISION, SIZES, load_images
+from weightspace.diversity_protocol import base_configuration, load_images
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
 
@@ -33,11 +33,8 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     sets = [("single", ""), *(("single", level) for level in LEVELS), *(("cumulative", level) for level in LEVELS[1:])]
     return [
         {
-            "experiment": "diversity_sets",
-            "protocol": 1,
-            **SIZES[scale],
+            **base_configuration("diversity_sets", scale),
             **RECIPE[scale],
-            "precision": PRECISION[scale],
             "set_size": SET_SIZE[scale],
             "dropout": 0.0,
             "weight_decay": 0.0,

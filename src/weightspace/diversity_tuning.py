@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from weightspace.diversity_protocol import PRECISION, SIZES, load_images
+from weightspace.diversity_protocol import base_configuration, load_images
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
 
@@ -29,10 +29,7 @@ VALIDATION_SHARE = 0.2
 def configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
         {
-            "experiment": "diversity_tuning",
-            "protocol": 1,
-            **SIZES[scale],
-            "precision": PRECISION[scale],
+            **base_configuration("diversity_tuning", scale),
             "validation_share": VALIDATION_SHARE,
             "batch_size": BATCH_SIZE,
             "weight_decay": 0.0,
