@@ -7,7 +7,8 @@
 # paired by seed on the logarithm of the error (two-sided t-test, Holm's correction {cite:p}`holm1979` over all comparisons
 # of a claim). It is a *win* if the corrected $p$ is below 0.05 and the error is lower by 5 % or more, a *loss* likewise in
 # the other direction, else a *tie*. **Supported**: at least 80 % wins and at most 5 % losses. **Not supported**: fewer than
-# 50 % wins. **Mixed**: anything between. Claims with a rule of their own say so under *measure*.
+# 50 % wins. **Mixed**: anything between. Claims with a rule of their own say so under *measure*. A verdict that rests on
+# records at a reduced scale says so.
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"

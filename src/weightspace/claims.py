@@ -67,20 +67,30 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: who makes it, how we measure it, the rule, and the function that applies the rule to the records."""
+    """One claim: who makes it, how we measure it, the rule, and the function that applies the rule to the records.
+
+    besides: experiments that the rule needs in addition; ``assess`` gets a frame of each, that of ``experiment`` first.
+    """
 
     id: str
     source: str
     statement: str
     measure: str
     experiment: str | None = None
-    assess: Callable[[pd.DataFrame], list[Finding]] | None = None
+    assess: Callable[..., list[Finding]] | None = None
+    besides: tuple[str, ...] = ()
+
+    def scales(self) -> dict[str, str]:
+        """The scale of the records that the verdict rests on, per experiment: that of the paper where it has one."""
+        named = () if self.experiment is None else (self.experiment, *self.besides)
+        return {name: experiments.committed_scale(name) for name in named}
 
     def findings(self) -> list[Finding]:
-        """The verdicts at the scale of the paper; empty until every run of the experiment is on record."""
-        if self.experiment is None or self.assess is None or experiments.missing_runs(self.experiment):
+        """The verdicts at the committed scale; empty until every run of all its experiments is on record."""
+        scales = self.scales()
+        if self.assess is None or not scales or any(experiments.missing_runs(*item) for item in scales.items()):
             return []
-        return self.assess(experiments.load(self.experiment))
+        return self.assess(*(experiments.load(*item) for item in scales.items()))
 
 
 def outcome(ratio: float, p_corrected: float) -> str:

@@ -337,18 +337,23 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
-    """One row per claim and method: effect, interval, comparisons won, tied and lost, verdict (paper scale only)."""
+    """One row per claim and method: effect, interval, comparisons won, tied and lost, verdict.
+
+    A verdict that does not rest on the scale of the paper alone says so.
+    """
     rows = []
     for claim in items:
         base = {"claim": f"<strong>{claim.id}</strong> {claim.statement} <em>({claim.source})</em>"}
         results = claim.findings()
+        reduced = sorted(set(claim.scales().values()) - {"paper"})
+        scale = f"<br><small>at scale {' and '.join(reduced)}</small>" if reduced else ""
         for finding in results:
             interval = "" if finding.low == finding.high else _interval(finding.low, finding.high, 2)
             rows.append(
                 base
                 | {
                     "method": method_label(finding.method),
-                    "verdict": verdict_badge(finding.verdict),
+                    "verdict": verdict_badge(finding.verdict) + scale,
                     "effect": f"{finding.mean:.2f}",
                     "95 % interval": interval,
                     "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
