@@ -116,8 +116,54 @@ def test_loss_and_accuracy():
     assert loss == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2) and accuracy == 0.5
 
 
+class Bag(nn.Module):
+    """The mean of the embeddings of a text's words (0 is padding), and a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.head = nn.Embedding(20, 8, padding_idx=0), nn.Linear(8, 2)
+
+    def features(self, tokens):
+        return self.words(tokens).sum(dim=1) / (tokens > 0).sum(dim=1, keepdim=True)
+
+    def forward(self, tokens):
+        return self.head(self.features(tokens))
+
+
+def test_texts_go_through_the_same_loop():
+    """``prepare`` sees the rows as they are stored, in batches; the class is whether word 1 occurs."""
+    rng = np.random.default_rng(0)
+    texts = rng.integers(2, 20, (320, 6))
+    texts[:, 4:] *= rng.integers(0, 2, (320, 1))
+    labels = np.arange(320) % 2
+    texts[labels == 1, 0] = 1
+    seen = []
+
+    def prepare(rows):
+        seen.append(rows)
+        return rows.long()
+
+    run = Trainer(initialized(Bag, 0), Recipe("adam", 0.05, 32), 0, prepare=prepare)
+    for epoch in range(1, 11):
+        run.train_epoch(texts.astype(np.int16), labels, epoch)
+    assert len(seen) == 100 and seen[0].shape == (32, 6) and seen[0].dtype == torch.int16
+    assert loss_and_accuracy(run.logits(texts), labels)[1] > 0.95
+    assert run.features(texts).shape == (320, 8)
+
+
+def test_a_frozen_layer_stays_as_it_is_even_with_weight_decay():
+    run = initialized(Bag, 0)
+    run.words.requires_grad_(False)
+    start = [run.words.weight.clone(), run.head.weight.clone()]
+    texts = np.random.default_rng(0).integers(1, 20, (64, 6))
+    trained = Trainer(run, Recipe("sgd", 0.1, 32, weight_decay=0.1), 0, prepare=lambda rows: rows)
+    trained.train_epoch(texts, texts[:, 0] % 2, epoch=1)
+    assert torch.equal(run.words.weight, start[0]) and not torch.equal(run.head.weight, start[1])
+    assert sum(len(group["params"]) for group in trained.optimizer.param_groups) == 2
+
+
 def test_bad_input(data):
-    with pytest.raises(ValueError, match="10 images are less than one batch of 32"):
+    with pytest.raises(ValueError, match="10 samples are less than one batch of 32"):
         trainer().train_epoch(data[0][:10], data[1][:10], 1)
     with pytest.raises(ValueError, match="unknown optimizer 'lion': use sgd or adam"):
         trainer(optimizer="lion")

@@ -16,6 +16,7 @@ from weightspace import (
     analysis,
     diversity_outcomes,
     experiments,
+    fair_tests,
     inference_cost,
     released_measurements,
     released_scores,
@@ -322,6 +323,23 @@ SCORE_LABELS = {
     "weighted_vendi_embeddings": "weighted Vendi, embeddings",
 }
 
+
+def _regularizers_alike(frame: pd.DataFrame) -> list[Finding]:
+    table = fair_tests.similarities(frame, ("as they are",))
+    table = table[table["a"] == "div"]
+    won, lost = (table["outcome"] == name for name in ("win", "loss"))
+    table = table.assign(unit=table["b"], effect=table["similarity"], win=won, loss=lost)
+    return _findings_of_shifts(table, {"dp": "like dropout", "wd": "like weight decay"}.__getitem__)
+
+
+def _closer_to_dropout(frame: pd.DataFrame) -> list[Finding]:
+    table = fair_tests.distances(frame)
+    won, lost = (table["outcome"] == name for name in ("win", "loss"))
+    # A squared distance below 0 is an estimate of none.
+    effect = (table["to_dp"].clip(lower=0) / table["to_wd"].clip(lower=0)) ** 0.5
+    return _findings_of_shifts(table.assign(unit=table["match"], effect=effect, win=won, loss=lost), str)
+
+
 CLAIMS = (
     Claim(
         "B1a",
@@ -527,14 +545,24 @@ CLAIMS = (
     Claim(
         "A1",
         "paper A, abstract",
-        "More diverse data change the weight spectra in the way that dropout and weight decay do.",
-        "Experiment not run yet.",
+        "More diverse data change the weight spectra in the way that dropout and weight decay do (ResNet-18 from "
+        "scratch).",
+        "Similarity of the mean shifts over layers (cosine, every layer in units of the spread between baselines, "
+        "products of different seeds only, last layer left out): 4 metrics for each regularizer. Rule of its own: a "
+        "win if positive with corrected bootstrap p below 0.05 and at least 0.5, a loss if negative with p below 0.05.",
+        "diversity_spectra",
+        _regularizers_alike,
     ),
     Claim(
         "A2",
         "paper A, abstract",
-        "The pattern is closer to that of dropout than to that of weight decay.",
-        "Experiment not run yet.",
+        "The pattern is closer to that of dropout than to that of weight decay (ResNet-18 from scratch).",
+        "Squared distance of diversity to weight decay minus that to dropout, measured as in A1: 4 metrics, for the "
+        "category means as they are and for augmentation levels against dropout and weight decay of equal training "
+        "loss and of equal test accuracy. Effect: distance to dropout / distance to weight decay. Rule of its own: a "
+        "win if positive with corrected bootstrap p below 0.05, a loss if negative.",
+        "diversity_spectra",
+        _closer_to_dropout,
     ),
     Claim(
         "A3",

@@ -24,7 +24,7 @@ from weightspace.models import ResNet18
 from weightspace.records import run_key
 from weightspace.spectra import eigenvalues_of
 from weightspace.spectra.report import LayerSpectrum
-from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy, to_inputs
+from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy
 
 _FEW_IMAGES = 10_000
 """Up to so many are augmented in this process: others take seconds to start."""
@@ -175,6 +175,6 @@ def batch_traces(
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # of the dropout masks
         for inputs, targets in zip(x.split(size), y.split(size)):
-            loss = F.cross_entropy(model(to_inputs(inputs)), targets)
+            loss = F.cross_entropy(model(run.prepare(inputs)), targets)
             values.append(hutchinson_trace(loss, list(model.parameters()), probes, generator).value)
     return np.array(values)
