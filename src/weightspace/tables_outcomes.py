@@ -76,7 +76,13 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["outcome", "levels"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def numbers(table: pd.DataFrame, differences: pd.DataFrame) -> dict[str, object]:
+def numbers(
+    table: pd.DataFrame,
+    differences: pd.DataFrame,
+    correlations: pd.DataFrame,
+    both: pd.DataFrame,
+    traces: pd.DataFrame,
+) -> dict[str, object]:
     """The numbers that the text of the chapter quotes, by name. table: from ``diversity_outcomes.outcomes``."""
     baseline = select(table, arm="main", setting="baseline")
     clean = select(differences, outcome="clean_accuracy")
