@@ -10,6 +10,7 @@ import socket
 import struct
 import tarfile
 import threading
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -198,6 +199,40 @@ def test_download_is_verified_cached_and_quiet(cache, server, capsys, monkeypatc
     assert again.digest == found.digest == sha256(sha256(TABLE).encode())
     again.x[:] = 0  # every caller has arrays of its own
     assert data.load("table").x[0, 0] == 1
+
+
+def zipped(**members):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(f"inner/{name}.csv", text)
+    return content.getvalue()
+
+
+def test_a_file_within_an_archive_is_verified_and_cached(cache, server):
+    server.files["set.zip"] = zipped(table=TABLE, other=b"not wanted")
+    file = data.File("set/table.csv", f"{server.url}/set.zip", sha256(TABLE), "inner/table.csv")
+    parse = partial(data.parse_csv, target="y", separator=";", without=("kind",))
+    data.REGISTRY["table"] = data.Entry("regression", 2, partial(data.from_files, (file,), parse))
+    for _ in range(2):
+        assert data.load("table").y.tolist() == [3, 6]
+    assert server.requests == ["/set.zip"] and files_below(cache) == ["set/table.csv"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (zipped(table=b"changed"), "its inner/table.csv has sha256"),
+        (zipped(other=TABLE), "no readable inner/table.csv"),
+        (b"no archive at all", "no readable inner/table.csv"),
+    ],
+)
+def test_a_bad_archive_leaves_nothing(cache, server, body, reason):
+    server.files["set.zip"] = body
+    file = data.File("set/table.csv", f"{server.url}/set.zip", sha256(TABLE), "inner/table.csv")
+    with pytest.raises(data.DataError, match=reason):
+        data.from_files((file,), data.parse_csv, download=True)
+    assert files_below(cache) == []
 
 
 def test_progress_bar_only_on_a_terminal(cache, server, monkeypatch):
@@ -644,6 +679,22 @@ def test_fetch_goes_on_after_a_failure(cache, server, refused, capsys):
     assert len(server.requests) == 1
 
 
+SENTENCES = "sentence\tlabel\na fine film . \t1\nnone\x85of it\t0\n".encode()
+
+
+def test_labelled_sentences():
+    parsed = data.parse_sst2(SENTENCES, SENTENCES[:31])
+    assert parsed.x.tolist() == ["a fine film .", "none\x85of it"] and parsed.y.tolist() == [1, 0]
+    assert parsed.test_x.tolist() == ["a fine film ."] and parsed.test_y.tolist() == [1]
+    assert parsed.y.dtype == np.int64
+
+
+@pytest.mark.parametrize("content", [b"", b"sentence,label\na,1\n", SENTENCES + b"no label\n", SENTENCES + b"a\t2\n"])
+def test_labelled_sentences_refuse_other_content(content):
+    with pytest.raises(ValueError):
+        data.parse_sst2(SENTENCES, content)
+
+
 # --- the registry itself
 
 
@@ -655,6 +706,7 @@ def test_registry_is_complete_and_well_formed():
         "mnist",
         "fashion_mnist",
         "cifar10",
+        "sst2",
         "diabetes",
         "digits",
         "data_diversity_released",
@@ -663,9 +715,10 @@ def test_registry_is_complete_and_well_formed():
     for entry in data.REGISTRY.values():
         if entry.read.func is data.from_files:
             files += entry.read.args[0]
-    assert len({file.path for file in files}) == len(files) == 12
+    assert len({file.path for file in files}) == len(files) == 14
     for file in files:
-        assert len(bytes.fromhex(file.sha256)) == 32 and file.url.rsplit("/", 1)[1] == Path(file.path).name
+        name = (file.member or file.url).rsplit("/", 1)[1]
+        assert len(bytes.fromhex(file.sha256)) == 32 and name == Path(file.path).name
 
 
 def test_diabetes_is_shipped_in_its_units(monkeypatch):
@@ -832,3 +885,12 @@ def test_real_cifar10(real):
     # The published channel means of the training part, on the scale 0 to 1.
     means = [found.x[..., channel].mean() / 255 for channel in range(3)]
     np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=6e-5)
+
+
+@pytest.mark.realdata
+def test_real_sst2(real):
+    found = real("sst2")
+    assert len(found.test_y) == 872 and found.test_y.sum() == 444 and found.y.sum() == 37569
+    assert found.x[0] == "hide new secretions from the parental units" and found.y[0] == 0
+    assert found.test_x[0] == "it 's a charming and often affecting journey ." and found.test_y[0] == 1
+    assert sum(len(text.split(" ")) for text in found.x) == 633724

@@ -39,7 +39,7 @@ def test_the_lock_file_pins_hashes_and_names_no_index():
 def test_make_lock_resolves_the_extras_that_are_installed():
     recipe = (ROOT / "Makefile").read_text().split("\nlock:")[1]
     assert tuple(re.findall(r"--extra (\w+)", recipe)) == LOCKED_EXTRAS and "--all-extras" not in recipe
-    assert set(EXTRAS) == {*LOCKED_EXTRAS, "peers", "safetensors"}
+    assert set(EXTRAS) == {*LOCKED_EXTRAS, "peers", "safetensors", "wordnet"}
     assert not {"weightwatcher", "powerlaw"} & set(LOCK)
 
 
@@ -57,7 +57,7 @@ def test_constraints_are_in_the_lock():
 
 def test_what_the_package_imports_is_declared():
     # An extra, imported where it is needed; and what PyTorch brings where there can be a GPU.
-    declared = {requirement.name for requirement in DIRECT} | {"safetensors", "triton"}
+    declared = {requirement.name for requirement in DIRECT} | {"nltk", "safetensors", "triton"}
     names = {"PIL": "pillow", "sklearn": "scikit-learn", "open_clip": "open-clip-torch"}
     for source in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):

@@ -1,4 +1,4 @@
-"""The data sets of both papers and two small ones that scikit-learn ships, behind one registry.
+"""The data sets of both papers, a common one of texts and two small ones of scikit-learn, behind one registry.
 
 Every file is looked for in the folder that the environment variable ``WEIGHTSPACE_DATA`` names,
 then in the user's cache folder, and is then downloaded from its public original. Whatever the
@@ -14,7 +14,9 @@ import os
 import pickle
 import sys
 import tarfile
+import tempfile
 import textwrap
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -47,10 +49,10 @@ class DataError(RuntimeError):
 class Dataset:
     """One verified data set with raw values.
 
-    x: features float64 [N, d], or images uint8 [N, H, W] or [N, H, W, C].
+    x: features float64 [N, d], images uint8 [N, H, W] or [N, H, W, C], or texts [N], Python's strings.
     y: target float64 [N] (regression) or class int64 [N] from 0 (classification).
     test_x, test_y: the official test part where the set has one, else None.
-    feature_names: one name a column, empty for images.
+    feature_names: one name a column, empty for images and texts.
     digest: sha256 over the digests of everything read, the same wherever it was found.
     variant: "canonical", "rebuild" (see `CIFAR10_INEXACT`) or "shipped" with a package.
     source: where it was found, in words.
@@ -101,11 +103,15 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """A raw file: path below the data or cache folder, public address, sha256 in hex."""
+    """A raw file: path below the data or cache folder, public address, sha256 in hex.
+
+    member: its name in the zip archive at the address; the file is at the address itself where it is empty.
+    """
 
     path: str
     url: str
     sha256: str
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,17 +175,32 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _download(file: File, target: Path) -> None:
-    """Put the file at ``target``; pooch checks a temporary file first, so no part of one stays."""
+    """Put the file at ``target``; a temporary one is checked first, so no part of one stays."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
-    pooch.retrieve(
-        file.url,
-        known_hash=f"sha256:{file.sha256}",
-        fname=target.name,
-        path=target.parent,
-        downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30),
-    )
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
+    if not file.member:
+        digest = f"sha256:{file.sha256}"
+        pooch.retrieve(file.url, known_hash=digest, fname=target.name, path=target.parent, downloader=downloader)
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        # Archives may be packed anew: what counts is the digest of the file within.
+        archive = pooch.retrieve(file.url, known_hash=None, fname="archive", path=folder, downloader=downloader)
+        content = _zip_member(Path(archive), file.member)
+        if _sha256(content) != file.sha256:
+            raise ValueError(f"its {file.member} has sha256 {_sha256(content)}, expected {file.sha256}")
+        draft = Path(folder) / "draft"
+        draft.write_bytes(content)
+        os.replace(draft, target)
+
+
+def _zip_member(archive: Path, name: str) -> bytes:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.read(name)
+    except (zipfile.BadZipFile, KeyError, zlib.error) as error:
+        raise ValueError(f"the archive has no readable {name}: {error}") from error
 
 
 def _obtain(file: File, download: bool) -> Found:
@@ -272,6 +293,26 @@ def parse_idx_set(images: bytes, labels: bytes, test_images: bytes, test_labels:
     if len(x) != len(y) or len(test_x) != len(test_y):
         raise ValueError(f"{len(x)} and {len(test_x)} images but {len(y)} and {len(test_y)} labels")
     return Arrays(x, y.astype(np.int64), test_x, test_y.astype(np.int64))
+
+
+def parse_sst2(train: bytes, dev: bytes) -> Arrays:
+    """The two labelled files of SST-2 as in GLUE: a sentence or phrase, a tab and 0 (negative) or 1 (positive) a line.
+
+    The development part becomes the test part, because the labels of GLUE's own were never published. Words and
+    punctuation marks are separated by blanks; blanks at the ends are left out. ValueError for anything else.
+    """
+    return Arrays(*_labelled_sentences(train), *_labelled_sentences(dev))
+
+
+def _labelled_sentences(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    header, *lines = content.decode().removesuffix("\n").split("\n")
+    if header != "sentence\tlabel":
+        raise ValueError(f"its header is {header!r}, not sentence, tab, label")
+    fields = [line.split("\t") for line in lines]
+    if any(len(field) != 2 or field[1] not in ("0", "1") for field in fields):
+        raise ValueError("a line is not a sentence, a tab and 0 or 1")
+    sentences, labels = zip(*fields)
+    return np.array([text.strip() for text in sentences], object), np.array(labels, dtype=np.int64)
 
 
 def _uint8_type(code: str | bytes, align: int = 0, copy: int = 0) -> np.dtype:
@@ -435,6 +476,21 @@ def _idx(folder: str, address: str, *sha256: str) -> Callable[..., Reading]:
     return partial(from_files, files, parse_idx_set)
 
 
+SST2_ARCHIVE = "https://dl.fbaipublicfiles.com/glue/data/SST-2.zip"
+SST2 = (
+    File(
+        "sst2/train.tsv",
+        SST2_ARCHIVE,
+        "48eac26399f8456935f81dd9e3a745c1430adb6c62e233ccfe22db4a0d15d1d1",
+        "SST-2/train.tsv",
+    ),
+    File(
+        "sst2/dev.tsv",
+        SST2_ARCHIVE,
+        "54a9c12c77e402fc14d6a66a506f24d999f596b0176eb777c972cccc2f9cc4b0",
+        "SST-2/dev.tsv",
+    ),
+)
 HOUSING = File(
     "california_housing/housing.csv",
     "https://raw.githubusercontent.com/ageron/handson-ml2/master/datasets/housing/housing.csv",
@@ -605,6 +661,7 @@ REGISTRY: dict[str, Entry] = {
         ),
     ),
     "cifar10": Entry("classification", 50000, partial(from_cifar10, CIFAR10_ARCHIVE, CIFAR10_BATCHES)),
+    "sst2": Entry("classification", 67349, partial(from_files, SST2, parse_sst2)),
     "diabetes": Entry(
         "regression",
         442,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.special import entr
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import normalize
 
 from weightspace.spectra.eigen import as_float64, eigenvalues
 from weightspace.spectra.metrics import nonzero
@@ -21,17 +25,12 @@ def vendi_score(X: Any, q: float = 1) -> float:
     (Friedman & Dieng 2023, definition 3.1; order q: Pasarkar & Dieng 2024). Small q counts rare directions in full,
     large q hardly. The eigenvalues are those of the smaller of X X^T and X^T X.
 
-    X: [n, d], rows are samples. ``ValueError`` for a row of zeros, which has no direction, for q < 0, and for what
-    is not a matrix of finite numbers.
+    X: [n, d], rows are samples; a sparse array of SciPy with any number of columns will do. ``ValueError`` for a row of
+    zeros, which has no direction, for q < 0, and for what is not a matrix of finite numbers.
     """
-    X = as_float64(X, "X")
     if not q >= 0:
         raise ValueError(f"the order q must be 0 or more, got {q}")
-    lengths = np.linalg.norm(X, axis=1, keepdims=True)
-    if not lengths.all():
-        raise ValueError(f"row {int(np.argmin(lengths))} of X is zero: it has no direction to compare")
-    # What rounding leaves of eigenvalues 0 would count at orders near 0.
-    p = nonzero(eigenvalues(X / lengths), max(X.shape)) / len(X)
+    p = _sparse_shares(X) if sparse.issparse(X) else _dense_shares(X)
     if q == 0:
         return float(len(p))
     if q == 1:
@@ -43,15 +42,64 @@ def vendi_score(X: Any, q: float = 1) -> float:
     return float(np.exp(log_sum / (1 - q)))
 
 
+def _dense_shares(X: Any) -> np.ndarray:
+    """The p_i that are not zero: what rounding leaves of zeros would count at orders near 0."""
+    X = as_float64(X, "X")
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    _check_lengths(lengths)
+    return nonzero(eigenvalues(X / lengths), max(X.shape)) / len(X)
+
+
+def _sparse_shares(X: Any) -> np.ndarray:
+    """The same by way of K itself, ``[n, n]``: columns are many here, and most entries 0."""
+    lengths = np.sqrt(X.multiply(X).sum(axis=1))
+    _check_lengths(lengths)
+    unit = sparse.diags_array(1 / lengths) @ X
+    values = np.linalg.eigvalsh((unit @ unit.T).toarray())
+    return values[values > len(values) * np.finfo(np.float64).eps * values[-1]] / len(values)
+
+
+def _check_lengths(lengths: np.ndarray) -> None:
+    if not np.isfinite(lengths).all():
+        raise ValueError("X holds values that are not finite")
+    if not lengths.all():
+        raise ValueError(f"row {int(np.argmin(lengths))} of X is zero: it has no direction to compare")
+
+
+def ngram_features(texts: Sequence[str], orders: Sequence[int] = (1, 2, 3, 4)) -> sparse.csr_array:
+    """Counts of n-grams, scaled so that their inner product is the n-gram kernel: ``[n, n-grams]``, sparse.
+
+    The kernel is the mean over the orders of the cosine between two texts' counts of n-grams (Friedman & Dieng 2023,
+    section 5, for text; there too of n = 1 to 4): each order's counts have length 1 and stand side by side. A text with
+    fewer words than n has no n-grams of that order and is compared by the shorter ones; ``vendi_score`` scales its row
+    to the length of the others. Words are in lower case, punctuation marks are words of their own. ``ValueError`` where
+    no text has a word.
+    """
+    counter = CountVectorizer(token_pattern=r"\w+|[^\w\s]", ngram_range=(min(orders), max(orders)), dtype=np.float64)
+    counts = sparse.csc_array(counter.fit_transform(texts))
+    words = np.char.count(counter.get_feature_names_out().astype(str), " ") + 1
+    return sparse.csr_array(sparse.hstack([normalize(counts[:, words == order]) for order in orders if order in words]))
+
+
 def weighted_vendi_score(X: Any, baseline: Any) -> float:
-    """VS_1(X) rho, with rho = <B, X>_F / (|B|_F |X|_F) the cosine between X and the baseline B: paper A's score.
+    """VS_1(X) rho, with rho the ``resemblance`` of X to the baseline: paper A's score.
 
-    Diversity counts only as far as the samples still resemble those that they stand for. For rho the rows are
-    paired, up to the length of the shorter set; VS is of all of X. Negative where rho is. Source: paper A (arXiv
-    2410.14602), as read from its released code; likely the one printed.
+    Diversity counts only as far as the samples still resemble those that they stand for. Negative where rho is. Source:
+    paper A (arXiv 2410.14602), as read from its released code; likely the one printed.
 
-    X: [n, d] embeddings of the augmented or synthetic set; baseline: [m, d] those of the original one.
-    ``ValueError`` if they differ in d, if one is zero over the paired rows, and as for ``vendi_score``.
+    X: [n, d] embeddings of the augmented or synthetic set; baseline: [m, d] those of the original one. ``ValueError``
+    as for ``resemblance`` and ``vendi_score``.
+    """
+    rho = resemblance(X, baseline)
+    return vendi_score(X) * rho
+
+
+def resemblance(X: Any, baseline: Any) -> float:
+    """rho = <B, X>_F / (|B|_F |X|_F), the cosine between X and the baseline B, from -1 to 1.
+
+    The rows are paired in their order, up to the length of the shorter set.
+
+    X: [n, d], baseline: [m, d]. ``ValueError`` if they differ in d, or if one is zero over the paired rows.
     """
     X, baseline = as_float64(X, "X"), as_float64(baseline, "baseline")
     if X.shape[1] != baseline.shape[1]:
@@ -60,5 +108,4 @@ def weighted_vendi_score(X: Any, baseline: Any) -> float:
     lengths = np.linalg.norm(X[:paired]) * np.linalg.norm(baseline[:paired])
     if lengths == 0:
         raise ValueError(f"X or baseline is zero over the {paired} paired rows: there is no angle between them")
-    rho = np.vdot(baseline[:paired], X[:paired]) / lengths
-    return vendi_score(X) * float(rho)
+    return float(np.vdot(baseline[:paired], X[:paired]) / lengths)

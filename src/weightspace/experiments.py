@@ -32,6 +32,7 @@ _HOMES = tuple(
         "inference_cost",
         "diversity_tuning",
         "diversity_cifar10",
+        "diversity_spectra",
         "diversity_hessian",
         "diversity_sets",
         "spectra_primer",
@@ -173,9 +174,9 @@ def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> s
 def committed_scale(name: str) -> str:
     """The scale at which the records of an experiment are committed, and at which the book shows it.
 
-    That of the paper; where it needs a GPU and has not been computed on one, ``laptop``.
+    That of the paper; where that has not been computed and there is a scale ``laptop``, the latter.
     """
-    return "laptop" if "paper" in get(name).needs_gpu and missing_runs(name, "paper") else "paper"
+    return "laptop" if "laptop" in get(name).seeds and missing_runs(name, "paper") else "paper"
 
 
 def status() -> list[dict[str, object]]:

@@ -83,6 +83,8 @@ DATASETS = {
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
     "cifar10": "CIFAR-10",
+    "sst2": "SST-2",
+    "complaints": "Twitter complaints",
     "diabetes": "Diabetes (quick scale)",
     "digits": "Digits (quick scale)",
     "data_diversity_released": "Released measurements of paper A",

@@ -1,0 +1,274 @@
+"""What the regularizers of paper A's campaign do to accuracy, calibration and robustness, and what explains it.
+
+Works on the records of ``diversity_cifar10`` (runs), ``diversity_sets`` (scores of the training sets) and
+``diversity_hessian`` (traces). Outcomes are those after the last epoch, accuracies and ECE in percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from weightspace.analysis import select, summarize
+from weightspace.augmentations import LEVELS
+from weightspace.stats import holm, mean_interval
+
+RUN = ["arm", "category", "setting", "seed"]
+SETTING = ["arm", "category", "setting"]
+OUTCOMES = ("clean_accuracy", "ece", "corruption_accuracy", "corruption_ece", "effective_robustness")
+JUDGED = ("clean_accuracy", "corruption_accuracy", "calibration")
+"""Outcomes that a diversity score is held against. calibration: minus the ECE on clean images, so that more of all
+three is better."""
+SCORES = ("vendi", "weighted_vendi")
+FEATURES = ("pixels", "embeddings")
+DESIGNS = ("single", "cumulative")
+
+_DRAWS = 10_000
+
+
+# --- what each setting does
+
+
+def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per run (arm, category, setting, seed) with its outcomes after the last epoch.
+
+    train_loss: as it trained, with augmentation and dropout. clean_accuracy, clean_loss, ece: clean test images.
+    part_accuracy: those of them that were also corrupted. corruption_accuracy, corruption_ece: mean over 15 kinds and 5
+    severities. effective_robustness: corruption_accuracy minus what ``accuracy_line`` expects of a network with this
+    part_accuracy (Taori et al. 2020). ``ValueError`` if a run lacks one of them.
+    """
+    last = _last_epoch(runs)
+
+    def mean(rows: pd.DataFrame, metric: str) -> pd.Series:
+        return select(rows, metric=metric).groupby(RUN, sort=False)["value"].mean()
+
+    clean, corrupted = select(last, inputs="test"), last[last["severity"] > 0]
+    table = pd.DataFrame(
+        {
+            "train_loss": mean(select(last, inputs="train"), "loss"),
+            "clean_accuracy": mean(clean, "accuracy_percent"),
+            "clean_loss": mean(clean, "loss"),
+            "ece": 100 * mean(clean, "ece"),
+            "part_accuracy": mean(select(last, inputs="test_part"), "accuracy_percent"),
+            "corruption_accuracy": mean(corrupted, "accuracy_percent"),
+            "corruption_ece": 100 * mean(corrupted, "ece"),
+        }
+    )
+    if table.isna().any(axis=None):
+        raise ValueError(f"no value of {', '.join(table.columns[table.isna().any()])} for some of the runs")
+    table = table.reset_index()
+    slope, intercept = accuracy_line(table)
+    expected = intercept + slope * table["part_accuracy"]
+    return table.assign(effective_robustness=table["corruption_accuracy"] - expected)
+
+
+def accuracy_line(table: pd.DataFrame) -> tuple[float, float]:
+    """(slope, intercept) of corruption accuracy on clean accuracy by least squares, over runs without augmentation."""
+    plain = table[table["category"] != "augmentation"]
+    slope, intercept = np.polyfit(plain["part_accuracy"], plain["corruption_accuracy"], 1)
+    return float(slope), float(intercept)
+
+
+def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.DataFrame:
+    """Each setting minus the baseline of the same seed, per outcome: n, mean with its 95 % t interval, p and p_holm.
+
+    table: from ``outcomes``; independent baselines are left out. p: paired t-test, Holm's correction over the table;
+    NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline of its seed.
+    """
+    baseline = select(table, arm="main", setting="baseline").set_index("seed")
+    others = table[(table["category"] != "baseline")]
+    if lacking := set(others["seed"]) - set(baseline.index):
+        raise ValueError(f"no baseline for the seeds {sorted(lacking)}")
+    rows = []
+    for key, group in others.groupby(SETTING, sort=False):
+        for name in names:
+            difference = group[name].to_numpy() - baseline.loc[group["seed"], name].to_numpy()
+            spread = len(difference) > 1 and np.ptp(difference) > 1e-9
+            p = stats.ttest_1samp(difference, 0.0).pvalue if spread else np.nan
+            rows.append((*key, name, len(difference), *mean_interval(difference), p))
+    found = pd.DataFrame(rows, columns=[*SETTING, "outcome", "n", "mean", "low", "high", "p"])
+    found["p_holm"] = np.nan
+    tested = found["p"].notna()
+    found.loc[tested, "p_holm"] = holm(found.loc[tested, "p"])
+    return found
+
+
+def corruption_differences(runs: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy minus that of the baseline of the same seed, in points, per setting and kind of corruption.
+
+    Columns: arm, category, setting, kind, n (seeds), mean, low, high; the mean over severities is taken first.
+    """
+    rows = _corrupted_accuracies(runs)
+    per_kind = rows.groupby([*RUN, "kind"], sort=False)["value"].mean().reset_index()
+    baseline = select(per_kind, arm="main", setting="baseline").set_index(["seed", "kind"])["value"]
+    others = per_kind[per_kind["category"] != "baseline"].join(baseline.rename("baseline"), on=["seed", "kind"])
+    others = others.assign(value=others["value"] - others["baseline"])
+    return summarize(others, [*SETTING, "kind"])
+
+
+def by_severity(runs: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
+    """Accuracy of some settings of the main arm per kind and severity: mean over seeds with its 95 % t interval.
+
+    Severity 0 of every kind are the same images without corruption.
+    """
+    main = runs[(runs["arm"] == "main") & runs["setting"].isin(settings)]
+    corrupted = _corrupted_accuracies(main)
+    clean = select(_last_epoch(main), inputs="test_part", metric="accuracy_percent")
+    parts = [corrupted, *(clean.assign(kind=kind) for kind in corrupted["kind"].unique())]
+    return summarize(pd.concat(parts), ["setting", "kind", "severity"]).sort_values(["setting", "kind", "severity"])
+
+
+def _last_epoch(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
+
+
+def _corrupted_accuracies(runs: pd.DataFrame) -> pd.DataFrame:
+    last = select(_last_epoch(runs), metric="accuracy_percent")
+    return last[last["severity"] > 0].rename(columns={"inputs": "kind"})
+
+
+# --- what a diversity score explains
+
+
+def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Scores and outcomes side by side: a row per design, level (``""``: the images as they are) and seed.
+
+    table: from ``outcomes``. sets: records of ``diversity_sets``. design: ``single``, every level by itself, or
+    ``cumulative``; the images as they are and the first level belong to both. Columns of scores are called
+    vendi_pixels, weighted_vendi_pixels and so on; resemblance is their ratio, the cosine between a set and the images
+    as they are. The judged outcomes besides. Sets that only one side has are left out.
+    """
+    wide = sets.assign(score=sets["metric"] + "_" + sets["of"]).rename(
+        columns={"arm": "design", "augmentation": "level"}
+    )
+    wide = wide.pivot(index=["design", "level", "seed"], columns="score", values="value").reset_index()
+    for of in FEATURES:
+        wide[f"resemblance_{of}"] = wide[f"weighted_vendi_{of}"] / wide[f"vendi_{of}"]
+    own = table[table["arm"].isin(["main", "cumulative"]) & table["category"].isin(["baseline", "augmentation"])]
+    own = own.assign(
+        design=own["arm"].replace("main", "single"),
+        level=own["setting"].where(own["category"] == "augmentation", ""),
+        calibration=-own["ece"],
+    )
+    keys = ["design", "level", "seed"]
+    both = wide.merge(own[[*keys, *JUDGED]], on=keys)
+    shared = both[(both["design"] == "single") & both["level"].isin(["", LEVELS[0]])]
+    order = ["", *LEVELS]
+    both = pd.concat([both, shared.assign(design="cumulative")], ignore_index=True)
+    return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
+
+
+def rank_correlations(
+    both: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 0.95, draws: int = _DRAWS
+) -> pd.DataFrame:
+    """Spearman correlation over training sets of each score with each judged outcome, both as means over seeds.
+
+    both: from ``training_sets``. Columns: design, of, score, outcome, n (sets), rho, low, high (percentile interval of
+    a bootstrap over sets and seeds), p (for no correlation over sets), p_holm (over the table). All NaN for fewer than
+    three sets or values that do not differ.
+    """
+    rows = []
+    for design, own in both.groupby("design", sort=False):
+        means = own.groupby("level")[[*_columns(scores), *JUDGED]].mean()
+        drawn = _drawn_ranks(own, [*_columns(scores), *JUDGED], draws)
+        for of in FEATURES:
+            for score in scores:
+                for outcome in JUDGED:
+                    x, y = f"{score}_{of}", outcome
+                    rho, p, low, high = (np.nan,) * 4
+                    if len(means) >= 3 and means[x].nunique() > 1 and means[y].nunique() > 1:
+                        rho, p = stats.spearmanr(means[x], means[y])
+                        low, high = _percentiles(_row_correlations(drawn[x], drawn[y]), level)
+                    rows.append((design, of, score, outcome, len(means), rho, low, high, p))
+    table = pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "n", "rho", "low", "high", "p"])
+    table["p_holm"] = np.nan
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    return table
+
+
+def seed_correlations(both: pd.DataFrame, scores: Sequence[str] = SCORES) -> pd.DataFrame:
+    """As ``rank_correlations`` within each seed: design, of, score, outcome, seed, rho."""
+    rows = []
+    for (design, seed), own in both.groupby(["design", "seed"], sort=False):
+        for of in FEATURES:
+            for score in scores:
+                for outcome in JUDGED:
+                    x, y = own[f"{score}_{of}"], own[outcome]
+                    defined = len(own) >= 3 and x.nunique() > 1 and y.nunique() > 1
+                    rho = stats.spearmanr(x, y).statistic if defined else np.nan
+                    rows.append((design, of, score, outcome, seed, rho))
+    return pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "seed", "rho"])
+
+
+def weighted_against_plain(both: pd.DataFrame, level: float = 0.95, draws: int = _DRAWS) -> pd.DataFrame:
+    """How much higher the weighted score's rank correlation with each outcome is than the plain one's.
+
+    Columns: design, of, outcome, n (sets), difference (of the correlations of seed means), low, high (percentile
+    interval of the same bootstrap draws of sets and seeds for both). NaN as in ``rank_correlations``.
+    """
+    found = rank_correlations(both, draws=1)
+    found = found.pivot(index=["design", "of", "outcome"], columns="score", values="rho").sort_index()
+    rows = []
+    for design, own in both.groupby("design", sort=False):
+        drawn = _drawn_ranks(own, [*_columns(SCORES), *JUDGED], draws)
+        for of in FEATURES:
+            for outcome in JUDGED:
+                rho = found.loc[(design, of, outcome)]
+                difference, low, high = rho["weighted_vendi"] - rho["vendi"], np.nan, np.nan
+                if np.isfinite(difference):
+                    weighted, plain = (
+                        _row_correlations(drawn[f"{score}_{of}"], drawn[outcome])
+                        for score in ("weighted_vendi", "vendi")
+                    )
+                    low, high = _percentiles(weighted - plain, level)
+                rows.append((design, of, outcome, own["level"].nunique(), difference, low, high))
+    return pd.DataFrame(rows, columns=["design", "of", "outcome", "n", "difference", "low", "high"])
+
+
+def _columns(scores: Sequence[str]) -> list[str]:
+    return [f"{score}_{of}" for score in scores for of in FEATURES]
+
+
+def _drawn_ranks(own: pd.DataFrame, names: Sequence[str], draws: int) -> dict[str, NDArray[np.float64]]:
+    """Ranks ``[draws, sets]`` of seed means when sets and seeds are drawn with replacement, the same for every name."""
+    sets, seeds = own["level"].nunique(), own["seed"].nunique()
+    rng = np.random.default_rng(0)
+    levels = rng.integers(sets, size=(draws, sets, 1))
+    chosen = rng.integers(seeds, size=(draws, 1, seeds))
+    ranks = {}
+    for name in names:
+        values = own.pivot(index="level", columns="seed", values=name).to_numpy()
+        ranks[name] = stats.rankdata(values[levels, chosen].mean(axis=2), axis=1)
+    return ranks
+
+
+def _row_correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson correlation of each row of a with that of b; NaN where a row is constant."""
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
+    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+
+
+def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    tail = (1 - level) / 2
+    values = values[np.isfinite(values)]
+    low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+# --- curvature
+
+
+def trace_summary(traces: pd.DataFrame) -> pd.DataFrame:
+    """Hessian trace per setting and epoch: n (seeds), mean, low, high (95 % t interval over seeds), standard_error.
+
+    standard_error: of the estimate within one run, its root mean square over seeds. traces: ``diversity_hessian``.
+    """
+    by = ["category", "setting", "epoch"]
+    error = np.sqrt((traces["standard_error"] ** 2).groupby([traces[name] for name in by]).mean())
+    return summarize(traces, by).join(error.rename("standard_error"), on=by)

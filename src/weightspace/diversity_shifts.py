@@ -1,0 +1,139 @@
+"""The training campaign in the form of paper A's statistic: changes of spectra, with several kinds of baseline.
+
+Frames of changes are those of ``spectral_shifts``; a seed has its own initial weights, data order and baseline.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from weightspace import augmentations, spectral_shifts
+from weightspace.analysis import select
+from weightspace.diversity_cifar10 import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
+from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
+from weightspace.stats import mean_interval
+
+MODEL, TASK = "resnet18", "cifar10"
+CATEGORIES = {"baseline": BASELINE, "augmentation": "div", "dropout": "dp", "weight_decay": "wd"}
+"""Names of the campaign's categories in ``spectral_shifts``."""
+PLACEBO = "placebo"
+"""A category without any effect: baselines of other seeds, taken for levels."""
+
+LEVELS = (
+    {"baseline": (BASELINE, "baseline", 0)}
+    | {f"dropout_{p}": ("dp", f"{p}", order) for order, p in enumerate(DROPOUTS, 1)}
+    | {f"weight_decay_{decay}": ("wd", f"{decay:g}", order) for order, decay in enumerate(WEIGHT_DECAYS, 1)}
+    | {name: ("div", name, order) for order, name in enumerate(augmentations.LEVELS, 1)}
+)
+"""Setting of the campaign -> category, level and its order."""
+
+
+def last_epoch(frame: pd.DataFrame) -> int:
+    return int(frame["epoch"].max())
+
+
+def changes(
+    frame: pd.DataFrame,
+    arm: str = "main",
+    epoch: int | None = None,
+    unfolding: str = "slices",
+    metrics: tuple[str, ...] = METRICS,
+) -> pd.DataFrame:
+    """Metric after ``epoch`` (the last, if None) minus metric of the initial weights, from ``diversity_spectra``.
+
+    arm: ``main``; ``cumulative`` has its augmentation levels in place of the single ones, the rest from the main arm;
+    ``independent`` has the baselines of other seeds alone. Columns as ``spectral_shifts`` describes them.
+    """
+    spectra = frame[(frame["unfolding"] == unfolding) & frame["metric"].isin(metrics)]
+    keys = ["seed", "layer", "metric"]
+    start = spectra[(spectra["epoch"] == 0)].set_index(keys)["value"].rename("start")
+    after = spectra[spectra["epoch"] == (last_epoch(spectra) if epoch is None else epoch)]
+    # Level 1 of the cumulative arm is that of the main arm.
+    replaced = set(select(after, arm="cumulative")["setting"]) if arm == "cumulative" else set()
+    own = after["arm"] == arm
+    if arm == "cumulative":
+        own |= (after["arm"] == "main") & ~after["setting"].isin(replaced)
+    after = after[own].join(start, on=keys)
+    levels = pd.DataFrame(after["setting"].map(LEVELS).tolist(), after.index, ["category", "level", "order"])
+    table = after[keys].join(levels).assign(value=after["value"] - after["start"], model=MODEL, task=TASK)
+    return table.sort_values(["metric", "category", "order", "seed", "layer"], ignore_index=True)
+
+
+def independent_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Changes of the independent baselines, with ``owner``, the category each belongs to, and the seed it goes with."""
+    table = changes(frame, "independent", **options)
+    owners = np.array(["", "dp", "wd", "div"])  # diversity_cifar10.CATEGORIES, counted from 1
+    return table.assign(owner=owners[table["seed"] // INDEPENDENT_SEEDS], seed=table["seed"] % INDEPENDENT_SEEDS)
+
+
+def shifts_with_own_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Shifts against the independent baseline of each category: no two categories share a run."""
+    table, others = changes(frame, **options), independent_baselines(frame, **options)
+    return pd.concat(
+        spectral_shifts.shifts(
+            pd.concat([select(table, category=category), select(others, owner=category).drop(columns="owner")])
+        )
+        for category in spectral_shifts.CATEGORIES
+    )
+
+
+def with_placebo(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Changes of the main arm and, as the category ``placebo``, of the independent baselines of each seed."""
+    others = independent_baselines(frame, **options).drop(columns="category")
+    placebo = others.assign(
+        category=PLACEBO, level=others["owner"], order=others["owner"].map({"dp": 1, "wd": 2, "div": 3})
+    )
+    return pd.concat([changes(frame, **options), placebo.drop(columns="owner")], ignore_index=True)
+
+
+BASELINES = ("one", "own", "other seed", "none")
+"""What two categories have in common: one baseline per seed; none, each its own; none, each another seed. ``none``:
+diversity against the placebo, with one baseline per seed."""
+
+
+def correlations(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Pearson correlation over layers between categories, as in paper A, for every kind of baseline and every seed.
+
+    Columns: metric, a, b, baseline (one of ``BASELINES``), seed, other_seed, pearson.
+    """
+    one, own = (
+        _profiles_by_seed(shifted)
+        for shifted in (
+            spectral_shifts.shifts(with_placebo(frame, **options)),
+            shifts_with_own_baselines(frame, **options),
+        )
+    )
+    seeds = sorted(one)
+    same = [(s, s) for s in seeds]
+    plan = [("one", one, same, PAIRS), ("own", own, same, PAIRS)]
+    plan += [("other seed", one, list(permutations(seeds, 2)), PAIRS), ("none", one, same, [("div", PLACEBO)])]
+    rows = []
+    for baseline, profiles, pairs_of_seeds, pairs in plan:
+        for s, t in pairs_of_seeds:
+            for metric in profiles[s].index.unique("metric"):
+                left, right = profiles[s].loc[metric], profiles[t].loc[metric]
+                rows += [(metric, a, b, baseline, s, t, left[a].corr(right[b])) for a, b in pairs]
+    return pd.DataFrame(rows, columns=["metric", "a", "b", "baseline", "seed", "other_seed", "pearson"])
+
+
+def _profiles_by_seed(shifted: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Mean shift over levels: seed -> rows (metric, layer), a column per category."""
+    return {
+        int(seed): spectral_shifts.profiles(own).droplevel("model") for seed, own in shifted.groupby("seed", sort=True)
+    }
+
+
+def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean over layers within a seed, then over seeds with the 95 % t interval: ``by``, n (seeds), mean, low, high."""
+    per_seed = table.groupby([*by, "seed"], sort=False)["value"].mean()
+    rows = [(*key, len(group), *mean_interval(group)) for key, group in per_seed.dropna().groupby(level=by, sort=False)]
+    return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
+
+
+def layer_names(frame: pd.DataFrame) -> dict[int, str]:
+    """Number -> name of every layer."""
+    named = frame[frame["layer"] > 0].drop_duplicates("layer")
+    return dict(sorted(zip(named["layer"], named["name"])))

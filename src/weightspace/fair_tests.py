@@ -1,0 +1,321 @@
+"""Likeness and distance of regularizers in the space of spectra, free of the noise that shared runs bring in.
+
+Notation: z_is is the shift of setting i in seed s, a vector over the layers but the last, every layer in units of the
+standard deviation that baselines of different seeds have there. Seeds share nothing, so products of *different* seeds
+hold no product of noise with itself:
+
+    <a, b> = mean over s != t and layers of a_s b_t
+
+estimates the product of the true shifts without bias, whatever the noise (the cross-validated distance of Walther et
+al. 2016). Squared distances <a - b, a - b> may come out negative: then there is nothing to see. Similarity is
+<a, b> / sqrt(<a, a> <b, b>), the cosine of the true shifts; it does not depend on their size.
+
+Strength: how much a setting raises the loss on the training images as they are, or lowers the test accuracy. To
+compare at equal strength, every augmentation level is held against dropout and weight decay of its own strength,
+interpolated between their levels, from the baseline at strength 0 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weightspace.analysis import select
+from weightspace.diversity_shifts import LEVELS, changes, last_epoch
+from weightspace.spectral_shifts import BASELINE, METRICS, last_layer
+from weightspace.stats import holm
+
+REPLICATES = 4_000
+ALPHA = 0.05
+LIKE = 0.5
+"""A similarity has to reach this to count as likeness."""
+STRENGTHS = {"equal training loss": ("train_clean", "loss", 1), "equal test accuracy": ("test", "accuracy_percent", -1)}
+"""Name -> inputs, metric, and the sign of what a stronger regularizer does to it."""
+MATCHES = ("as they are", *STRENGTHS)
+
+
+@dataclass(frozen=True, eq=False)
+class Shifts:
+    """The shifts of one metric: values [settings, seeds, layers], with the settings' category, level and order.
+
+    unit: [layers], the standard deviation between baselines by which all is divided; residuals: category -> [runs,
+    layers], what runs of one setting differ by, in the same units, scaled up for the mean that was taken off.
+    training: what training changes in the baseline, mean absolute value over layers and seeds, as it is (not divided).
+    """
+
+    settings: pd.DataFrame
+    values: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    residuals: dict[str, NDArray[np.float64]]
+    training: float
+
+
+def shifts_of(frame: pd.DataFrame, metric: str, arm: str = "main", **options) -> Shifts:
+    """From the records of ``diversity_spectra``; layers without a value in some run are left out, as is the last."""
+    table, others = (
+        changes(frame, which, metrics=(metric,), **options).pipe(lambda t: t[~last_layer(t)])
+        for which in (arm, "independent")
+    )
+    runs = table.pivot(index=["category", "order", "level", "seed"], columns="layer", values="value")
+    more = others.pivot(index="seed", columns="layer", values="value")
+    whole = runs.columns[runs.notna().all() & more.notna().all()]
+    runs, more = runs[whole], more[whole]
+    baselines = runs.xs(BASELINE, level="category")
+    unit = np.vstack([baselines, more]).std(axis=0, ddof=1)
+    # A metric that training leaves alone in a layer (a rank, a count) tells nothing there.
+    alive = unit > 0
+    unit, runs, more, baselines = unit[alive], runs.loc[:, alive], more.loc[:, alive], baselines.loc[:, alive]
+    by_setting = runs.groupby(level=["category", "order", "level"])
+    seeds = by_setting.size().iloc[0]
+    spread = (runs - by_setting.transform("mean")) * np.sqrt(seeds / (seeds - 1)) / unit
+    residuals = {str(name): own.to_numpy() for name, own in spread.groupby(level="category")}
+    every = np.vstack([baselines, more])
+    residuals[BASELINE] = (every - every.mean(axis=0)) * np.sqrt(len(every) / (len(every) - 1)) / unit
+    settings = runs.drop(BASELINE, level="category").index.droplevel("seed").unique().to_frame(index=False)
+    values = np.stack(
+        [(runs.loc[tuple(row)].to_numpy() - baselines.to_numpy()) / unit for row in settings.itertuples(index=False)]
+    )
+    return Shifts(settings, values, unit, residuals, float(baselines.abs().to_numpy().mean()))
+
+
+def product(a: NDArray, b: NDArray) -> NDArray:
+    """<a, b> of the docstring above: a, b [..., seeds, layers] -> [...]. ``ValueError`` for fewer than two seeds."""
+    seeds, layers = a.shape[-2:]
+    if seeds < 2:
+        raise ValueError("products across seeds need two seeds or more")
+    total = (a.sum(axis=-2) * b.sum(axis=-2)).sum(axis=-1) - (a * b).sum(axis=(-2, -1))
+    return total / (seeds * (seeds - 1) * layers)
+
+
+def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:
+    """Strength of every setting, mean over seeds paired with the baseline of the same seed, by (category, order)."""
+    inputs, metric, sign = STRENGTHS[match]
+    rows = select(frame, inputs=inputs, metric=metric, epoch=last_epoch(frame))
+    rows = rows[rows["arm"].isin({"main", arm})]
+    base = select(rows, arm="main", setting="baseline").set_index("seed")["value"]
+    # Where an arm repeats a setting of the main one, its own run counts.
+    rows = rows[rows["setting"] != "baseline"].assign(own=rows["arm"] == arm).sort_values("own")
+    rows = rows.drop_duplicates(["setting", "seed"], keep="last")
+    place = pd.DataFrame([LEVELS[name] for name in rows["setting"]], rows.index, ["category", "level", "order"])
+    rows = rows.join(place).assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
+    return rows.groupby(["category", "order"])["strength"].mean()
+
+
+def interpolation(strength: float, levels: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Weights of the levels (the rest goes to the baseline) that interpolate to ``strength``; None outside their range.
+
+    levels: their strengths. Those that are not above 0 are as good as the baseline and get no weight.
+    """
+    usable = np.flatnonzero(levels > 0)
+    usable = usable[np.argsort(levels[usable])]
+    grid = np.concatenate([[0.0], levels[usable]])
+    if not 0 < strength <= grid[-1]:
+        return None
+    weights = np.zeros(len(levels))
+    weights[usable] = [np.interp(strength, grid, unit) for unit in np.eye(len(grid))[1:]]
+    return weights
+
+
+def matched_weights(settings: pd.DataFrame, strength: pd.Series | None) -> dict[str, NDArray[np.float64]]:
+    """Weights of the settings that make the profiles to compare: category -> [comparisons, settings].
+
+    Without strengths one comparison, of the means over the levels. With them one for each augmentation level within
+    the range of both dropout and weight decay. Empty, [0, settings], if there is none.
+    """
+    category = settings["category"].to_numpy()
+    if strength is None:
+        return {name: (category == name)[None] / (category == name).sum() for name in ("div", "dp", "wd")}
+    by_setting = strength.loc[list(zip(settings["category"], settings["order"]))].to_numpy()
+    parts: dict[str, list[NDArray]] = {"div": [], "dp": [], "wd": []}
+    for level in np.flatnonzero(category == "div"):
+        found = {name: interpolation(by_setting[level], by_setting[category == name]) for name in ("dp", "wd")}
+        if any(weights is None for weights in found.values()):
+            continue
+        parts["div"].append(np.eye(len(settings))[level])
+        for name, weights in found.items():
+            row = np.zeros(len(settings))
+            row[category == name] = weights
+            parts[name].append(row)
+    return {name: np.reshape(rows, (-1, len(settings))) for name, rows in parts.items()}
+
+
+def resampled(shifts: Shifts, replicates: int = REPLICATES, seed: int = 0) -> NDArray[np.float64]:
+    """Shifts as other seeds might have given them, [replicates, settings, seeds, layers]: a residual bootstrap.
+
+    Every run, baselines included, gets the residual of a random run of its category on top. Runs of one seed start
+    from the same weights, which takes noise off their difference; this is ignored, so that intervals are rather wide.
+    """
+    rng = np.random.default_rng(seed)
+    count, seeds, layers = shifts.values.shape
+
+    def noise(category: str, *shape: int) -> NDArray[np.float64]:
+        own = shifts.residuals[category]
+        return own[rng.integers(0, len(own), (replicates, *shape))]
+
+    drawn = np.empty((replicates, count, seeds, layers))
+    for position, category in enumerate(shifts.settings["category"]):
+        drawn[:, position] = noise(category, seeds)
+    return shifts.values + drawn - noise(BASELINE, seeds)[:, None]
+
+
+def _profiles(weights: dict[str, NDArray], values: NDArray) -> dict[str, NDArray]:
+    """[..., settings, seeds, layers] -> category: [..., comparisons, seeds, layers]."""
+    count, seeds, layers = values.shape[-3:]
+    flat = values.reshape(*values.shape[:-3], count, seeds * layers)
+    return {name: (rows @ flat).reshape(*flat.shape[:-2], -1, seeds, layers) for name, rows in weights.items()}
+
+
+def _geometry(weights: dict[str, NDArray], values: NDArray) -> dict[str, NDArray]:
+    """Products and squared distances, means over the comparisons."""
+    p = _profiles(weights, values)
+    pairs = {f"{a}_{b}": product(p[a], p[b]).mean(axis=-1) for a in p for b in p}
+    found = {f"{a}_{b}": pairs[f"{a}_{b}"] for a, b in (("div", "dp"), ("div", "wd"), ("dp", "wd"))}
+    found |= {f"{a}_{a}": pairs[f"{a}_{a}"] for a in p}
+    for a, b in (("div", "dp"), ("div", "wd"), ("dp", "wd")):
+        found[f"distance_{a}_{b}"] = pairs[f"{a}_{a}"] + pairs[f"{b}_{b}"] - 2 * pairs[f"{a}_{b}"]
+    return found
+
+
+def _sign_p(values: NDArray) -> float:
+    """Two-sided bootstrap p for the hypothesis that the truth is 0."""
+    above = (1 + (values > 0).sum()) / (1 + len(values))
+    below = (1 + (values < 0).sum()) / (1 + len(values))
+    return float(min(1.0, 2 * min(above, below)))
+
+
+def similarities(
+    frame: pd.DataFrame,
+    matches: tuple[str, ...] = MATCHES,
+    metrics: tuple[str, ...] = METRICS,
+    arm: str = "main",
+    **options,
+) -> pd.DataFrame:
+    """Similarity of diversity with dropout and weight decay, and of these two, for every metric and match.
+
+    Columns: match, metric, a, b, n (seeds), levels (augmentation levels compared), layers, similarity with its 95 %
+    interval (low, high; NaN where <a, a> or <b, b> is not positive), p (of <a, b> = 0), p_holm (over all rows of the
+    match with diversity), outcome: win if significantly positive and similarity at least ``LIKE``, loss if
+    significantly negative, else tie.
+    """
+    rows = []
+    for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
+        found, again = _geometry(weights, shifts.values), _geometry(weights, drawn)
+        for a, b in (("div", "dp"), ("div", "wd"), ("dp", "wd")):
+            value, sample = (_cosine(g[f"{a}_{b}"], g[f"{a}_{a}"], g[f"{b}_{b}"]) for g in (found, again))
+            low, high = np.nanquantile(sample, [0.025, 0.975]) if np.isfinite(sample).any() else (np.nan, np.nan)
+            size = (shifts.values.shape[1], len(weights["div"]), shifts.values.shape[2])
+            rows.append((match, metric, a, b, *size, float(value), low, high, _sign_p(again[f"{a}_{b}"])))
+    columns = ["match", "metric", "a", "b", "n", "levels", "layers", "similarity", "low", "high", "p"]
+    table = pd.DataFrame(rows, columns=columns)
+    return _corrected(table, table["a"] == "div", table["similarity"] > 0, table["similarity"] >= LIKE)
+
+
+def distances(
+    frame: pd.DataFrame,
+    matches: tuple[str, ...] = MATCHES,
+    metrics: tuple[str, ...] = METRICS,
+    arm: str = "main",
+    **options,
+) -> pd.DataFrame:
+    """Squared distances of diversity to dropout, weight decay and the baseline, for every metric and match.
+
+    Columns: match, metric, n (seeds), levels, layers, to_dp, to_wd, to_zero (squared, per layer, in units of the
+    variance between baselines; 0 where there is no difference); difference = to_wd - to_dp with its 95 % interval
+    (low, high), p, p_holm (over the rows of a match), outcome: win if dropout is significantly closer, loss if weight
+    decay is, else tie.
+    """
+    rows = []
+    for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
+        found, again = _geometry(weights, shifts.values), _geometry(weights, drawn)
+        to_dp, to_wd, to_zero = (float(found[k]) for k in ("distance_div_dp", "distance_div_wd", "div_div"))
+        sample = again["distance_div_wd"] - again["distance_div_dp"]
+        size = (shifts.values.shape[1], len(weights["div"]), shifts.values.shape[2])
+        low, high = np.quantile(sample, [0.025, 0.975])
+        rows.append((match, metric, *size, to_dp, to_wd, to_zero, to_wd - to_dp, low, high, _sign_p(sample)))
+    columns = [
+        "match",
+        "metric",
+        "n",
+        "levels",
+        "layers",
+        "to_dp",
+        "to_wd",
+        "to_zero",
+        "difference",
+        "low",
+        "high",
+        "p",
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    return _corrected(table, table["p"] >= 0, table["difference"] > 0)
+
+
+def _cosine(ab: NDArray, aa: NDArray, bb: NDArray) -> NDArray:
+    size = np.where((aa > 0) & (bb > 0), aa * bb, np.nan)
+    return ab / np.sqrt(size)
+
+
+def _corrected(
+    table: pd.DataFrame, judged: pd.Series, positive: pd.Series, enough: pd.Series | bool = True
+) -> pd.DataFrame:
+    """Holm's correction within each match over the judged rows, and the outcome."""
+    p_holm = pd.Series(np.nan, table.index)
+    for _, own in table[judged].groupby("match"):
+        p_holm[own.index] = holm(own["p"])
+    significant = p_holm < ALPHA
+    outcome = np.select([significant & positive & enough, significant & ~positive], ["win", "loss"], "tie")
+    return table.assign(p_holm=p_holm, outcome=outcome)
+
+
+def _cases(frame: pd.DataFrame, matches: tuple[str, ...], metrics: tuple[str, ...], arm: str, **options):
+    """Yield match, metric, shifts, weights and resampled shifts; matches without a level to compare are left out."""
+    strength = {match: strengths(frame, match, arm) if match in STRENGTHS else None for match in matches}
+    for metric in metrics:
+        shifts = shifts_of(frame, metric, arm, **options)
+        drawn = resampled(shifts)
+        for match in matches:
+            weights = matched_weights(shifts.settings, strength[match])
+            if len(weights["div"]):
+                yield match, metric, shifts, weights, drawn
+
+
+MARGIN = 0.2
+"""Equivalence margin: this share of what training changes in the baseline, mean of |change| over layers and seeds."""
+EQUIVALENCES = (("div", "dp"), ("div", "wd"), ("div", "0"), ("dp", "0"), ("wd", "0"))
+"""Pairs; "0" stands for the baseline itself."""
+
+
+def equivalence(
+    frame: pd.DataFrame,
+    matches: tuple[str, ...] = MATCHES,
+    metrics: tuple[str, ...] = METRICS,
+    arm: str = "main",
+    **options,
+) -> pd.DataFrame:
+    """Whether the mean difference over layers of two categories lies within the margin: two one-sided bootstrap tests.
+
+    Columns: match, metric, a, b, n (seeds), levels, mean (in the metric's own units) with the 90 % interval that
+    belongs to a test at 5 % (low, high), margin, p (the larger of the two), p_holm (over a match), equivalent.
+    """
+    rows = []
+    for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
+        margin = MARGIN * shifts.training
+        found, again = (
+            {name: (p * shifts.unit).mean(axis=(-3, -2, -1)) for name, p in _profiles(weights, values).items()}
+            | {"0": 0.0}
+            for values in (shifts.values, drawn)
+        )
+        for a, b in EQUIVALENCES:
+            sample = again[a] - again[b]
+            low, high = np.quantile(sample, [0.05, 0.95])
+            outside = max((sample >= margin).sum(), (sample <= -margin).sum())
+            size = (shifts.values.shape[1], len(weights["div"]))
+            p = (1 + outside) / (1 + len(sample))
+            rows.append((match, metric, a, b, *size, float(found[a] - found[b]), low, high, margin, p))
+    columns = ["match", "metric", "a", "b", "n", "levels", "mean", "low", "high", "margin", "p"]
+    table = pd.DataFrame(rows, columns=columns)
+    p_holm = pd.concat([pd.Series(holm(own["p"]), own.index) for _, own in table.groupby("match")])
+    return table.assign(p_holm=p_holm, equivalent=p_holm < ALPHA)

@@ -1,0 +1,179 @@
+"""Shifts of the campaign and the fair tests of likeness, on made-up campaigns whose truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weightspace import diversity_shifts, fair_tests, shift_checks, spectral_shifts
+from weightspace.analysis import select
+from weightspace.diversity_cifar10 import INDEPENDENT_SEEDS
+from weightspace.diversity_shifts import LEVELS
+
+LAYERS = 40
+
+
+def campaign(effects, noise=1.0, seeds=3, layers=LAYERS, strength=None, metrics=("log_norm",), random_seed=0):
+    """Records like those of ``diversity_spectra``; effects(category, order): the true shift of a setting, [layers]."""
+    rng = np.random.default_rng(random_seed)
+    rows = []
+
+    def run(arm, setting, seed, effect):
+        _, _, order = LEVELS[setting]
+        category = LEVELS[setting][0]
+        loss = 1.0 if strength is None else 1.0 + strength(category, order)
+        for inputs, metric, value in (("train_clean", "loss", loss), ("test", "accuracy_percent", 60 - 10 * loss)):
+            rows.append((arm, setting, seed, 3, inputs, 0, "", "", metric, value))
+        for metric in metrics:
+            after = 5 + effect + noise * rng.standard_normal(layers)
+            for layer in range(layers):
+                place = (layer + 1, f"layer{layer}", "slices", metric)
+                if setting == "baseline":
+                    rows.append((arm, setting, seed, 0, "", *place, 2.0 + layer))
+                rows.append((arm, setting, seed, 3, "", *place, 2.0 + layer + after[layer]))
+
+    for seed in range(seeds):
+        for setting, (category, _, order) in LEVELS.items():
+            run("main", setting, seed, np.zeros(layers) if category == "bs" else effects(category, order))
+        for k in (1, 2, 3):
+            run("independent", "baseline", k * INDEPENDENT_SEEDS + seed, np.zeros(layers))
+    columns = ["arm", "setting", "seed", "epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def nothing(category, order):
+    return np.zeros(LAYERS)
+
+
+def test_changes_are_after_minus_before():
+    frame = campaign(lambda category, order: np.full(LAYERS, {"div": 1.0, "dp": 2.0, "wd": 3.0}[category] * order), 0)
+    table = diversity_shifts.changes(frame)
+    assert len(table) == 21 * 3 * LAYERS
+    expected = {"bs": 0.0, "div": 1.0, "dp": 2.0, "wd": 3.0}
+    np.testing.assert_allclose(table["value"], 5 + table["category"].map(expected) * table["order"])
+    shifted = spectral_shifts.shifts(table)
+    np.testing.assert_allclose(shifted["value"], shifted["category"].map(expected) * shifted["order"])
+    own = diversity_shifts.shifts_with_own_baselines(frame)
+    np.testing.assert_allclose(own["value"], own["category"].map(expected) * own["order"])
+
+
+def test_noise_correlates_through_one_baseline_only():
+    found = diversity_shifts.correlations(campaign(nothing, seeds=6, layers=LAYERS))
+    mean = found.groupby(["baseline", "a", "b"])["pearson"].mean()
+    for a, b, counts in (("div", "dp", (10, 4)), ("div", "wd", (10, 6)), ("dp", "wd", (4, 6))):
+        assert mean["one", a, b] == pytest.approx(shift_checks.shared_baseline_correlation(*counts), abs=0.08)
+        assert abs(mean["own", a, b]) < 0.15 and abs(mean["other seed", a, b]) < 0.15
+    placebo = shift_checks.shared_baseline_correlation(10, 3)
+    assert mean["none", "div", "placebo"] == pytest.approx(placebo, abs=0.08)
+
+
+def test_products_across_seeds_have_no_bias():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 5))
+    noise = rng.standard_normal((20_000, 3, 5))
+    # The same noise on both sides, as a shared baseline makes it: a plain product would be off by 1.
+    found = fair_tests.product(a + noise, b + noise)
+    assert found.mean() == pytest.approx((a * b).mean(), abs=4 * found.std() / np.sqrt(len(found)))
+    seeds = np.array([[1.0, 0], [0, 2], [3, 1]])
+    by_hand = sum(seeds[s] @ seeds[t] for s in range(3) for t in range(3) if s != t) / (6 * 2)
+    assert fair_tests.product(seeds, seeds) == pytest.approx(by_hand)
+    with pytest.raises(ValueError, match="two seeds"):
+        fair_tests.product(seeds[:1], seeds[:1])
+
+
+def shapes(rng_seed=1):
+    rng = np.random.default_rng(rng_seed)
+    return {name: rng.standard_normal(LAYERS) for name in ("div", "dp", "wd")}
+
+
+@pytest.mark.parametrize("like", ["dp", "wd"])
+def test_planted_likeness_is_found(like):
+    shape = shapes() | {"div": shapes()[like]}
+    frame = campaign(lambda category, order: (3 if category == "div" else 1) * order * shape[category], noise=0.5)
+    other = {"dp": "wd", "wd": "dp"}[like]
+    table = fair_tests.similarities(frame, ("as they are",), ("log_norm",))
+    near, far = (select(table, a="div", b=name).iloc[0] for name in (like, other))
+    assert near["similarity"] == pytest.approx(1, abs=0.05) and near["outcome"] == "win"
+    assert near["low"] <= near["similarity"] <= near["high"]
+    assert abs(far["similarity"]) < 0.4 and far["outcome"] != "win"
+    distance = fair_tests.distances(frame, ("as they are",), ("log_norm",)).iloc[0]
+    assert distance["outcome"] == {"dp": "win", "wd": "loss"}[like]
+
+
+def test_opposite_shifts_are_a_loss():
+    shape = shapes()["dp"]
+    frame = campaign(lambda category, order: order * shape * (-1 if category == "div" else 1), noise=0.5)
+    table = fair_tests.similarities(frame, ("as they are",), ("log_norm",))
+    assert (table["similarity"] < 0).tolist() == [True, True, False]
+    assert table["outcome"].tolist() == ["loss", "loss", "tie"]
+
+
+def test_noise_alone_is_a_tie():
+    outcomes = []
+    for seed in range(4):
+        frame = campaign(nothing, random_seed=seed)
+        outcomes += fair_tests.similarities(frame, ("as they are",), ("log_norm",))["outcome"].tolist()
+        found = fair_tests.distances(frame, ("as they are",), ("log_norm",))
+        outcomes += found["outcome"].tolist()
+        # A plain squared distance would be 2/3 of the variance of the baseline's mean over seeds, and more.
+        assert abs(found["to_zero"].iloc[0]) < 0.25
+    assert outcomes.count("tie") >= len(outcomes) - 1  # of 16
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1, 5), min_size=1, max_size=6), st.floats(-1, 6))
+def test_interpolation(levels, strength):
+    levels = np.array(levels)
+    weights = fair_tests.interpolation(strength, levels)
+    if not 0 < strength <= levels.max(initial=0):
+        assert weights is None
+        return
+    assert (weights >= 0).all() and weights.sum() <= 1 + 1e-9 and (weights > 0).sum() <= 2
+    assert not weights[levels <= 0].any()
+    assert weights @ levels == pytest.approx(strength)
+
+
+def test_equal_strength_removes_a_difference_of_strength():
+    """Three regularizers that do the same per strength, at very different strengths: alike where these are equal."""
+    shape = shapes()["dp"]
+    scale = {"bs": 0.0, "div": 0.2, "dp": 1.0, "wd": 2.0}
+    frame = campaign(
+        lambda category, order: 4 * scale[category] * order * shape,
+        noise=0.3,
+        strength=lambda category, order: scale[category] * order,
+    )
+    table = fair_tests.distances(frame, metrics=("log_norm",)).set_index("match")
+    assert table.loc["as they are", "to_wd"] > 10 * table.loc["equal training loss", "to_wd"]
+    for match in fair_tests.STRENGTHS:
+        row = table.loc[match]
+        assert row["levels"] == 10 and abs(row["to_dp"]) < 0.05 * row["to_zero"]
+    # Nobody is as strong as the augmentation levels: nothing to compare.
+    weak = campaign(lambda category, order: np.zeros(LAYERS), strength=lambda category, order: float(category == "div"))
+    assert set(fair_tests.distances(weak, metrics=("log_norm",))["match"]) == {"as they are"}
+
+
+def test_equivalence():
+    shift = {"div": 0.5, "dp": 0.5, "wd": 3.0}
+    frame = campaign(lambda category, order: np.full(LAYERS, shift[category]), noise=0.3)
+    table = fair_tests.equivalence(frame, ("as they are",), ("log_norm",)).set_index(["a", "b"])
+    # Training adds 5, so the margin is 1.
+    np.testing.assert_allclose(table["margin"], 1, rtol=0.02)
+    assert table["equivalent"].to_dict() == {
+        ("div", "dp"): True,
+        ("div", "wd"): False,
+        ("div", "0"): True,
+        ("dp", "0"): True,
+        ("wd", "0"): False,
+    }
+    assert table.loc[("div", "wd"), "mean"] == pytest.approx(-2.5, abs=0.1)
+    assert (table["low"] < table["mean"]).all() and (table["mean"] < table["high"]).all()
+
+
+def test_layers_without_a_value_are_left_out():
+    frame = campaign(nothing)
+    frame.loc[(frame["layer"] == 7) & (frame["seed"] == 1), "value"] = np.nan
+    frame.loc[frame["layer"] == 9, "value"] = 4.0
+    shifts = fair_tests.shifts_of(frame, "log_norm")
+    assert shifts.values.shape == (20, 3, LAYERS - 3)  # these two, and the last
+    assert np.isfinite(shifts.values).all()
