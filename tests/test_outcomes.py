@@ -108,13 +108,18 @@ def test_corruption_differences_by_kind_and_severity():
 def test_settings_of_a_group_are_averaged_within_a_seed():
     rows = []
     for seed in range(2):
-        rows += run_rows("main", "baseline", "baseline", seed, 50.0)
+        clean = 50.0 + seed
+        rows += run_rows("main", "baseline", "baseline", seed, clean)
         for gain, setting in ((1.0, "noise10"), (5.0, "noise50"), (90.0, "auto3")):
-            rows += run_rows("main", "augmentation", setting, seed, 50.0, lambda *_: 20 + gain * (seed + 1))
-            rows += run_rows("cumulative", "augmentation", setting, seed, 50.0, lambda *_: 90.0)
-    found = diversity_outcomes.corruption_differences(diversity_outcomes.grouped(pd.DataFrame(rows)))
+            rows += run_rows("main", "augmentation", setting, seed, clean, lambda *_: 20 + gain * (seed + 1))
+            rows += run_rows("cumulative", "augmentation", setting, seed, clean, lambda *_: 90.0)
+    runs = pd.DataFrame(rows)
+    found = diversity_outcomes.corruption_differences(diversity_outcomes.grouped(runs))
     assert set(found["setting"]) == {"noise"} and (found["n"] == 2).all()
     np.testing.assert_allclose(found["mean"], 4.5)
+    table = diversity_outcomes.grouped(diversity_outcomes.outcomes(runs))
+    means = diversity_outcomes.differences(table, ["corruption_accuracy"])
+    assert means["mean"].to_list() == pytest.approx([4.5]) and means["n"].to_list() == [2]
 
 
 def test_labels():

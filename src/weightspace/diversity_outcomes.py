@@ -109,11 +109,13 @@ def accuracy_line(table: pd.DataFrame) -> tuple[float, float]:
 def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.DataFrame:
     """Each setting minus the baseline of the same seed, per outcome: n, mean with its 95 % t interval, p and p_holm.
 
-    table: from ``outcomes``; independent baselines are left out. p: paired t-test, Holm's correction over the table;
-    NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline of its seed.
+    table: from ``outcomes``, ``grouped`` if need be; independent baselines are left out. p: paired t-test, Holm's
+    correction over the table; NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline
+    of its seed.
     """
+    table = table.groupby(RUN, sort=False)[list(names)].mean().reset_index()
     baseline = select(table, arm="main", setting="baseline").set_index("seed")
-    others = table[(table["category"] != "baseline")]
+    others = table[table["category"] != "baseline"]
     if lacking := set(others["seed"]) - set(baseline.index):
         raise ValueError(f"no baseline for the seeds {sorted(lacking)}")
     rows = []
@@ -163,7 +165,10 @@ def corruption_differences(runs: pd.DataFrame, by: Sequence[str] = ("kind",)) ->
 
 
 def grouped(runs: pd.DataFrame) -> pd.DataFrame:
-    """The baseline and the settings in ``GROUPS`` of the main arm, with the group in the place of the setting."""
+    """The baseline and the settings in ``GROUPS`` of the main arm, with the group in the place of the setting.
+
+    For ``differences`` and ``corruption_differences``, which take the mean over a group within each seed.
+    """
     groups = {setting: group for group, members in GROUPS.items() for setting in members} | {"baseline": "baseline"}
     main = runs[(runs["arm"] == "main") & runs["setting"].isin(groups)]
     return main.assign(setting=main["setting"].map(groups))

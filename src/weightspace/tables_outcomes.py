@@ -61,6 +61,16 @@ def effects(differences: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def groups(differences: pd.DataFrame) -> pd.DataFrame:
+    """Differences of groups of settings, a row per group, a column per outcome; bold: p (Holm) below 0.05."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in differences.itertuples():
+        cell = f"{row.mean:.1f} <small>({interval(row.low, row.high, 1)})</small>"
+        bold = f"<strong>{cell}</strong>" if row.p_holm < 0.05 else cell
+        rows.setdefault(row.setting, {"settings": row.setting})[OUTCOME_LABELS[row.outcome]] = bold
+    return pd.DataFrame(rows.values())
+
+
 def correlations(table: pd.DataFrame) -> pd.DataFrame:
     """Rank correlations of scores with outcomes."""
     return pd.DataFrame(
@@ -76,6 +86,10 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["outcome", "levels"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
+def _key(*parts: str) -> str:
+    return "_".join(parts).replace(".", "").replace("-", "")
+
+
 def numbers(
     table: pd.DataFrame,
     differences: pd.DataFrame,
@@ -83,16 +97,43 @@ def numbers(
     both: pd.DataFrame,
     traces: pd.DataFrame,
 ) -> dict[str, object]:
-    """The numbers that the text of the chapter quotes, by name. table: from ``diversity_outcomes.outcomes``."""
+    """The numbers that the text of the chapter quotes, by name.
+
+    ``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_`` before
+    the setting; ``low_`` and ``high_``: its interval. ``rho_weighted_vendi_pixels_calibration_single``: a correlation.
+    ``trace_baseline`` and so on: after the last epoch; ``trace_start_``: before the first.
+    """
     baseline = select(table, arm="main", setting="baseline")
-    clean = select(differences, outcome="clean_accuracy")
-    noise = diversity_outcomes.seed_noise(table)
     found: dict[str, object] = {f"baseline_{name}": float(baseline[name].mean()) for name in OUTCOMES}
-    found |= {f"noise_{name}": value for name, value in noise.items()}
-    found |= {
+    found |= {f"noise_{name}": value for name, value in diversity_outcomes.seed_noise(table).items()}
+    every = pd.concat([differences, diversity_outcomes.differences(diversity_outcomes.grouped(table))])
+    for row in every.itertuples():
+        key = _key(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting).replace("__", "_")
+        key = key.replace(" ", "_")
+        found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    for row in correlations.itertuples():
+        found[_key("rho", row.score, row.of, row.outcome, row.design)] = row.rho
+    clean = select(differences, outcome="clean_accuracy")
+    robust = select(differences, outcome="effective_robustness", category="augmentation", arm="main")
+    means = select(both, design="single").groupby("level").mean(numeric_only=True)
+    for of in diversity_outcomes.FEATURES:
+        for score in diversity_outcomes.SCORES:
+            own = means[f"{score}_{of}"]
+            found[f"higher_{score}_{of}"] = int((own.drop("") > own[""]).sum())
+    last = diversity_outcomes.trace_summary(traces)
+    for row in last.itertuples():
+        if row.epoch == last["epoch"].max():
+            found[_key("trace", row.setting)] = row.mean
+        elif row.epoch == 0:
+            found[_key("trace_start", row.setting)] = row.mean
+    return found | {
         "seeds": len(baseline),
         "comparisons": int(differences["p"].notna().sum()),
         "significant": int((differences["p_holm"] < 0.05).sum()),
         "half_width": float(((clean["high"] - clean["low"]) / 2).median()),
+        "robust": int((robust["mean"] > 0).sum()),
+        "levels": len(robust),
+        "trace_error": float(100 * (traces["standard_error"] / traces["value"].abs()).median()),
+        "tested": int(correlations["p"].notna().sum()),
+        "correlated": int((correlations["p_holm"] < 0.05).sum()),
     }
-    return found
