@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return arguments.call(arguments)
-    except (DataError, records.RecordError, ValueError, OSError) as error:
+    except (DataError, records.RecordError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ On a GPU: data on the device, bf16 autocast, channels_last, compiled, fused opti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +57,22 @@ def initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:
         return build().to(memory_format=torch.channels_last)
 
 
-def to_inputs(images: Tensor) -> Tensor:
-    """Bytes ``[n, height, width, 3]`` to z-scored float32 ``[n, 3, height, width]``, channels last in memory."""
-    mean, std = (torch.tensor(values, device=images.device) for values in (CHANNEL_MEAN, CHANNEL_STD))
-    return ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+def to_inputs(
+    images: Tensor,
+    mean: Sequence[float] = CHANNEL_MEAN,
+    std: Sequence[float] = CHANNEL_STD,
+    resolution: int | None = None,
+) -> Tensor:
+    """Bytes ``[n, side, side, 3]`` to z-scored float32 ``[n, 3, side, side]``, channels last in memory.
+
+    resolution: the side that they are resized to, by linear interpolation; with a filter where they become smaller.
+    """
+    x = images.float() / 255
+    if resolution is not None and resolution != x.shape[1]:
+        smaller = resolution < x.shape[1]
+        x = F.interpolate(x.permute(0, 3, 1, 2), resolution, mode="bilinear", antialias=smaller).permute(0, 2, 3, 1)
+    mean, std = (torch.tensor(values, device=images.device) for values in (mean, std))
+    return ((x - mean) / std).permute(0, 3, 1, 2)
 
 
 class Trainer:

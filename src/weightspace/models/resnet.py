@@ -9,6 +9,12 @@ STAGES = 4
 BLOCKS_PER_STAGE = 2
 
 
+def check_dropout(dropout: float) -> None:
+    """``ValueError`` for a share outside [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+
+
 class ResidualBlock(nn.Module):
     """y = dropout(relu(F(x) + shortcut(x))), F = two 3x3 convolutions with batch norm (He et al. 2016, figure 5 left).
 
@@ -42,8 +48,7 @@ class ResNet18(nn.Module):
     """
 
     def __init__(self, dropout: float = 0.0, width: int = 64, classes: int = 10) -> None:
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+        check_dropout(dropout)
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
