@@ -11,19 +11,11 @@ from weightspace.diversity_shifts import BASELINE, MODEL
 from weightspace.plots_diversity import LABELS
 from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import METRICS, PAIRS
-from weightspace.style import method_label
-
-
-def _p_value(p: float) -> str:
-    return "" if np.isnan(p) else f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+from weightspace.style import interval, method_label, p_value
 
 
 def _name(category: str) -> str:
     return "baseline" if category == ZERO else method_label(category)
-
-
-def _interval(low: float, high: float, decimals: int = 2) -> str:
-    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
 
 
 def theirs(statistic: str) -> dict[tuple[str, ...], float]:
@@ -69,7 +61,7 @@ def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
                     "ours, mean": ours.mean(),
                     "smallest": ours.min(),
                     "largest": ours.max(),
-                    "p, largest": _p_value(select(anova, metric=metric)["p"].max()) if not key else "",
+                    "p, largest": p_value(select(anova, metric=metric)["p"].max()) if not key else "",
                 }
             )
     return pd.DataFrame(rows)
@@ -109,8 +101,8 @@ def similarities(table: pd.DataFrame) -> pd.DataFrame:
             "pair": [f"{_name(a)} and {_name(b)}" for a, b in zip(table["a"], table["b"])],
             "levels": table["levels"],
             "similarity": table["similarity"],
-            "95 % interval": [_interval(low, high) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
             "outcome": table["outcome"].where(table["a"] == "div", ""),
         }
     )
@@ -127,8 +119,8 @@ def distances(table: pd.DataFrame) -> pd.DataFrame:
             "than to": table["against"].map(_name),
             "to that": table["to_other"],
             "difference": table["difference"],
-            "95 % interval": [_interval(low, high) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
             "outcome": table["outcome"],
         }
     )
