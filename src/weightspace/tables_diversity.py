@@ -24,6 +24,22 @@ def theirs(statistic: str) -> dict[tuple[str, ...], float]:
     return {tuple(filter(None, (row.metric, row.a, row.b))): float(row.value) for row in own.itertuples()}
 
 
+def tuning(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every candidate of ``diversity_tuning`` after its last epoch, best first: means over seeds."""
+    last = frame[frame["epoch"] == diversity_shifts.last_epoch(frame)]
+    wide = last.pivot_table(index=["optimizer", "lr"], columns=["inputs", "metric"], values="value").reset_index()
+    wide = wide.sort_values(("validation", "loss"))
+    return pd.DataFrame(
+        {
+            "optimizer": wide["optimizer"],
+            "learning rate": [f"{lr:g}" for lr in wide["lr"]],
+            "held-out loss": wide["validation", "loss"],
+            "held-out accuracy (%)": wide["validation", "accuracy_percent"],
+            "training loss": wide["train", "loss"],
+        }
+    )
+
+
 def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Every setting with its loss and accuracy, mean and 95 % interval over seeds."""
     cells = outcomes.assign(
