@@ -66,7 +66,7 @@ GENERATOR: dict[str, Configuration] = {
         "generator_dropout": 0.0,
         "generator_lr": 3e-3,
         "generator_batch_size": 64,
-        "generator_epochs": 45,
+        "generator_epochs": 60,
         "ema_decay": 0.99,
         "loss_every": 5,
         "loss_size": 500,
