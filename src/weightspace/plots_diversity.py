@@ -16,7 +16,7 @@ from weightspace.diversity_shifts import LEVELS
 from weightspace.plots_released import METRIC_LABELS
 from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
-from weightspace.style import INK, METHODS, MUTED, use_theme
+from weightspace.style import INK, METHODS, MUTED, at_end, row_heading, use_theme
 
 use_theme()
 
@@ -203,19 +203,6 @@ def beside_theirs(ours: pd.DataFrame, theirs: Mapping[tuple[str, str], float]) -
     return figure
 
 
-def at_end(axis: Axes, text: str, height: float, colour: str = INK) -> None:
-    """A label at the right end of a row, outside the axis."""
-    axis.annotate(
-        text,
-        (1.01, height),
-        xycoords=("axes fraction", "data"),
-        fontsize=7.5,
-        color=colour,
-        va="center",
-        annotation_clip=False,
-    )
-
-
 # --- the fair test
 
 BASELINE_KINDS = {
@@ -257,17 +244,7 @@ def correlations(table: pd.DataFrame, theirs: Mapping[tuple[str, str, str], floa
     axes[0].set_yticks(heights, names * len(METRICS), fontsize=7)
     axes[0].set_ylim(len(METRICS) * step - 1.2, -1.4)
     for row, metric in enumerate(METRICS):
-        axes[0].annotate(
-            LABELS[metric],
-            (-0.02, row * step - 0.9),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="center",
-            fontsize=8.5,
-            fontweight="bold",
-            color=INK,
-            annotation_clip=False,
-        )
+        row_heading(axes[0], LABELS[metric], row * step - 0.9)
     return figure
 
 

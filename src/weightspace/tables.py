@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, claims, data, experiments, records
 from weightspace.stats import mean_interval
-from weightspace.style import dataset_label, in_order, method_label, verdict_badge
+from weightspace.style import dataset_label, in_order, interval, method_label, p_value, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
 
@@ -24,11 +24,6 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _method_labels(frame: pd.DataFrame) -> dict[str, str]:
     return {name: method_label(name) for name in frame["method"].unique()}
-
-
-def interval(low: float, high: float, decimals: int) -> str:
-    """The ends of an interval for a table."""
-    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
 
 
 def plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
@@ -50,11 +45,6 @@ def _wide(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFram
 def _means(summary: pd.DataFrame, rows: Sequence[str], columns: str, decimals: int) -> pd.DataFrame:
     """The same as cells of a table, with the names of data sets and methods that readers know."""
     return _labelled(_wide(summary.assign(cell=_cells(summary, decimals)), rows, columns))
-
-
-def p_value(p: float) -> str:
-    """A p value for a table."""
-    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
 
 
 def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
@@ -350,14 +340,14 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
         reduced = sorted(set(claim.scales().values()) - {"paper"})
         scale = f"<br><small>at scale {' and '.join(reduced)}</small>" if reduced else ""
         for finding in results:
-            ends = "" if finding.low == finding.high else interval(finding.low, finding.high, 2)
+            around = "" if finding.low == finding.high else interval(finding.low, finding.high)
             rows.append(
                 base
                 | {
                     "method": method_label(finding.method),
                     "verdict": verdict_badge(finding.verdict) + scale,
                     "effect": f"{finding.mean:.2f}",
-                    "95 % interval": ends,
+                    "95 % interval": around,
                     "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
                     "n": str(finding.n_seeds),
                 }

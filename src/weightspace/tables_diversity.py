@@ -11,25 +11,33 @@ from weightspace.diversity_shifts import BASELINE, MODEL
 from weightspace.plots_diversity import LABELS
 from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import METRICS, PAIRS
-from weightspace.style import method_label
-
-
-def _p_value(p: float) -> str:
-    return "" if np.isnan(p) else f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+from weightspace.style import interval, method_label, p_value
 
 
 def _name(category: str) -> str:
     return "baseline" if category == ZERO else method_label(category)
 
 
-def _interval(low: float, high: float, decimals: int = 2) -> str:
-    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
-
-
 def theirs(statistic: str) -> dict[tuple[str, ...], float]:
     """What the release reports of its ResNet-18 from scratch: (metric, a, b), empty categories left out -> value."""
     own = select(spectral_shifts.reported(), model=MODEL, statistic=statistic)
     return {tuple(filter(None, (row.metric, row.a, row.b))): float(row.value) for row in own.itertuples()}
+
+
+def tuning(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every candidate of ``diversity_tuning`` after its last epoch, best first: means over seeds."""
+    last = frame[frame["epoch"] == diversity_shifts.last_epoch(frame)]
+    wide = last.pivot_table(index=["optimizer", "lr"], columns=["inputs", "metric"], values="value").reset_index()
+    wide = wide.sort_values(("validation", "loss"))
+    return pd.DataFrame(
+        {
+            "optimizer": wide["optimizer"],
+            "learning rate": [f"{lr:g}" for lr in wide["lr"]],
+            "held-out loss": wide["validation", "loss"],
+            "held-out accuracy (%)": wide["validation", "accuracy_percent"],
+            "training loss": wide["train", "loss"],
+        }
+    )
 
 
 def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -69,7 +77,7 @@ def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
                     "ours, mean": ours.mean(),
                     "smallest": ours.min(),
                     "largest": ours.max(),
-                    "p, largest": _p_value(select(anova, metric=metric)["p"].max()) if not key else "",
+                    "p, largest": p_value(select(anova, metric=metric)["p"].max()) if not key else "",
                 }
             )
     return pd.DataFrame(rows)
@@ -109,8 +117,8 @@ def similarities(table: pd.DataFrame) -> pd.DataFrame:
             "pair": [f"{_name(a)} and {_name(b)}" for a, b in zip(table["a"], table["b"])],
             "levels": table["levels"],
             "similarity": table["similarity"],
-            "95 % interval": [_interval(low, high) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
             "outcome": table["outcome"].where(table["a"] == "div", ""),
         }
     )
@@ -127,8 +135,8 @@ def distances(table: pd.DataFrame) -> pd.DataFrame:
             "than to": table["against"].map(_name),
             "to that": table["to_other"],
             "difference": table["difference"],
-            "95 % interval": [_interval(low, high) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
             "outcome": table["outcome"],
         }
     )

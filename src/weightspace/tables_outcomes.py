@@ -10,8 +10,8 @@ from weightspace.diversity_outcomes import OUTCOMES, SETTING, setting_label
 from weightspace.diversity_shifts import CATEGORIES, LEVELS
 from weightspace.plots_outcomes import OUTCOME_LABELS, SCORE_LABELS
 from weightspace.stats import mean_interval
-from weightspace.style import method_label
-from weightspace.tables import interval, p_value, plus_minus
+from weightspace.style import interval, method_label, p_value
+from weightspace.tables import plus_minus
 
 _DESIGNS = {"main": "single", "cumulative": "cumulative", "independent": "other seeds"}
 _MEASURED = {

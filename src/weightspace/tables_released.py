@@ -8,8 +8,7 @@ import pandas as pd
 from weightspace import released_scores, shift_checks, spectral_shifts
 from weightspace.analysis import select
 from weightspace.released_measurements import MODELS, TASKS
-from weightspace.style import method_label
-from weightspace.tables import p_value
+from weightspace.style import method_label, p_value
 
 _STATISTICS = {
     "anova_F": "ANOVA, F",
