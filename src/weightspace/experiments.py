@@ -35,6 +35,7 @@ _HOMES = tuple(
         "diversity_spectra",
         "diversity_hessian",
         "diversity_sets",
+        "diversity_transfer",
         "spectra_primer",
         "training_spectra",
         "released_measurements",
