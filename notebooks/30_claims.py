@@ -49,9 +49,12 @@ style.table(tables.measures(paper_b))
 # A1a, A2a, A2b and A3a judge what the authors released ({doc}`13_released_measurements`), one run per setting, each by a rule of
 # its own. Effects, as a mean with the smallest and the largest in the place of the interval: A1a and A3a, rank correlation; A2a,
 # ratio of two distances, below 1 in favour of the claim; A2b, the same in units of what noise gives. n: layers, in A3a training
-# sets. The reported figures had been seen when these rules were written, the results of the rules had not. The other claims
-# are judged by experiments of our own, or wait for them. A3 and A3b: rank correlation, and how much higher that of the weighted
-# score is; n: training sets. Their rules were written when the accuracies of one seed had been seen and no diversity score.
+# sets. The reported figures had been seen when these rules were written, the results of the rules had not.
+#
+# The others rest on training of our own. A1: cosine of the shifts; A2 and A2c: distance of diversity to dropout, divided by that
+# to weight decay or to the baseline, below 1 in favour of the claim; n: seeds ({doc}`15_like_dropout`). Their rules were
+# written when one seed had been run. A3 and A3b: rank correlation, and how much higher that of the weighted score is; n:
+# training sets. Their rules were written when the accuracies of one seed had been seen and no diversity score.
 
 # %% tags=["remove-input"]
 style.table(tables.findings(paper_a), across="claim")

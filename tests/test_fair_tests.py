@@ -6,10 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weightspace import diversity_shifts, fair_tests, shift_checks, spectral_shifts
+from weightspace import (
+    diversity_cifar10,
+    diversity_shifts,
+    diversity_spectra,
+    experiments,
+    fair_tests,
+    records,
+    shift_checks,
+    spectral_report,
+    spectral_shifts,
+)
 from weightspace.analysis import select
 from weightspace.diversity_cifar10 import INDEPENDENT_SEEDS
 from weightspace.diversity_shifts import LEVELS
+from weightspace.models import ResNet18
+from weightspace.training import initialized
 
 LAYERS = 40
 
@@ -39,7 +51,7 @@ def campaign(effects, noise=1.0, seeds=3, layers=LAYERS, strength=None, metrics=
         for k in (1, 2, 3):
             run("independent", "baseline", k * INDEPENDENT_SEEDS + seed, np.zeros(layers))
     columns = ["arm", "setting", "seed", "epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(category="as the campaign calls it")
 
 
 def nothing(category, order):
@@ -97,8 +109,10 @@ def test_planted_likeness_is_found(like):
     assert near["similarity"] == pytest.approx(1, abs=0.05) and near["outcome"] == "win"
     assert near["low"] <= near["similarity"] <= near["high"]
     assert abs(far["similarity"]) < 0.4 and far["outcome"] != "win"
-    distance = fair_tests.distances(frame, ("as they are",), ("log_norm",)).iloc[0]
-    assert distance["outcome"] == {"dp": "win", "wd": "loss"}[like]
+    distance = fair_tests.distances(frame, ("as they are",), ("log_norm",)).set_index("against")
+    assert distance.loc["wd", "outcome"] == {"dp": "win", "wd": "loss"}[like]
+    if like == "dp":
+        assert distance.loc["0", "outcome"] == "win"
 
 
 def test_opposite_shifts_are_a_loss():
@@ -117,8 +131,8 @@ def test_noise_alone_is_a_tie():
         found = fair_tests.distances(frame, ("as they are",), ("log_norm",))
         outcomes += found["outcome"].tolist()
         # A plain squared distance would be 2/3 of the variance of the baseline's mean over seeds, and more.
-        assert abs(found["to_zero"].iloc[0]) < 0.25
-    assert outcomes.count("tie") >= len(outcomes) - 1  # of 16
+        assert (found["to_other"].abs() < 0.25).all()
+    assert outcomes.count("tie") >= len(outcomes) - 1  # of 20
 
 
 @settings(max_examples=50, deadline=None)
@@ -143,11 +157,12 @@ def test_equal_strength_removes_a_difference_of_strength():
         noise=0.3,
         strength=lambda category, order: scale[category] * order,
     )
-    table = fair_tests.distances(frame, metrics=("log_norm",)).set_index("match")
-    assert table.loc["as they are", "to_wd"] > 10 * table.loc["equal training loss", "to_wd"]
+    table = fair_tests.distances(frame, metrics=("log_norm",)).set_index(["against", "match"])
+    to_wd = table.loc["wd", "to_other"]
+    assert to_wd["as they are"] > 10 * to_wd["equal training loss"]
     for match in fair_tests.STRENGTHS:
-        row = table.loc[match]
-        assert row["levels"] == 10 and abs(row["to_dp"]) < 0.05 * row["to_zero"]
+        row = table.loc["0", match]
+        assert row["levels"] == 10 and abs(row["to_dp"]) < 0.05 * row["to_other"] and row["outcome"] == "win"
     # Nobody is as strong as the augmentation levels: nothing to compare.
     weak = campaign(lambda category, order: np.zeros(LAYERS), strength=lambda category, order: float(category == "div"))
     assert set(fair_tests.distances(weak, metrics=("log_norm",))["match"]) == {"as they are"}
@@ -177,3 +192,27 @@ def test_layers_without_a_value_are_left_out():
     shifts = fair_tests.shifts_of(frame, "log_norm")
     assert shifts.values.shape == (20, 3, LAYERS - 3)  # these two, and the last
     assert np.isfinite(shifts.values).all()
+
+
+def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
+    """The derived records against a report of the same network, and the outcomes against their source."""
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    plan = experiments.planned(diversity_spectra.PARENT, "quick", 1)
+    (first,) = [c for c in plan.values() if c["arm"] == "main" and c["setting"] == "baseline"]
+    derived = [c for c in diversity_spectra.configurations("quick", 1) if c["run"] == records.run_key(first)]
+    with pytest.raises(records.RecordError, match="weightspace run diversity_cifar10 --scale quick"):
+        diversity_spectra.compute(derived, "cpu")
+    source = diversity_cifar10.compute([first], "cpu")
+    stamped = source.assign(device="", versions="", seconds=0.0, time="")
+    records.append(diversity_spectra.PARENT, "quick", stamped)
+    frame = diversity_spectra.compute(derived, "cpu")
+    model = initialized(lambda: ResNet18(width=4), first["seed"])
+    report = spectral_report(model, progress=False).set_index("name")
+    start = frame[(frame["epoch"] == 0) & (frame["unfolding"] == "(out, in k)")]
+    names = diversity_shifts.layer_names(frame)
+    assert names[1] == "conv1" and names[2] == "layer1.0.conv1" and names[21] == "fc" and len(names) == 21
+    for metric in ("log_norm", "stable_rank", "entropy", "alpha"):
+        ours = select(start, metric=metric).set_index("name")["value"]
+        np.testing.assert_allclose(ours, report[metric].loc[ours.index], rtol=1e-3)
+    loss = select(frame, metric="loss", inputs="train_clean")["value"].item()
+    assert loss == select(source, metric="loss", inputs="train_clean", epoch=1)["value"].item()

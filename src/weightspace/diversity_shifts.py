@@ -100,7 +100,7 @@ def correlations(frame: pd.DataFrame, **options) -> pd.DataFrame:
     Columns: metric, a, b, baseline (one of ``BASELINES``), seed, other_seed, pearson.
     """
     one, own = (
-        _profiles_by_seed(shifted)
+        profiles_by_seed(shifted)
         for shifted in (
             spectral_shifts.shifts(with_placebo(frame, **options)),
             shifts_with_own_baselines(frame, **options),
@@ -114,16 +114,14 @@ def correlations(frame: pd.DataFrame, **options) -> pd.DataFrame:
     for baseline, profiles, pairs_of_seeds, pairs in plan:
         for s, t in pairs_of_seeds:
             for metric in profiles[s].index.unique("metric"):
-                left, right = profiles[s].loc[metric], profiles[t].loc[metric]
+                left, right = (profiles[seed].loc[MODEL, metric] for seed in (s, t))
                 rows += [(metric, a, b, baseline, s, t, left[a].corr(right[b])) for a, b in pairs]
     return pd.DataFrame(rows, columns=["metric", "a", "b", "baseline", "seed", "other_seed", "pearson"])
 
 
-def _profiles_by_seed(shifted: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """Mean shift over levels: seed -> rows (metric, layer), a column per category."""
-    return {
-        int(seed): spectral_shifts.profiles(own).droplevel("model") for seed, own in shifted.groupby("seed", sort=True)
-    }
+def profiles_by_seed(shifted: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The profiles of every seed by itself, as ``spectral_shifts.profiles`` describes them."""
+    return {int(seed): spectral_shifts.profiles(own) for seed, own in shifted.groupby("seed", sort=True)}
 
 
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -131,6 +129,42 @@ def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     per_seed = table.groupby([*by, "seed"], sort=False)["value"].mean()
     rows = [(*key, len(group), *mean_interval(group)) for key, group in per_seed.dropna().groupby(level=by, sort=False)]
     return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
+
+
+def pooled_eigenvalues(runs: pd.DataFrame, layer: str, unfolding: str = "slices") -> tuple[pd.DataFrame, np.ndarray]:
+    """Eigenvalues of one layer at the end, all seeds of the main arm together, and those of the initial weights.
+
+    runs: the records of ``diversity_cifar10``. The table has a row per setting: category, level, order, eigenvalues.
+    """
+    own = select(runs, arm="main", layer=layer, unfolding=unfolding)
+    final = own[own["epoch"] == last_epoch(own)]
+    rows = [(*LEVELS[str(s)], np.concatenate(list(group["eigenvalues"]))) for s, group in final.groupby("setting")]
+    table = pd.DataFrame(rows, columns=["category", "level", "order", "eigenvalues"])
+    return table, np.concatenate(list(own.loc[own["epoch"] == 0, "eigenvalues"]))
+
+
+def layer_means(shifted: pd.DataFrame) -> pd.DataFrame:
+    """Mean over the levels of a category within a seed, then over seeds, layer by layer; columns of ``over_seeds``."""
+    per_seed = shifted.groupby(["category", "metric", "layer", "seed"], as_index=False)["value"].mean()
+    return over_seeds(per_seed, ["category", "metric", "layer"])
+
+
+def trajectories(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Mean shift over levels and layers after every epoch with spectra: category, metric, epoch, seed, value."""
+    parts = [
+        spectral_shifts.shifts(changes(frame, epoch=int(epoch), **options)).assign(epoch=int(epoch))
+        for epoch in sorted(set(frame.loc[frame["layer"] > 0, "epoch"]))
+    ]
+    by = ["category", "metric", "epoch", "seed"]
+    return pd.concat(parts).groupby(by, as_index=False)["value"].mean()
+
+
+def outcomes(frame: pd.DataFrame, arm: str = "main") -> pd.DataFrame:
+    """Loss on the training images as they are and test accuracy at the end: category, level, order, metric, n, mean,
+    low, high, over the seeds of an arm."""
+    rows = frame[(frame["layer"] == 0) & (frame["epoch"] == last_epoch(frame)) & (frame["arm"] == arm)]
+    place = pd.DataFrame(rows["setting"].map(LEVELS).tolist(), rows.index, ["category", "level", "order"])
+    return over_seeds(rows.drop(columns="category").join(place), ["category", "level", "order", "metric"])
 
 
 def layer_names(frame: pd.DataFrame) -> dict[int, str]:

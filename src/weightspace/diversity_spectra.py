@@ -49,7 +49,8 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     from weightspace.spectra.report import report_of
 
     (c,) = group
-    run = _runs(c["scale"]).get(c["run"])
+    path = records.path(PARENT, c["scale"])
+    run = _runs(c["scale"], path.stat().st_mtime_ns if path.exists() else 0).get(c["run"])
     if run is None:
         raise records.RecordError(
             f"run {c['run']} of {PARENT} is not on record at scale {c['scale']}: "
@@ -81,8 +82,9 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def _runs(scale: str) -> dict[str, pd.DataFrame]:
-    return {str(key): run for key, run in records.load(PARENT, scale).groupby("run_key")}
+def _runs(scale: str, changed: int) -> dict[str, pd.DataFrame]:
+    """The runs of the campaign by key; ``changed``, the time of the file, keeps the cache from growing stale."""
+    return {str(key): run for key, run in records.load(PARENT, scale).groupby("run_key")} if changed else {}
 
 
 EXPERIMENTS = [

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from weightspace.analysis import select
 from weightspace.diversity_shifts import LEVELS, changes, last_epoch
+from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import BASELINE, METRICS, last_layer
 from weightspace.stats import holm
 
@@ -90,6 +91,44 @@ def product(a: NDArray, b: NDArray) -> NDArray:
     return total / (seeds * (seeds - 1) * layers)
 
 
+def sizes(frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options) -> pd.DataFrame:
+    """How far every setting moves the spectra: category, level, order, metric, size = sqrt(<z, z>), NaN if negative."""
+    tables = []
+    for metric in metrics:
+        shifts = shifts_of(frame, metric, arm, **options)
+        squared = product(shifts.values, shifts.values)
+        size = np.sqrt(np.where(squared >= 0, squared, np.nan))
+        tables.append(shifts.settings.assign(metric=metric, size=size))
+    return pd.concat(tables, ignore_index=True)
+
+
+def settings_map(
+    frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options
+) -> tuple[pd.DataFrame, tuple[float, float]]:
+    """The settings in the plane through the baseline that holds most of their mean shifts, all metrics together.
+
+    Every metric has the same weight: its shifts are divided by their root mean square over settings and layers.
+    Returns a table with category, level, order, seed (-1: the mean over seeds), x, y, and the shares of the squared
+    mean shifts along both directions (not centred: the baseline is the origin).
+    """
+    parts, settings = [], pd.DataFrame()
+    for metric in metrics:
+        shifts = shifts_of(frame, metric, arm, **options)
+        settings = shifts.settings
+        values = shifts.values / np.sqrt((shifts.values.mean(axis=1) ** 2).mean() * shifts.values.shape[2])
+        parts.append(values)
+    values = np.concatenate(parts, axis=2)
+    mean = values.mean(axis=1)
+    _, size, directions = np.linalg.svd(mean, full_matrices=False)
+    share = size**2 / (size**2).sum()
+    points = [(-1, mean)] + [(seed, values[:, seed]) for seed in range(values.shape[1])]
+    tables = [
+        settings.assign(seed=seed, x=at @ directions[0], y=at @ directions[1] if len(directions) > 1 else 0.0)
+        for seed, at in points
+    ]
+    return pd.concat(tables, ignore_index=True), (float(share[0]), float(share[1]) if len(share) > 1 else 0.0)
+
+
 def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:
     """Strength of every setting, mean over seeds paired with the baseline of the same seed, by (category, order)."""
     inputs, metric, sign = STRENGTHS[match]
@@ -100,7 +139,7 @@ def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:
     rows = rows[rows["setting"] != "baseline"].assign(own=rows["arm"] == arm).sort_values("own")
     rows = rows.drop_duplicates(["setting", "seed"], keep="last")
     place = pd.DataFrame([LEVELS[name] for name in rows["setting"]], rows.index, ["category", "level", "order"])
-    rows = rows.join(place).assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
+    rows = rows.drop(columns="category").join(place).assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
     return rows.groupby(["category", "order"])["strength"].mean()
 
 
@@ -209,8 +248,8 @@ def similarities(
             size = (shifts.values.shape[1], len(weights["div"]), shifts.values.shape[2])
             rows.append((match, metric, a, b, *size, float(value), low, high, _sign_p(again[f"{a}_{b}"])))
     columns = ["match", "metric", "a", "b", "n", "levels", "layers", "similarity", "low", "high", "p"]
-    table = pd.DataFrame(rows, columns=columns)
-    return _corrected(table, table["a"] == "div", table["similarity"] > 0, table["similarity"] >= LIKE)
+    table = _sorted(pd.DataFrame(rows, columns=columns))
+    return _corrected(table, ["match"], table["a"] == "div", table["similarity"] > 0, table["similarity"] >= LIKE)
 
 
 def distances(
@@ -220,37 +259,26 @@ def distances(
     arm: str = "main",
     **options,
 ) -> pd.DataFrame:
-    """Squared distances of diversity to dropout, weight decay and the baseline, for every metric and match.
+    """Whether diversity is closer to dropout than to weight decay (``against`` = wd) or than to the baseline (0).
 
-    Columns: match, metric, n (seeds), levels, layers, to_dp, to_wd, to_zero (squared, per layer, in units of the
-    variance between baselines; 0 where there is no difference); difference = to_wd - to_dp with its 95 % interval
-    (low, high), p, p_holm (over the rows of a match), outcome: win if dropout is significantly closer, loss if weight
-    decay is, else tie.
+    Columns: match, metric, against, n (seeds), levels, layers, to_dp, to_other (squared distances per layer, in units
+    of the variance between baselines; 0 where there is no difference); difference = to_other - to_dp with its 95 %
+    interval (low, high), p, p_holm (over the rows of a match and ``against``), outcome: win if dropout is
+    significantly closer, loss if the other is, else tie.
     """
     rows = []
     for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
         found, again = _geometry(weights, shifts.values), _geometry(weights, drawn)
-        to_dp, to_wd, to_zero = (float(found[k]) for k in ("distance_div_dp", "distance_div_wd", "div_div"))
-        sample = again["distance_div_wd"] - again["distance_div_dp"]
         size = (shifts.values.shape[1], len(weights["div"]), shifts.values.shape[2])
-        low, high = np.quantile(sample, [0.025, 0.975])
-        rows.append((match, metric, *size, to_dp, to_wd, to_zero, to_wd - to_dp, low, high, _sign_p(sample)))
-    columns = [
-        "match",
-        "metric",
-        "n",
-        "levels",
-        "layers",
-        "to_dp",
-        "to_wd",
-        "to_zero",
-        "difference",
-        "low",
-        "high",
-        "p",
-    ]
-    table = pd.DataFrame(rows, columns=columns)
-    return _corrected(table, table["p"] >= 0, table["difference"] > 0)
+        for against, other in (("wd", "distance_div_wd"), (ZERO, "div_div")):
+            to_dp, to_other = (float(found[name]) for name in ("distance_div_dp", other))
+            sample = again[other] - again["distance_div_dp"]
+            low, high = np.quantile(sample, [0.025, 0.975])
+            row = (match, metric, against, *size, to_dp, to_other, to_other - to_dp, low, high, _sign_p(sample))
+            rows.append(row)
+    columns = ["match", "metric", "against", "n", "levels", "layers", "to_dp", "to_other"]
+    table = _sorted(pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"]))
+    return _corrected(table, ["match", "against"], table["p"] >= 0, table["difference"] > 0)
 
 
 def _cosine(ab: NDArray, aa: NDArray, bb: NDArray) -> NDArray:
@@ -258,12 +286,16 @@ def _cosine(ab: NDArray, aa: NDArray, bb: NDArray) -> NDArray:
     return ab / np.sqrt(size)
 
 
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values("match", key=lambda names: names.map(MATCHES.index), kind="stable", ignore_index=True)
+
+
 def _corrected(
-    table: pd.DataFrame, judged: pd.Series, positive: pd.Series, enough: pd.Series | bool = True
+    table: pd.DataFrame, family: list[str], judged: pd.Series, positive: pd.Series, enough: pd.Series | bool = True
 ) -> pd.DataFrame:
-    """Holm's correction within each match over the judged rows, and the outcome."""
+    """Holm's correction over the judged rows within each value of the columns ``family``, and the outcome."""
     p_holm = pd.Series(np.nan, table.index)
-    for _, own in table[judged].groupby("match"):
+    for _, own in table[judged].groupby(family):
         p_holm[own.index] = holm(own["p"])
     significant = p_holm < ALPHA
     outcome = np.select([significant & positive & enough, significant & ~positive], ["win", "loss"], "tie")
@@ -284,8 +316,7 @@ def _cases(frame: pd.DataFrame, matches: tuple[str, ...], metrics: tuple[str, ..
 
 MARGIN = 0.2
 """Equivalence margin: this share of what training changes in the baseline, mean of |change| over layers and seeds."""
-EQUIVALENCES = (("div", "dp"), ("div", "wd"), ("div", "0"), ("dp", "0"), ("wd", "0"))
-"""Pairs; "0" stands for the baseline itself."""
+EQUIVALENCES = (("div", "dp"), ("div", "wd"), ("div", ZERO), ("dp", ZERO), ("wd", ZERO))
 
 
 def equivalence(
@@ -305,7 +336,7 @@ def equivalence(
         margin = MARGIN * shifts.training
         found, again = (
             {name: (p * shifts.unit).mean(axis=(-3, -2, -1)) for name, p in _profiles(weights, values).items()}
-            | {"0": 0.0}
+            | {ZERO: 0.0}
             for values in (shifts.values, drawn)
         )
         for a, b in EQUIVALENCES:
@@ -316,6 +347,6 @@ def equivalence(
             p = (1 + outside) / (1 + len(sample))
             rows.append((match, metric, a, b, *size, float(found[a] - found[b]), low, high, margin, p))
     columns = ["match", "metric", "a", "b", "n", "levels", "mean", "low", "high", "margin", "p"]
-    table = pd.DataFrame(rows, columns=columns)
+    table = _sorted(pd.DataFrame(rows, columns=columns))
     p_holm = pd.concat([pd.Series(holm(own["p"]), own.index) for _, own in table.groupby("match")])
     return table.assign(p_holm=p_holm, equivalent=p_holm < ALPHA)

@@ -270,16 +270,7 @@ def fixed_point(stream: pd.DataFrame, fixed: np.ndarray, plain_mean: np.ndarray)
         axis.plot(stream["update"], stream[component], color=colour, linewidth=0.9)
         axis.axhline(fixed[k], color=colour, linewidth=1.6, linestyle="-", alpha=0.45)
         axis.axhline(plain_mean[k], color=colour, linewidth=1.2, linestyle=":")
-        axis.annotate(
-            f"component {k + 1}",
-            (1, fixed[k]),
-            xycoords=("axes fraction", "data"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            fontsize=8,
-        )
+        style.at_end(axis, f"component {k + 1}", fixed[k], colour)
     axis.set_xlabel("update")
     axis.set_ylabel(r"component of $w_1$ (units of $x$)")
     return figure

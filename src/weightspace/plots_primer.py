@@ -345,16 +345,7 @@ def _small_panel(axis: Axes, rows: pd.DataFrame) -> None:
             0.96, 0.9 if colour == EDGE else 0.8, words, color=colour, ha="right", transform=axis.transAxes, fontsize=8
         )
     axis.axhline(ALPHA_TRUE, color=TAIL)
-    axis.annotate(
-        "truth",
-        (1, ALPHA_TRUE),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        color=TAIL,
-        va="center",
-        fontsize=8,
-    )
+    style.at_end(axis, "truth", ALPHA_TRUE, TAIL)
     axis.set_xscale("log")
     plain_log_axis(axis.xaxis, sorted(rows["M"].unique()))
     axis.set_title("Tiny layers: power-law samples")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from weightspace.analysis import select
 from weightspace.released_measurements import MODELS, TASKS
 from weightspace.spectral_shifts import BASELINE, CATEGORIES, METRICS
-from weightspace.style import INK, METHODS, MUTED, use_theme
+from weightspace.style import INK, METHODS, MUTED, row_heading, use_theme
 
 use_theme()
 
@@ -209,17 +209,7 @@ def _rows(axis: Axes, table: pd.DataFrame, labels: bool) -> dict[tuple[str, str]
     place, height = {}, 0.0
     for model in models:
         if labels:
-            axis.annotate(
-                MODELS[model],
-                (-0.02, height),
-                xycoords=("axes fraction", "data"),
-                ha="right",
-                va="center",
-                fontsize=8.5,
-                fontweight="bold",
-                color=INK,
-                annotation_clip=False,
-            )
+            row_heading(axis, MODELS[model], height)
         for metric in METRICS:
             height += 1
             place[model, metric] = height

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
@@ -277,6 +279,46 @@ def table(
 
 def _cell(tag: str, text: str, right: bool) -> str:
     return f'<{tag} class="ws-number">{text}</{tag}>' if right else f"<{tag}>{text}</{tag}>"
+
+
+def p_value(p: float) -> str:
+    """A p value as tables show it; nothing where there was no test."""
+    return "" if math.isnan(p) else f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
+def interval(low: float, high: float, decimals: int = 2) -> str:
+    """An interval as tables show it, kept on one line."""
+    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
+
+
+def at_end(axis: Axes, text: str, height: float, colour: str = INK) -> None:
+    """A label beyond the right end of an axis, at a height of the data."""
+    axis.annotate(
+        text,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(5, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        fontsize=8,
+        annotation_clip=False,
+    )
+
+
+def row_heading(axis: Axes, text: str, height: float) -> None:
+    """A bold heading among the tick labels of the vertical axis, at a height of the data."""
+    axis.annotate(
+        text,
+        (-0.02, height),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="center",
+        fontsize=8.5,
+        fontweight="bold",
+        color=INK,
+        annotation_clip=False,
+    )
 
 
 def verdict_badge(verdict: str) -> str:

@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, claims, data, experiments, records
 from weightspace.stats import mean_interval
-from weightspace.style import dataset_label, in_order, method_label, verdict_badge
+from weightspace.style import dataset_label, in_order, interval, method_label, p_value, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
 
@@ -24,10 +24,6 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _method_labels(frame: pd.DataFrame) -> dict[str, str]:
     return {name: method_label(name) for name in frame["method"].unique()}
-
-
-def _interval(low: float, high: float, decimals: int) -> str:
-    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
 
 
 def _plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
@@ -51,10 +47,6 @@ def _means(summary: pd.DataFrame, rows: Sequence[str], columns: str, decimals: i
     return _labelled(_wide(summary.assign(cell=_cells(summary, decimals)), rows, columns))
 
 
-def _p_value(p: float) -> str:
-    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
-
-
 def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     """Ours beside reported, from ``analysis.against_reported``, one row per reported value."""
     shown = _labelled(table)
@@ -66,8 +58,8 @@ def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
             "turn": shown["turn"],
             "reported": shown["reported"],
             "ours, mean": shown["mean"],
-            "95 % of the mean": [_interval(a, b, decimals) for a, b in zip(table["low"], table["high"])],
-            "95 % of one run": [_interval(a, b, decimals) for a, b in zip(table["run_low"], table["run_high"])],
+            "95 % of the mean": [interval(a, b, decimals) for a, b in zip(table["low"], table["high"])],
+            "95 % of one run": [interval(a, b, decimals) for a, b in zip(table["run_low"], table["run_high"])],
             "reported is": marks,
         }
     )
@@ -82,7 +74,7 @@ def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
                 if not row.inside
                 else f"{row.reported:.{decimals}f}"
             )
-            + f"<br><small>{row.mean:.{decimals}f} ({_interval(row.run_low, row.run_high, decimals)})</small>"
+            + f"<br><small>{row.mean:.{decimals}f} ({interval(row.run_low, row.run_high, decimals)})</small>"
             for row in table.itertuples()
         ]
     )
@@ -98,8 +90,8 @@ def tests(table: pd.DataFrame) -> pd.DataFrame:
         | {name: shown[name] for name in ("data", "layers", "n train")}
         | {
             "ratio": table["ratio"],
-            "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
             "effect size d": table["effect_size"],
             "outcome": claims.outcomes(table),
         }
@@ -145,7 +137,7 @@ def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
             {
                 "method": method_label(str(method)),
                 "error with noise / without": mean,
-                "95 % interval": _interval(low, high, 2),
+                "95 % interval": interval(low, high, 2),
             }
         )
     return pd.DataFrame(rows)
@@ -224,12 +216,12 @@ def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
     for (inputs, method), group in _published_first(frame):
         mean, low, high = mean_interval(group["fall"])
         row = {"inputs": inputs, "method": method_label(str(method)), "largest fall, mean (points)": mean}
-        row["95 % interval"] = _interval(low, high, 1)
+        row["95 % interval"] = interval(low, high, 1)
         for threshold in thresholds:
             number = int((group["fall"] >= threshold).sum())
             share = proportion_confint(number, len(group), method="wilson")
             row[f"runs that fall {threshold:g} points or more"] = (
-                f"{number} of {len(group)} <small>({_interval(100 * share[0], 100 * share[1], 0)} %)</small>"
+                f"{number} of {len(group)} <small>({interval(100 * share[0], 100 * share[1], 0)} %)</small>"
             )
         rows.append(row | {"below the best at the end (points)": group["below_best"].mean()})
     return pd.DataFrame(rows)
@@ -245,9 +237,9 @@ def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
                 "inputs": inputs,
                 "method": method_label(str(method)),
                 "change between looks (points)": change[0],
-                "95 %": _interval(*change[1:], 2),
+                "95 %": interval(*change[1:], 2),
                 "step gain": gain[0],
-                "95 % ": _interval(*gain[1:], 2),
+                "95 % ": interval(*gain[1:], 2),
                 "rank correlation over seeds": within_correlation(frame, str(inputs), str(method)),
             }
         )
@@ -277,8 +269,8 @@ def contrasts(table: pd.DataFrame) -> pd.DataFrame:
         | {name: shown[name] for name in ("data", "layers") if name in shown}
         | {
             "ratio of the gains": table["ratio"],
-            "95 % interval": [_interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
         }
     )
 
@@ -348,14 +340,14 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
         reduced = sorted(set(claim.scales().values()) - {"paper"})
         scale = f"<br><small>at scale {' and '.join(reduced)}</small>" if reduced else ""
         for finding in results:
-            interval = "" if finding.low == finding.high else _interval(finding.low, finding.high, 2)
+            around = "" if finding.low == finding.high else interval(finding.low, finding.high)
             rows.append(
                 base
                 | {
                     "method": method_label(finding.method),
                     "verdict": verdict_badge(finding.verdict) + scale,
                     "effect": f"{finding.mean:.2f}",
-                    "95 % interval": interval,
+                    "95 % interval": around,
                     "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
                     "n": str(finding.n_seeds),
                 }

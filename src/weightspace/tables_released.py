@@ -8,7 +8,7 @@ import pandas as pd
 from weightspace import released_scores, shift_checks, spectral_shifts
 from weightspace.analysis import select
 from weightspace.released_measurements import MODELS, TASKS
-from weightspace.style import method_label
+from weightspace.style import method_label, p_value
 
 _STATISTICS = {
     "anova_F": "ANOVA, F",
@@ -22,10 +22,6 @@ _STATISTICS = {
     "accuracy": "test accuracies of BERT",
 }
 _METRICS = {"alpha": "alpha", "entropy": "entropy", "log_norm": "log norm", "log_spectral_norm": "log spectral norm"}
-
-
-def _p_value(p: float) -> str:
-    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
 
 
 def _name(category: str) -> str:
@@ -76,9 +72,9 @@ def variance(whole: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
             "model": both["model"].map(MODELS),
             "metric": both["metric"].map(_METRICS),
             "F": both["F"],
-            "p (Holm)": both["p_holm"].map(_p_value),
+            "p (Holm)": both["p_holm"].map(p_value),
             "F without the last layer": both["F_without"],
-            "p (Holm) without": both["p_holm_without"].map(_p_value),
+            "p (Holm) without": both["p_holm_without"].map(p_value),
         }
     )
 
@@ -93,8 +89,8 @@ def rank_tests(table: pd.DataFrame) -> pd.DataFrame:
             "diversity against": table["b"].map(method_label),
             "layers": table["n"],
             "rho": table["rho"],
-            "p": table["p"].map(_p_value),
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "p": table["p"].map(p_value),
+            "p (Holm)": table["p_holm"].map(p_value),
         }
     )
 
@@ -123,7 +119,7 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
             "Vendi score of": table["metric"].str.removeprefix("vendi_"),
             "training sets": table["n"],
             "rho with accuracy": table["rho"],
-            "p (Holm)": table["p_holm"].map(_p_value),
+            "p (Holm)": table["p_holm"].map(p_value),
         }
     )
 

@@ -1,0 +1,197 @@
+"""The tables and the numbers in the text of the chapters on the training campaign (paper A, from scratch)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from weightspace import diversity_shifts, fair_tests, spectral_shifts
+from weightspace.analysis import select
+from weightspace.diversity_shifts import BASELINE, MODEL
+from weightspace.plots_diversity import LABELS
+from weightspace.shift_checks import ZERO
+from weightspace.spectral_shifts import METRICS, PAIRS
+from weightspace.style import interval, method_label, p_value
+
+
+def _name(category: str) -> str:
+    return "baseline" if category == ZERO else method_label(category)
+
+
+def theirs(statistic: str) -> dict[tuple[str, ...], float]:
+    """What the release reports of its ResNet-18 from scratch: (metric, a, b), empty categories left out -> value."""
+    own = select(spectral_shifts.reported(), model=MODEL, statistic=statistic)
+    return {tuple(filter(None, (row.metric, row.a, row.b))): float(row.value) for row in own.itertuples()}
+
+
+def tuning(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every candidate of ``diversity_tuning`` after its last epoch, best first: means over seeds."""
+    last = frame[frame["epoch"] == diversity_shifts.last_epoch(frame)]
+    wide = last.pivot_table(index=["optimizer", "lr"], columns=["inputs", "metric"], values="value").reset_index()
+    wide = wide.sort_values(("validation", "loss"))
+    return pd.DataFrame(
+        {
+            "optimizer": wide["optimizer"],
+            "learning rate": [f"{lr:g}" for lr in wide["lr"]],
+            "held-out loss": wide["validation", "loss"],
+            "held-out accuracy (%)": wide["validation", "accuracy_percent"],
+            "training loss": wide["train", "loss"],
+        }
+    )
+
+
+def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Every setting with its loss and accuracy, mean and 95 % interval over seeds."""
+    cells = outcomes.assign(
+        cell=[f"{row.mean:.2f}\u00a0±\u00a0{(row.high - row.low) / 2:.2f}" for row in outcomes.itertuples(index=False)],
+        what=outcomes["metric"].map(LABELS),
+    )
+    order = {name: position for position, name in enumerate((BASELINE, "dp", "wd", "div"))}
+    cells = cells.sort_values(["category", "order"], key=lambda c: c.map(order) if c.name == "category" else c)
+    wide = cells.pivot_table(index=["category", "level"], columns="what", values="cell", aggfunc="first", sort=False)
+    wide = wide.rename_axis(columns=None).reset_index()
+    return wide.assign(category=[_name(c) if c != BASELINE else "baseline" for c in wide["category"]])
+
+
+def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Pearson correlations and analyses of variance as in the release: theirs, our mean over seeds, smallest, largest.
+
+    by_seed: seed -> profiles of that seed.
+    """
+    anova = pd.concat(spectral_shifts.anova(profile).assign(seed=seed) for seed, profile in by_seed.items())
+    pearson = pd.concat(spectral_shifts.comparisons(profile).assign(seed=seed) for seed, profile in by_seed.items())
+    reported = theirs("anova_F") | theirs("pearson")
+    rows = []
+    for metric in METRICS:
+        parts = [((), "ANOVA, F", select(anova, metric=metric)["F"])]
+        parts += [
+            ((a, b), f"Pearson, {_name(a)} and {_name(b)}", select(pearson, metric=metric, a=a, b=b)["pearson"])
+            for a, b in PAIRS
+        ]
+        for key, label, ours in parts:
+            rows.append(
+                {
+                    "metric": LABELS[metric],
+                    "statistic": label,
+                    "reported": reported[metric, *key],
+                    "ours, mean": ours.mean(),
+                    "smallest": ours.min(),
+                    "largest": ours.max(),
+                    "p, largest": p_value(select(anova, metric=metric)["p"].max()) if not key else "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def choices(frame: pd.DataFrame) -> pd.DataFrame:
+    """Pearson correlation of diversity with dropout and weight decay under other choices, mean over seeds."""
+    rows = []
+    for arm in ("main", "cumulative"):
+        for unfolding in ("slices", "(out, in k)"):
+            shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, arm, unfolding=unfolding))
+            for last in ("with", "without"):
+                kept = shifted if last == "with" else shifted[~spectral_shifts.last_layer(shifted)]
+                tables = [spectral_shifts.comparisons(spectral_shifts.profiles(own)) for _, own in kept.groupby("seed")]
+                mean = pd.concat(tables).groupby(["metric", "a", "b"])["pearson"].mean()
+                rows.append(
+                    {
+                        "augmentation": "each level alone" if arm == "main" else "cumulative",
+                        "unfolding": unfolding,
+                        "last layer": last,
+                    }
+                    | {
+                        f"{LABELS[metric]}, {_name(b)}": f"{mean[metric, 'div', b]:.2f}"
+                        for metric in METRICS
+                        for b in ("dp", "wd")
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def similarities(table: pd.DataFrame) -> pd.DataFrame:
+    """All similarities with intervals and tests."""
+    return pd.DataFrame(
+        {
+            "compared": table["match"],
+            "metric": table["metric"].map(LABELS),
+            "pair": [f"{_name(a)} and {_name(b)}" for a, b in zip(table["a"], table["b"])],
+            "levels": table["levels"],
+            "similarity": table["similarity"],
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
+            "outcome": table["outcome"].where(table["a"] == "div", ""),
+        }
+    )
+
+
+def distances(table: pd.DataFrame) -> pd.DataFrame:
+    """All squared distances with the test of their difference."""
+    return pd.DataFrame(
+        {
+            "compared": table["match"],
+            "metric": table["metric"].map(LABELS),
+            "levels": table["levels"],
+            "to dropout": table["to_dp"],
+            "than to": table["against"].map(_name),
+            "to that": table["to_other"],
+            "difference": table["difference"],
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
+            "outcome": table["outcome"],
+        }
+    )
+
+
+def equivalence(table: pd.DataFrame) -> pd.DataFrame:
+    """Which metrics are equivalent, a row per comparison, a column per pair."""
+    shown = table.assign(pair=[f"{_name(a)} = {_name(b)}" for a, b in zip(table["a"], table["b"])])
+    rows = []
+    for match, own in shown.groupby("match", sort=False):
+        names = {
+            pair: ", ".join(LABELS[metric] for metric in group[group["equivalent"]]["metric"]) or "none"
+            for pair, group in own.groupby("pair", sort=False)
+        }
+        rows.append({"compared": match} | names)
+    return pd.DataFrame(rows)
+
+
+def counts(table: pd.DataFrame, **where: object) -> dict[str, int]:
+    """How many rows are a win, a tie, a loss."""
+    found = select(table, **where)["outcome"].value_counts()
+    return {name: int(found.get(name, 0)) for name in ("win", "tie", "loss")}
+
+
+def noise_shared(frame: pd.DataFrame, metric: str = "log_norm") -> float:
+    """Variance over seeds of the shifts of a setting, relative to that of a difference of two independent runs."""
+    shifts = fair_tests.shifts_of(frame, metric)
+    paired = shifts.values.var(axis=1, ddof=1).mean()
+    parts = [shifts.residuals[name] for name in shifts.settings["category"]]
+    alone = np.mean([(part**2).mean() for part in parts]) + (shifts.residuals[BASELINE] ** 2).mean()
+    return float(paired / alone)
+
+
+def numbers(frame: pd.DataFrame) -> dict[str, float]:
+    """Numbers in the text of the chapter on regularizers in weight space."""
+    shifted = spectral_shifts.shifts(diversity_shifts.changes(frame))
+    tests = pd.concat(
+        spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(shifted).values()
+    )
+    spread = tests.groupby(["metric", "a", "b"])["pearson"].agg(lambda values: values.max() - values.min())
+    return {"pearson_range": float(spread.max())}
+
+
+def fair_numbers(
+    frame: pd.DataFrame,
+    correlations: pd.DataFrame,
+    similarity: pd.DataFrame,
+    distance: pd.DataFrame,
+    equivalent: pd.DataFrame,
+) -> dict[str, object]:
+    """Numbers in the text of the chapter on diversity and dropout."""
+    found: dict[str, object] = {"like": fair_tests.LIKE, "noise_shared": noise_shared(frame)}
+    for metric in METRICS:
+        for kind in ("one", "own"):
+            pearson = select(correlations, metric=metric, a="div", b="dp", baseline=kind)["pearson"]
+            found[f"{kind}_{metric}"] = pearson.mean()
+        found[f"placebo_{metric}"] = select(correlations, metric=metric, baseline="none")["pearson"].mean()
+    return found
