@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from weightspace import data
+from weightspace import data, image_folders
 from weightspace.experiments import Configuration
 
 SIZES: dict[str, Configuration] = {
@@ -28,7 +28,7 @@ def base_configuration(experiment: str, scale: str) -> Configuration:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images ``[n, 32, 32, 3]`` of bytes with labels, and the test part. origin: where the data are from."""
+    """Images ``[n, side, side, 3]`` of bytes with labels, and the test part. origin: where the data are from."""
 
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
@@ -39,8 +39,11 @@ class Images:
 
 @lru_cache(maxsize=2)
 def load_images(dataset: str) -> Images:
-    """CIFAR-10 as it is; the 8x8 digits of the quick scale magnified to 32x32 in grey, the last 500 for tests."""
-    raw = data.load(dataset)
+    """CIFAR-10 as it is; the 8x8 digits of the quick scale magnified to 32x32 in grey, the last 500 for tests.
+
+    A name that the registry of data sets has not is that of a folder of images.
+    """
+    raw = data.load(dataset) if dataset in data.REGISTRY else image_folders.load(dataset)
     origin = {"data_digest": raw.digest, "data_variant": raw.variant}
     if raw.test_x is not None:
         return Images(raw.x, raw.y, raw.test_x, raw.test_y, origin)

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional as F
 
@@ -38,9 +40,10 @@ def trainer(configuration: Configuration, device: str) -> Trainer:
     """
     c = configuration
     recipe = Recipe(c["optimizer"], c["lr"], c["batch_size"], c["weight_decay"])
-    if "model" not in c:
-        return Trainer(initialized(lambda: ResNet18(c["dropout"], c["width"]), c["seed"]), recipe, c["seed"], device)
     classes = int(load_images(c["dataset"]).y.max()) + 1
+    if "model" not in c:
+        model = initialized(lambda: ResNet18(c["dropout"], c["width"], classes), c["seed"])
+        return Trainer(model, recipe, c["seed"], device)
     model = initialized(lambda: pretrained(c["model"], classes, c["dropout"]), c["seed"])
     return Trainer(model, recipe, c["seed"], device, image_inputs(c["model"], c["resolution"]))
 
@@ -180,9 +183,12 @@ def probe(
     test_x: NDArray[np.uint8],
     test_y: NDArray[np.int64],
 ) -> float:
-    """Share of right answers of logistic regression on the features of the network as it is, trained on x and y."""
-    regression = LogisticRegression(C=0.01, max_iter=1000).fit(run.features(x), y)
-    return regression.score(run.features(test_x), test_y)
+    """Share of right answers of logistic regression on the features of the network as it is, trained on x and y.
+
+    Features are z-scored; the penalty is |w|^2 / 2 against 0.01 times the sum of the losses.
+    """
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    return regression.fit(run.features(x), y).score(run.features(test_x), test_y)
 
 
 def batch_traces(
