@@ -79,7 +79,7 @@ def test_a_setting_that_all_runs_share_can_be_changed(capsys):
     """Such runs have keys of their own beside those of the plan; the value is a number where it reads as one."""
     command = ["run", "dual_regression", "--scale", "quick", "--seeds", "1"]
     assert main([*command, "--set", "lr=0.002", "--set", "noise_std=0"]) == 0
-    assert "dual_regression (quick): 30 runs computed" in capsys.readouterr().out
+    assert "dual_regression (quick): 10 runs computed" in capsys.readouterr().out
     changed = experiments.planned("dual_regression", "quick", 1, {"lr": 0.002, "noise_std": 0})
     assert {c["lr"] for c in changed.values()} == {0.002}
     assert records.keys("dual_regression", "quick") == changed.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -123,17 +124,28 @@ def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
     ]
 
 
-def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame:
+def augmented(configuration: Configuration, epoch: int) -> NDArray[np.uint8]:
+    """The training images of an epoch by the augmentation of a configuration."""
+    c = configuration
+    return training_images(c["dataset"], c["train_size"], c["augmentation"], c["arm"] == "cumulative", c["seed"], epoch)
+
+
+def train_and_measure(
+    configuration: Configuration,
+    device: str,
+    training_set: Callable[[Configuration, int], NDArray[np.uint8]] = augmented,
+) -> pd.DataFrame:
     """Losses, accuracies and ECE per epoch, spectra along training, corrupted test images at the end.
 
     inputs: ``train``, the batches as the network trained on them (augmented, with dropout); ``train_clean`` and
     ``test``, the first images as they are, in evaluation mode; or a corruption with its severity (0 elsewhere), of the
     test images that are in ``test_part`` as they are. Initial spectra are kept for the baselines of the arms ``main``
     and ``independent`` only: all other runs of a seed start from the same weights. For pretrained networks
-    ``linear_probe`` says there what the features were worth before any training: see ``probe``.
+    ``linear_probe`` says there what the features were worth before any training: see ``probe``. training_set: the
+    images of an epoch, ``[train_size, 32, 32, 3]``, for the labels of the data set.
     """
     c = configuration
-    images, seed, size, tests = load_images(c["dataset"]), c["seed"], c["train_size"], c["test_size"]
+    images, size, tests = load_images(c["dataset"]), c["train_size"], c["test_size"]
     run = trainer(c, device)
     labels = images.y[:size]
     rows: list[dict[str, object]] = []
@@ -155,8 +167,7 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
             right = probe(run, images.x[:size], labels, images.test_x[:tests], images.test_y[:tests])
             record(0, "linear_probe", accuracy_percent=100 * right)
     for epoch in range(1, c["epochs"] + 1):
-        x = training_images(c["dataset"], size, c["augmentation"], c["arm"] == "cumulative", seed, epoch)
-        loss, accuracy = run.train_epoch(x, labels, epoch)
+        loss, accuracy = run.train_epoch(training_set(c, epoch), labels, epoch)
         record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
         judge(epoch, "train_clean", run.logits(images.x[:tests]), images.y[:tests])
         judge(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])

@@ -36,6 +36,7 @@ _HOMES = tuple(
         "diversity_hessian",
         "diversity_sets",
         "diversity_transfer",
+        "diversity_synthetic",
         "spectra_primer",
         "training_spectra",
         "released_measurements",
