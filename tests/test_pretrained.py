@@ -14,7 +14,7 @@ from torch import nn
 
 from weightspace import data
 from weightspace.data import DataError
-from weightspace.models import image_inputs, pretrained, tokenize
+from weightspace.models import image_inputs, pretrained, tokenize, vocabulary
 from weightspace.training import initialized
 
 # The same architectures, so small that they take milliseconds.
@@ -127,6 +127,27 @@ def test_padding_changes_nothing(name):
     model, x = tiny(name).eval(), inputs(name)
     padded = nn.functional.pad(x, (0, 5))
     torch.testing.assert_close(model(padded), model(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert_base", "minilm_l6"])
+def test_texts_of_many_lengths_are_what_they_are_one_by_one(name):
+    """In their order, though texts of like length go through the network together."""
+    model = tiny(name).eval()
+    lengths = torch.randperm(30, generator=torch.Generator().manual_seed(0)) % 11 + 2
+    tokens = torch.randint(1, 99, (30, 12)) * (torch.arange(12) < lengths[:, None])
+    alone = torch.cat([model(row[None, :length]) for row, length in zip(tokens, lengths)])
+    torch.testing.assert_close(model(tokens), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_vocabulary_is_in_the_order_of_the_numbers():
+    words = vocabulary()
+    assert len(words) == 30522 and [words[k] for k in (0, 101, 102, 2088, 7592)] == [
+        "[PAD]",
+        "[CLS]",
+        "[SEP]",
+        "world",
+        "hello",
+    ]
 
 
 def test_features_of_texts_are_the_pooled_output_or_the_mean():

@@ -74,7 +74,7 @@ def corrupted_images(dataset: str, size: int, kind: str, severity: int) -> NDArr
 
 
 def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
-    """Eigenvalues of every convolution and linear layer, a row per layer and unfolding.
+    """Eigenvalues of every convolution, linear layer and table of embeddings, a row per layer and unfolding.
 
     unfolding: ``(out, in k)``, the matrix that maps a patch to the output channels; for convolutions also ``slices``,
     one matrix per place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
@@ -84,7 +84,7 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
     """
     matrices, rows = [], []
     for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear) and getattr(module, "groups", 1) == 1:
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding) and getattr(module, "groups", 1) == 1:
             weight = module.weight.detach()
             unfoldings = {"(out, in k)": [weight.flatten(1)]}
             if weight.dim() == 4:
@@ -157,9 +157,7 @@ def train_and_measure(
         )
 
     def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
-        loss, accuracy = loss_and_accuracy(logits, y)
-        ece = expected_calibration_error(softmax(logits.astype(np.float64), axis=1), y)
-        record(epoch, inputs, severity, loss=loss, accuracy_percent=100 * accuracy, ece=ece)
+        record(epoch, inputs, severity, **scores(logits, y))
 
     if c["setting"] == "baseline" and c["arm"] in ("main", "independent"):
         rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
@@ -179,12 +177,25 @@ def train_and_measure(
         x = [corrupted_images(c["dataset"], number, kind, severity) for severity in SEVERITIES]
         for severity, logits in zip(SEVERITIES, np.split(run.logits(np.concatenate(x)), len(SEVERITIES))):
             judge(c["epochs"], kind, logits, y, severity)
+    return as_records(rows, c, images.origin)
+
+
+def scores(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float]:
+    """loss, accuracy_percent and ece of logits ``[n, classes]``."""
+    loss, accuracy = loss_and_accuracy(logits, y)
+    ece = expected_calibration_error(softmax(logits.astype(np.float64), axis=1), y)
+    return {"loss": loss, "accuracy_percent": 100 * accuracy, "ece": ece}
+
+
+def as_records(rows: list[dict[str, object]], configuration: Configuration, origin: dict[str, str]) -> pd.DataFrame:
+    """What was measured in one run, rows of scores and of spectra, as records of the run with all their columns."""
+    c = configuration
     blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
     frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
     columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
     names = [name for name in ("dataset", "model", "arm", "category", "setting", "seed") if name in c]
     identity = {name: [c[name]] * len(frame) for name in names}
-    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **images.origin)
+    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **origin)
 
 
 def probe(
