@@ -31,7 +31,7 @@ CANDIDATES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 
 TESTS: dict[str, Configuration] = {
     "paper": {"test_size": 10_000, "corruption_size": 10_000, "spectra_epochs": [1, 5]},
-    "laptop": {"test_size": 400, "corruption_size": 40, "spectra_epochs": [2]},
+    "laptop": {"test_size": 400, "corruption_size": 30, "spectra_epochs": [2]},
     "quick": {"test_size": 16, "corruption_size": 2, "spectra_epochs": [1]},
 }
 """Number of test images (the first of the file), clean and corrupted, and the epochs after which spectra are taken."""
