@@ -14,7 +14,7 @@ from torch import nn
 
 from weightspace import data
 from weightspace.data import DataError
-from weightspace.models import image_inputs, pretrained, tokenize
+from weightspace.models import image_inputs, pretrained, tokenize, vocabulary
 from weightspace.training import initialized
 
 # The same architectures, so small that they take milliseconds.
@@ -129,6 +129,27 @@ def test_padding_changes_nothing(name):
     torch.testing.assert_close(model(padded), model(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["bert_base", "minilm_l6"])
+def test_texts_of_many_lengths_are_what_they_are_one_by_one(name):
+    """In their order, though texts of like length go through the network together."""
+    model = tiny(name).eval()
+    lengths = torch.randperm(30, generator=torch.Generator().manual_seed(0)) % 11 + 2
+    tokens = torch.randint(1, 99, (30, 12)) * (torch.arange(12) < lengths[:, None])
+    alone = torch.cat([model(row[None, :length]) for row, length in zip(tokens, lengths)])
+    torch.testing.assert_close(model(tokens), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_vocabulary_is_in_the_order_of_the_numbers():
+    words = vocabulary()
+    assert len(words) == 30522 and [words[k] for k in (0, 101, 102, 2088, 7592)] == [
+        "[PAD]",
+        "[CLS]",
+        "[SEP]",
+        "world",
+        "hello",
+    ]
+
+
 def test_features_of_texts_are_the_pooled_output_or_the_mean():
     from transformers import BertModel
 
@@ -159,8 +180,8 @@ def test_images_are_resized_and_scaled_as_the_network_was_trained():
     expected = torch.tensor([-1.0, 1.0, -1.0])[None, :, None, None].expand(2, 3, 64, 64)
     torch.testing.assert_close(y, expected)
     ramp = torch.arange(0, 128, 2, dtype=torch.uint8)[None, :, None, None].expand(1, 64, 64, 3)
-    half = image_inputs("clip_rn50", 32)(ramp)[0, 0, 4:-4, 0]  # means of neighbours, where the edge is far
-    np.testing.assert_allclose((half * 0.26862954 + 0.48145466) * 255, np.arange(17, 113, 4), rtol=1e-3)
+    half = image_inputs("resnet18", 32)(ramp)[0, 0, 4:-4, 0]  # means of neighbours, where the edge is far
+    np.testing.assert_allclose((half * 0.229 + 0.485) * 255, np.arange(17, 113, 4), rtol=1e-3)
 
 
 def test_efficientnet_knows_a_palace_and_a_flower():
@@ -259,3 +280,5 @@ def test_bad_input():
         pretrained("minilm_l6", dropout=1.0)
     with pytest.raises(ValueError, match="'bert_base' is no network for images"):
         image_inputs("bert_base")
+    with pytest.raises(ValueError, match="clip_rn50 takes images of 224x224 only, not 64"):
+        image_inputs("clip_rn50", 64)
