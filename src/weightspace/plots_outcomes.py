@@ -294,9 +294,11 @@ def correlations(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
 def traces(frame: pd.DataFrame) -> Figure:
     """Hessian trace along training, and against the training loss. frame: records of ``diversity_hessian``.
 
+    The start is left out: there the trace is negative and several times as large.
     Thick: mean over seeds with its 95 % interval; thin: single seeds with two standard errors of the estimate.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.5), sharey=True)
+    frame = frame[frame["epoch"] > 0]
     summary = diversity_outcomes.trace_summary(frame)
     settings = [name for name in SETTINGS if name in set(frame["setting"])]
     for number, setting in enumerate(settings):
@@ -305,13 +307,15 @@ def traces(frame: pd.DataFrame) -> Figure:
         marker = "D" if category == "bs" else METHODS[category].marker
         line, shift = select(summary, setting=setting), 0.06 * (number - (len(settings) - 1) / 2)
         left.plot(line["epoch"] + shift, line["mean"], color=colour, linestyle=dash, label=setting_label(setting))
-        left.vlines(line["epoch"] + shift, line["low"].clip(lower=0), line["high"], color=colour, linewidth=1)
+        left.vlines(line["epoch"] + shift, line["low"], line["high"], color=colour, linewidth=1)
         left.plot(line["epoch"] + shift, line["mean"], marker, color=colour)
         for _, own in select(frame, setting=setting).groupby("seed"):
             error = 2 * own["standard_error"]
             right.vlines(own["train_loss"], own["value"] - error, own["value"] + error, color=colour, linewidth=0.9)
             right.plot(own["train_loss"], own["value"], marker, color=colour, linestyle=dash, linewidth=0.7)
     left.set_xticks(sorted(frame["epoch"].unique()))
+    reach = frame["value"] + 2 * frame["standard_error"]
+    left.set_ylim(min(0, frame["value"].min()), 1.25 * reach.max())
     left.set_xlabel("epoch")
     left.set_ylabel("trace of the Hessian")
     right.set_xlabel("training loss of the epoch (nats)")
