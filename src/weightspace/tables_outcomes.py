@@ -95,13 +95,11 @@ def numbers(
     differences: pd.DataFrame,
     correlations: pd.DataFrame,
     both: pd.DataFrame,
-    traces: pd.DataFrame,
 ) -> dict[str, object]:
     """The numbers that the text of the chapter quotes, by name.
 
     ``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_`` before
     the setting; ``low_`` and ``high_``: its interval. ``rho_weighted_vendi_pixels_calibration_single``: a correlation.
-    ``trace_baseline`` and so on: after the last epoch; ``trace_start_``: before the first.
     """
     baseline = select(table, arm="main", setting="baseline")
     found: dict[str, object] = {f"baseline_{name}": float(baseline[name].mean()) for name in OUTCOMES}
@@ -120,12 +118,6 @@ def numbers(
         for score in diversity_outcomes.SCORES:
             own = means[f"{score}_{of}"]
             found[f"higher_{score}_{of}"] = int((own.drop("") > own[""]).sum())
-    last = diversity_outcomes.trace_summary(traces)
-    for row in last.itertuples():
-        if row.epoch == last["epoch"].max():
-            found[_key("trace", row.setting)] = row.mean
-        elif row.epoch == 0:
-            found[_key("trace_start", row.setting)] = row.mean
     return found | {
         "seeds": len(baseline),
         "comparisons": int(differences["p"].notna().sum()),
@@ -133,7 +125,22 @@ def numbers(
         "half_width": float(((clean["high"] - clean["low"]) / 2).median()),
         "robust": int((robust["mean"] > 0).sum()),
         "levels": len(robust),
-        "trace_error": float(100 * (traces["standard_error"] / traces["value"].abs()).median()),
         "tested": int(correlations["p"].notna().sum()),
         "correlated": int((correlations["p_holm"] < 0.05).sum()),
     }
+
+
+def trace_numbers(traces: pd.DataFrame) -> dict[str, float]:
+    """The same of the Hessian trace: ``trace_baseline`` and so on after the last epoch, with ``low_`` and ``high_``;
+    ``trace_start``, of the baseline before the first; trace_error: median standard error in percent.
+    """
+    summary = diversity_outcomes.trace_summary(traces)
+    trained = traces[traces["epoch"] > 0]
+    found = {
+        "trace_start": float(select(summary, setting="baseline", epoch=0)["mean"].iloc[0]),
+        "trace_error": float(100 * (trained["standard_error"] / trained["value"].abs()).median()),
+    }
+    for row in select(summary, epoch=summary["epoch"].max()).itertuples():
+        key = _key("trace", row.setting)
+        found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    return found
