@@ -1,10 +1,13 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [layers] [inference] [spectra] [gpu] [book]     (default: all)
+python benchmarks/run.py [kernel] [campaign] [layers] [inference] [spectra] [training] [gpu] [book]     (default: all)
+
+--device cuda measures the part training on a GPU.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import shutil
@@ -22,6 +25,7 @@ import torch
 from gpu import gpu
 from layers import inference, layers
 from spectra import spectra
+from training import training
 
 from weightspace import data, experiments, provenance
 from weightspace.methods import PAPER_METHODS
@@ -127,12 +131,17 @@ def main() -> None:
         "layers": layers,
         "inference": inference,
         "spectra": spectra,
+        "training": lambda: training(options.device),
         "gpu": gpu,
         "book": book,
     }
-    chosen = sys.argv[1:] or list(parts)
+    parser = argparse.ArgumentParser(description="Our speed as ratios to the plain alternative.")
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(parts)} (default: all)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the part training")
+    options = parser.parse_args()
+    chosen = options.part or list(parts)
     if unknown := set(chosen) - set(parts):
-        raise SystemExit(f"unknown part {', '.join(unknown)}: use {', '.join(parts)}")
+        parser.error(f"unknown part {', '.join(sorted(unknown))}: use {', '.join(parts)}")
     print(f"{provenance.device_name('cpu')}; {platform.system()}; {provenance.versions()}; {provenance.now()[:10]}\n")
     for name in chosen:
         parts[name]()

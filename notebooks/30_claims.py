@@ -51,8 +51,9 @@ style.table(tables.measures(paper_b))
 # ratio of two distances, below 1 in favour of the claim; A2b, the same in units of what noise gives. n: layers, in A3a training
 # sets. The reported figures had been seen when these rules were written, the results of the rules had not.
 #
-# The others rest on training of our own. A1: cosine of the shifts; A2 and A2c: distance of diversity to dropout, divided by that
-# to weight decay or to the baseline, below 1 in favour of the claim; n: seeds ({doc}`15_like_dropout`). Their rules were
+# The others rest on training of our own. A1: cosine of the shifts; A2: distance of diversity to dropout divided by that to
+# weight decay, below 1 in favour of the claim; A2c: distance to the baseline divided by that to dropout, above 1 in favour of
+# it; n: seeds ({doc}`15_like_dropout`). Their rules were
 # written when one seed had been run. A3 and A3b: rank correlation, and how much higher that of the weighted score is; n:
 # training sets. Their rules were written when the accuracies of one seed had been seen and no diversity score.
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from weightspace import diversity_cifar10, diversity_synthetic, experiments, image_generator, synthetic_runs
@@ -185,6 +186,22 @@ def test_the_record_of_a_generator(made):
     distances = np.linalg.norm((real.astype(float) - picture).reshape(64, -1) / 255, axis=1)
     np.testing.assert_array_equal(nearest, real[distances.argmin()])
     assert row["value"] == near["value"] == pytest.approx(distances.min())
+
+
+def test_the_record_of_another_seed_has_no_pictures(made, generator):
+    frame = diversity_synthetic.compute_generator([generator | {"grid": 0}], "cpu")
+    assert set(frame["metric"]) == {"loss", "parameters", "train_seconds", "sample_seconds"}
+    assert frame["label"].eq(-1).all() and frame["label"].dtype == int and frame["image"].eq(b"").all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_generator_on_a_gpu_finds_what_one_on_a_cpu_finds(made, generator):
+    model, losses = image_generator.trained_generator(generator, "cuda")
+    assert losses["test"][-1] < losses["test"][0]
+    np.testing.assert_allclose(losses["test"], made.test, rtol=0.1)  # other draws, and bf16
+    images = image_generator.generated(model, load_images("digits").y[:64], generator, "cuda")
+    assert images.shape == made.images[0].shape and images.dtype == np.uint8
 
 
 def test_what_is_said_of_sets_whose_truth_is_known(made):

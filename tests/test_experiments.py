@@ -75,6 +75,27 @@ def test_running_again_computes_only_what_is_missing(monkeypatch):
     assert {seed for _, _, seed in computed} == {1}
 
 
+def test_a_setting_that_all_runs_share_can_be_changed(capsys):
+    """Such runs have keys of their own beside those of the plan; the value is a number where it reads as one."""
+    command = ["run", "dual_regression", "--scale", "quick", "--seeds", "1"]
+    assert main([*command, "--set", "lr=0.002", "--set", "noise_std=0"]) == 0
+    assert "dual_regression (quick): 10 runs computed" in capsys.readouterr().out
+    changed = experiments.planned("dual_regression", "quick", 1, {"lr": 0.002, "noise_std": 0})
+    assert {c["lr"] for c in changed.values()} == {0.002}
+    assert records.keys("dual_regression", "quick") == changed.keys()
+    assert (
+        experiments.missing_runs("dual_regression", "quick", 1)
+        == experiments.planned("dual_regression", "quick", 1).keys()
+    )
+    for wrong, message in (
+        ("layers=2", "dual_regression has no layers that all runs share: use experiment, protocol, dataset"),
+        ("model=clip_rn50", "dual_regression has no model that all runs share"),
+        ("lr", "--set needs NAME=VALUE, got 'lr'"),
+    ):
+        assert main([*command, "--set", wrong]) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_a_run_does_not_depend_on_its_neighbours():
     everything = experiments.planned("dual_regression", "quick", 2)
     chosen = {key: c for key, c in everything.items() if c["layers"] == 2}

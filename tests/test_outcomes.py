@@ -86,7 +86,7 @@ def test_effective_robustness_is_the_distance_from_the_line_of_plain_runs():
     np.testing.assert_allclose(means.loc["noise50"], 7)
 
 
-def test_corruption_differences_and_severities():
+def test_corruption_differences_by_kind_and_severity():
     rows = []
     for seed in range(3):
         rows += run_rows("main", "baseline", "baseline", seed, 50.0, lambda k, s: 30.0 + seed - s)
@@ -98,10 +98,54 @@ def test_corruption_differences_and_severities():
     assert set(found["setting"]) == {"noise50"} and (found["n"] == 3).all()
     found = found.set_index("kind")["mean"]
     assert found["fog"] == pytest.approx(18) and found.drop("fog").to_numpy() == pytest.approx(-3)
-    levels = diversity_outcomes.by_severity(frame, ["baseline", "noise50"])
-    assert len(levels) == 2 * 15 * 6
-    fog = levels[(levels["setting"] == "noise50") & (levels["kind"] == "fog")].set_index("severity")
-    assert fog["mean"].to_list() == pytest.approx([40, 36, 41, 46, 51, 56]) and fog.loc[5, "low"] < 56
+    levels = diversity_outcomes.corruption_differences(frame, ["kind", "severity"])
+    assert len(levels) == 15 * 6
+    fog = levels[levels["kind"] == "fog"].sort_values("severity")
+    assert fog["mean"].to_list() == pytest.approx([-10, 6, 12, 18, 24, 30])
+    assert fog["baseline"].to_list() == pytest.approx([50, 30, 29, 28, 27, 26])
+
+
+def test_settings_of_a_group_are_averaged_within_a_seed():
+    rows = []
+    for seed in range(2):
+        clean = 50.0 + seed
+        rows += run_rows("main", "baseline", "baseline", seed, clean)
+        for gain, setting in ((1.0, "noise10"), (5.0, "noise50"), (90.0, "auto3")):
+            rows += run_rows("main", "augmentation", setting, seed, clean, lambda *_: 20 + gain * (seed + 1))
+            rows += run_rows("cumulative", "augmentation", setting, seed, clean, lambda *_: 90.0)
+    runs = pd.DataFrame(rows)
+    found = diversity_outcomes.corruption_differences(diversity_outcomes.grouped(runs))
+    assert set(found["setting"]) == {"noise"} and (found["n"] == 2).all()
+    np.testing.assert_allclose(found["mean"], 4.5)
+    table = diversity_outcomes.grouped(diversity_outcomes.outcomes(runs))
+    means = diversity_outcomes.differences(table, ["corruption_accuracy"])
+    assert means["mean"].to_list() == pytest.approx([4.5]) and means["n"].to_list() == [2]
+
+
+def test_labels():
+    names = ["baseline", "dropout_0.1", "weight_decay_5e-05", "weight_decay_0.001", "noise30", "aug_mix", ""]
+    assert [diversity_outcomes.setting_label(name) for name in names] == [
+        "baseline",
+        "dropout 0.1",
+        "weight decay 5e-5",
+        "weight decay 1e-3",
+        "noise 30",
+        "AugMix",
+        "images as they are",
+    ]
+
+
+def test_seed_noise_is_that_of_two_groups_of_baselines():
+    """Of many pairs of groups of three, 95 % differ by less: the half-width for normal values, up to its own noise."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(50, 4, 4003)
+    arms = ["main"] * 3 + ["independent"] * 4000
+    table = pd.DataFrame({"arm": arms, "setting": "baseline", "seed": range(4003), "clean_accuracy": values})
+    half = diversity_outcomes.seed_noise(table, ["clean_accuracy"])["clean_accuracy"]
+    groups = rng.normal(50, 4, (20_000, 2, 3)).mean(axis=2)
+    assert np.mean(np.abs(groups[:, 0] - groups[:, 1]) < half) == pytest.approx(0.95, abs=0.01)
+    more = pd.concat([table, table.assign(setting="dropout_0.1", clean_accuracy=0.0)])
+    assert diversity_outcomes.seed_noise(more, ["clean_accuracy"])["clean_accuracy"] == half
 
 
 def campaign(outcome, score, seeds=3):

@@ -180,8 +180,8 @@ def test_images_are_resized_and_scaled_as_the_network_was_trained():
     expected = torch.tensor([-1.0, 1.0, -1.0])[None, :, None, None].expand(2, 3, 64, 64)
     torch.testing.assert_close(y, expected)
     ramp = torch.arange(0, 128, 2, dtype=torch.uint8)[None, :, None, None].expand(1, 64, 64, 3)
-    half = image_inputs("clip_rn50", 32)(ramp)[0, 0, 4:-4, 0]  # means of neighbours, where the edge is far
-    np.testing.assert_allclose((half * 0.26862954 + 0.48145466) * 255, np.arange(17, 113, 4), rtol=1e-3)
+    half = image_inputs("resnet18", 32)(ramp)[0, 0, 4:-4, 0]  # means of neighbours, where the edge is far
+    np.testing.assert_allclose((half * 0.229 + 0.485) * 255, np.arange(17, 113, 4), rtol=1e-3)
 
 
 def test_efficientnet_knows_a_palace_and_a_flower():
@@ -280,3 +280,5 @@ def test_bad_input():
         pretrained("minilm_l6", dropout=1.0)
     with pytest.raises(ValueError, match="'bert_base' is no network for images"):
         image_inputs("bert_base")
+    with pytest.raises(ValueError, match="clip_rn50 takes images of 224x224 only, not 64"):
+        image_inputs("clip_rn50", 64)

@@ -30,10 +30,27 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.experiment == "all" and arguments.device == "cpu" and scale in experiments.get(name).needs_gpu:
             scale = "laptop"
         written = experiments.run(
-            name, scale, arguments.seeds, arguments.device, arguments.recompute, progress=sys.stderr.isatty()
+            name,
+            scale,
+            arguments.seeds,
+            arguments.device,
+            arguments.recompute,
+            progress=sys.stderr.isatty(),
+            changes=dict(map(_change, arguments.set)),
         )
         print(f"{name} ({scale}): {written} runs computed and written to {records.path(name, scale)}")
     return 0
+
+
+def _change(text: str) -> tuple[str, object]:
+    """NAME=VALUE: a number or a list as in JSON, else text."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise ValueError(f"--set needs NAME=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -100,6 +117,13 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("--seeds", type=int, help="number of seeds (default: that of the scale)")
     command.add_argument("--device", default="cpu", help="cpu or cuda, where the experiment supports it")
     command.add_argument("--recompute", action="store_true", help="compute every run and replace its record")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value of a setting that all runs share, e.g. model=clip_vit_b32",
+    )
     command.set_defaults(call=_run)
 
     command = commands.add_parser("status", help="what is on record and what is missing")

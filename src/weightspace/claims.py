@@ -336,8 +336,9 @@ def _closer_to_dropout(than: str) -> Callable[[pd.DataFrame], list[Finding]]:
     def assess(frame: pd.DataFrame) -> list[Finding]:
         table = analysis.select(fair_tests.distances(frame), against=than)
         won, lost = (table["outcome"] == name for name in ("win", "loss"))
-        # A squared distance below 0 is an estimate of none.
-        effect = (table["to_dp"].clip(lower=0) / table["to_other"].clip(lower=0)) ** 0.5
+        # A squared distance below 0 is an estimate of none. The smaller one stands above.
+        above, below = ("to_dp", "to_other") if than == "wd" else ("to_other", "to_dp")
+        effect = (table[above].clip(lower=0) / table[below].clip(lower=0)) ** 0.5
         return _findings_of_shifts(table.assign(unit=table["match"], effect=effect, win=won, loss=lost), str)
 
     return assess
@@ -571,7 +572,8 @@ CLAIMS = (
         "A2c",
         "our question",
         "Diversity is closer to dropout than to no regularizer at all (ResNet-18 from scratch).",
-        "As A2, with the baseline in the place of weight decay. Added when one seed had been run.",
+        "As A2, with the baseline in the place of weight decay. Effect: distance to the baseline / to dropout. Added "
+        "when one seed had been run.",
         "diversity_spectra",
         _closer_to_dropout(fair_tests.ZERO),
     ),

@@ -15,6 +15,7 @@ from scipy import stats
 
 from weightspace.analysis import select, summarize
 from weightspace.augmentations import LEVELS
+from weightspace.diversity_cifar10 import WEIGHT_DECAYS
 from weightspace.stats import holm, mean_interval
 
 RUN = ["arm", "category", "setting", "seed"]
@@ -27,7 +28,39 @@ SCORES = ("vendi", "weighted_vendi")
 FEATURES = ("pixels", "embeddings")
 DESIGNS = ("single", "cumulative")
 
+GROUPS = {
+    "dropout 0.1 and 0.3": ("dropout_0.1", "dropout_0.3"),
+    "weight decay up to 1e-3": tuple(f"weight_decay_{decay}" for decay in WEIGHT_DECAYS[:-1]),
+    "augmentation policies": LEVELS[:4],
+    "noise": LEVELS[4:7],
+}
+"""Settings that train alike, for what would be too noisy one by one; the others hardly learn or mix two kinds."""
+
 _DRAWS = 10_000
+
+
+_AUGMENTATIONS = {
+    "": "images as they are",
+    "auto_augment": "AutoAugment",
+    "rand_augment": "RandAugment",
+    "aug_mix": "AugMix",
+    "trivial_augment_wide": "TrivialAugment",
+    "auto1": "Auto1",
+    "auto2": "Auto2",
+    "auto3": "Auto3",
+}
+
+
+def setting_label(setting: str) -> str:
+    """A setting of the campaign, or an augmentation level, in words: "weight decay 1e-5", "noise 50"."""
+    if setting in _AUGMENTATIONS:
+        return _AUGMENTATIONS[setting]
+    if setting.startswith("noise"):
+        return f"noise {setting.removeprefix('noise')}"
+    name, _, value = setting.rpartition("_")
+    if name == "weight_decay":
+        return f"weight decay {float(value):.0e}".replace("e-0", "e-")
+    return f"{name} {value}" if name else setting
 
 
 # --- what each setting does
@@ -76,11 +109,13 @@ def accuracy_line(table: pd.DataFrame) -> tuple[float, float]:
 def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.DataFrame:
     """Each setting minus the baseline of the same seed, per outcome: n, mean with its 95 % t interval, p and p_holm.
 
-    table: from ``outcomes``; independent baselines are left out. p: paired t-test, Holm's correction over the table;
-    NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline of its seed.
+    table: from ``outcomes``, ``grouped`` if need be; independent baselines are left out. p: paired t-test, Holm's
+    correction over the table; NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline
+    of its seed.
     """
+    table = table.groupby(RUN, sort=False)[list(names)].mean().reset_index()
     baseline = select(table, arm="main", setting="baseline").set_index("seed")
-    others = table[(table["category"] != "baseline")]
+    others = table[table["category"] != "baseline"]
     if lacking := set(others["seed"]) - set(baseline.index):
         raise ValueError(f"no baseline for the seeds {sorted(lacking)}")
     rows = []
@@ -97,38 +132,50 @@ def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.Data
     return found
 
 
-def corruption_differences(runs: pd.DataFrame) -> pd.DataFrame:
+def seed_noise(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> dict[str, float]:
+    """Per outcome, how far apart the means of two groups of baselines are by chance alone: half a 95 % interval.
+
+    t sqrt(2 / n) s, with s the standard deviation over all baselines, independent ones included; groups of n seeds, as
+    many as the main arm has. A setting shares weights and data order with its baseline, other seeds do not.
+    """
+    baselines = select(table, setting="baseline")
+    n = select(baselines, arm="main")["seed"].nunique()
+    t = stats.t.ppf(0.975, len(baselines) - 1)
+    return {name: float(t * np.sqrt(2 / n) * baselines[name].std(ddof=1)) for name in names}
+
+
+def corruption_differences(runs: pd.DataFrame, by: Sequence[str] = ("kind",)) -> pd.DataFrame:
     """Accuracy minus that of the baseline of the same seed, in points, per setting and kind of corruption.
 
-    Columns: arm, category, setting, kind, n (seeds), mean, low, high; the mean over severities is taken first.
+    by: ``kind``, the mean over severities; or ``kind`` and ``severity``, where severity 0 are the same images without
+    corruption. Columns: arm, category, setting, those of ``by``, n (seeds), mean, low, high, baseline (its accuracy).
     """
-    rows = _corrupted_accuracies(runs)
-    per_kind = rows.groupby([*RUN, "kind"], sort=False)["value"].mean().reset_index()
-    baseline = select(per_kind, arm="main", setting="baseline").set_index(["seed", "kind"])["value"]
-    others = per_kind[per_kind["category"] != "baseline"].join(baseline.rename("baseline"), on=["seed", "kind"])
-    others = others.assign(value=others["value"] - others["baseline"])
-    return summarize(others, [*SETTING, "kind"])
+    last = select(_last_epoch(runs), metric="accuracy_percent").rename(columns={"inputs": "kind"})
+    rows = last[last["severity"] > 0]
+    if "severity" in by:
+        clean = select(last, kind="test_part")
+        rows = pd.concat([rows, *(clean.assign(kind=kind) for kind in rows["kind"].unique())])
+    by = list(by)
+    # Over severities, kinds or the settings of a group, whichever are not told apart.
+    means = rows.groupby([*RUN, *by], sort=False)["value"].mean().reset_index()
+    own = select(means, arm="main", setting="baseline").rename(columns={"value": "baseline"})
+    others = means[means["category"] != "baseline"].merge(own[["seed", *by, "baseline"]], on=["seed", *by])
+    found = summarize(others.assign(value=others["value"] - others["baseline"]), [*SETTING, *by])
+    return found.join(own.groupby(by)["baseline"].mean(), on=by)
 
 
-def by_severity(runs: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
-    """Accuracy of some settings of the main arm per kind and severity: mean over seeds with its 95 % t interval.
+def grouped(runs: pd.DataFrame) -> pd.DataFrame:
+    """The baseline and the settings in ``GROUPS`` of the main arm, with the group in the place of the setting.
 
-    Severity 0 of every kind are the same images without corruption.
+    For ``differences`` and ``corruption_differences``, which take the mean over a group within each seed.
     """
-    main = runs[(runs["arm"] == "main") & runs["setting"].isin(settings)]
-    corrupted = _corrupted_accuracies(main)
-    clean = select(_last_epoch(main), inputs="test_part", metric="accuracy_percent")
-    parts = [corrupted, *(clean.assign(kind=kind) for kind in corrupted["kind"].unique())]
-    return summarize(pd.concat(parts), ["setting", "kind", "severity"]).sort_values(["setting", "kind", "severity"])
+    groups = {setting: group for group, members in GROUPS.items() for setting in members} | {"baseline": "baseline"}
+    main = runs[(runs["arm"] == "main") & runs["setting"].isin(groups)]
+    return main.assign(setting=main["setting"].map(groups))
 
 
 def _last_epoch(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
-
-
-def _corrupted_accuracies(runs: pd.DataFrame) -> pd.DataFrame:
-    last = select(_last_epoch(runs), metric="accuracy_percent")
-    return last[last["severity"] > 0].rename(columns={"inputs": "kind"})
 
 
 # --- what a diversity score explains

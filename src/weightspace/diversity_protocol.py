@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from weightspace import data
+from weightspace import data, image_folders
 from weightspace.experiments import Configuration
 
 SIZES: dict[str, Configuration] = {
@@ -28,7 +28,7 @@ def base_configuration(experiment: str, scale: str) -> Configuration:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images ``[n, 32, 32, 3]`` of bytes with labels, and the test part. origin: where the data are from."""
+    """Images ``[n, side, side, 3]`` of bytes with labels, and the test part. origin: where the data are from."""
 
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
@@ -41,9 +41,9 @@ class Images:
 def load_images(dataset: str) -> Images:
     """CIFAR-10 as it is; grey sets in three equal colours: 28x28 in a black border, the 8x8 digits magnified.
 
-    The last 500 digits are for tests.
+    The last 500 digits are for tests. A name that the registry of data sets has not is that of a folder of images.
     """
-    raw = data.load(dataset)
+    raw = data.load(dataset) if dataset in data.REGISTRY else image_folders.load(dataset)
     origin = {"data_digest": raw.digest, "data_variant": raw.variant}
     if dataset == "digits":
         x = _three_colours(np.kron((raw.x * (255 / 16)).astype(np.uint8), np.ones((4, 4), np.uint8)))

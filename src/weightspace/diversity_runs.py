@@ -12,6 +12,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,7 +24,7 @@ from weightspace.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from weightspace.diversity_protocol import load_images
 from weightspace.experiments import Configuration
 from weightspace.hessian import hutchinson_trace
-from weightspace.models import ResNet18
+from weightspace.models import ResNet18, image_inputs, pretrained
 from weightspace.records import run_key
 from weightspace.spectra import eigenvalues_of
 from weightspace.spectra.report import LayerSpectrum
@@ -32,10 +35,18 @@ _FEW_IMAGES = 10_000
 
 
 def trainer(configuration: Configuration, device: str) -> Trainer:
-    """The network of a configuration at its initial weights, ready to be trained."""
+    """The network of a configuration at its initial weights, ready to be trained.
+
+    A ResNet-18 of some ``width``, or the pretrained network that ``model`` names, on images of some ``resolution``.
+    """
     c = configuration
-    model = initialized(lambda: ResNet18(c["dropout"], c["width"]), c["seed"])
-    return Trainer(model, Recipe(c["optimizer"], c["lr"], c["batch_size"], c["weight_decay"]), c["seed"], device)
+    recipe = Recipe(c["optimizer"], c["lr"], c["batch_size"], c["weight_decay"])
+    classes = int(load_images(c["dataset"]).y.max()) + 1
+    if "model" not in c:
+        model = initialized(lambda: ResNet18(c["dropout"], c["width"], classes), c["seed"])
+        return Trainer(model, recipe, c["seed"], device)
+    model = initialized(lambda: pretrained(c["model"], classes, c["dropout"]), c["seed"])
+    return Trainer(model, recipe, c["seed"], device, image_inputs(c["model"], c["resolution"]))
 
 
 @lru_cache(maxsize=32)
@@ -68,11 +79,12 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
     unfolding: ``(out, in k)``, the matrix that maps a patch to the output channels; for convolutions also ``slices``,
     one matrix per place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
     WeightWatcher's factor of 1/2. N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32. value:
-    their sum, the squared Frobenius norm of the layer.
+    their sum, the squared Frobenius norm of the layer. Depthwise convolutions are left out: each of their matrices is
+    one row and has one eigenvalue, its squared length.
     """
     matrices, rows = [], []
     for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding) and getattr(module, "groups", 1) == 1:
             weight = module.weight.detach()
             unfoldings = {"(out, in k)": [weight.flatten(1)]}
             if weight.dim() == 4:
@@ -127,9 +139,10 @@ def train_and_measure(
 
     inputs: ``train``, the batches as the network trained on them (augmented, with dropout); ``train_clean`` and
     ``test``, the first images as they are, in evaluation mode; or a corruption with its severity (0 elsewhere), of the
-    test images that are in ``test_part`` as they are. Initial spectra
-    are kept for the baselines only: all settings of a seed start from the same weights. training_set: the images of an
-    epoch, ``[train_size, 32, 32, 3]``, for the labels of the data set.
+    test images that are in ``test_part`` as they are. Initial spectra are kept for the baselines of the arms ``main``
+    and ``independent`` only: all other runs of a seed start from the same weights. For pretrained networks
+    ``linear_probe`` says there what the features were worth before any training: see ``probe``. training_set: the
+    images of an epoch, ``[train_size, 32, 32, 3]``, for the labels of the data set.
     """
     c = configuration
     images, size, tests = load_images(c["dataset"]), c["train_size"], c["test_size"]
@@ -146,8 +159,11 @@ def train_and_measure(
     def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
         record(epoch, inputs, severity, **scores(logits, y))
 
-    if c["setting"] == "baseline":
+    if c["setting"] == "baseline" and c["arm"] in ("main", "independent"):
         rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+        if "model" in c:
+            right = probe(run, images.x[:size], labels, images.test_x[:tests], images.test_y[:tests])
+            record(0, "linear_probe", accuracy_percent=100 * right)
     for epoch in range(1, c["epochs"] + 1):
         loss, accuracy = run.train_epoch(training_set(c, epoch), labels, epoch)
         record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
@@ -177,8 +193,24 @@ def as_records(rows: list[dict[str, object]], configuration: Configuration, orig
     blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
     frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
     columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
-    identity = {name: [c[name]] * len(frame) for name in ("dataset", "arm", "category", "setting", "seed")}
+    names = [name for name in ("dataset", "model", "arm", "category", "setting", "seed") if name in c]
+    identity = {name: [c[name]] * len(frame) for name in names}
     return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **origin)
+
+
+def probe(
+    run: Trainer,
+    x: NDArray[np.uint8],
+    y: NDArray[np.int64],
+    test_x: NDArray[np.uint8],
+    test_y: NDArray[np.int64],
+) -> float:
+    """Share of right answers of logistic regression on the features of the network as it is, trained on x and y.
+
+    Features are z-scored; the penalty is |w|^2 / 2 against 0.01 times the sum of the losses.
+    """
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    return regression.fit(run.features(x), y).score(run.features(test_x), test_y)
 
 
 def batch_traces(

@@ -3,8 +3,9 @@
 Three experiments. ``diversity_synthetic_generator``: class-conditional flow matching on the training images, once per
 seed. ``diversity_synthetic_sets``: what it makes, beside augmented, real and random images: does a judge recognise the
 classes, how far are the features from those of real images, are training images copied, how diverse is each training
-set. ``diversity_synthetic``: the networks trained on real images of which a share is replaced by synthetic ones of the
-same class, drawn anew for every epoch, against augmentation, dropout and weight decay, all with equally many steps.
+set. ``diversity_synthetic``: the networks trained on real images of which a share, another one in every epoch, is
+replaced by synthetic ones of the same class, against augmentation, dropout and weight decay, all with equally many
+steps. Augmentation draws anew in every epoch; synthetic images come from a few copies of the training set.
 
 The generator knows nothing that the training images do not hold: what synthetic images can bring is what its prior,
 a smooth and local function, makes of them. Its guidance towards the classes is plain conditioning (no classifier-free
@@ -70,8 +71,8 @@ GENERATOR: dict[str, Configuration] = {
         "ema_decay": 0.99,
         "loss_every": 5,
         "loss_size": 500,
-        "steps": 10,
-        "copies": 2,
+        "steps": 8,
+        "copies": 4,
     },
     "quick": {
         "colours": 1,

@@ -35,6 +35,7 @@ _HOMES = tuple(
         "diversity_spectra",
         "diversity_hessian",
         "diversity_sets",
+        "diversity_transfer",
         "diversity_text_tuning",
         "diversity_text",
         "diversity_text_sets",
@@ -81,15 +82,25 @@ def get(name: str) -> Experiment:
     return known[name]
 
 
-def planned(name: str, scale: str = "paper", seeds: int | None = None) -> dict[str, Configuration]:
-    """The runs of an experiment by key."""
+def planned(
+    name: str, scale: str = "paper", seeds: int | None = None, changes: Configuration | None = None
+) -> dict[str, Configuration]:
+    """The runs of an experiment by key.
+
+    changes: other values for settings that all runs share; such runs have keys of their own. ``ValueError`` for an
+    unknown experiment or scale, for less than one seed, and for a change of what is not shared by all runs.
+    """
     experiment = get(name)
     if scale not in experiment.seeds:
         raise ValueError(f"{name} has no scale {scale!r}: use one of {', '.join(experiment.seeds)}")
     number = experiment.seeds[scale] if seeds is None else seeds
     if number < 1:
         raise ValueError(f"seeds must be at least 1, got {number}")
-    return {records.run_key(c): c for c in experiment.configurations(scale, number)}
+    plan = experiment.configurations(scale, number)
+    shared = {key: value for key, value in plan[0].items() if all(c.get(key) == value for c in plan)}
+    if unknown := set(changes or {}) - set(shared):
+        raise ValueError(f"{name} has no {', '.join(sorted(unknown))} that all runs share: use {', '.join(shared)}")
+    return {records.run_key(c): c for c in (c | (changes or {}) for c in plan)}
 
 
 def run(
@@ -99,11 +110,12 @@ def run(
     device: str = "cpu",
     recompute: bool = False,
     progress: bool = True,
+    changes: Configuration | None = None,
 ) -> int:
     """Compute the runs that are not on record, group by group, and return how many were written.
 
-    With ``recompute`` every run is computed and takes the place of its record. Interrupting loses the group in
-    flight, nothing else; the same call goes on from there.
+    changes: see ``planned``. With ``recompute`` every run is computed and takes the place of its record. Interrupting
+    loses the group in flight, nothing else; the same call goes on from there.
     """
     experiment = get(name)
     if device not in experiment.devices:
@@ -111,7 +123,7 @@ def run(
     if scale in experiment.needs_gpu and device == "cpu":
         raise ValueError(f"{name} needs a GPU at scale {scale}: run it with --device cuda, or with --scale laptop")
     device_name = provenance.device_name(device)
-    plan = planned(name, scale, seeds)
+    plan = planned(name, scale, seeds, changes)
     done = set() if recompute else records.keys(name, scale)
     groups: dict[tuple, dict[str, Configuration]] = {}
     for key, configuration in plan.items():

@@ -107,26 +107,18 @@ def settings_map(
 ) -> tuple[pd.DataFrame, tuple[float, float]]:
     """The settings in the plane through the baseline that holds most of their mean shifts, all metrics together.
 
-    Every metric has the same weight: its shifts are divided by their root mean square over settings and layers.
-    Returns a table with category, level, order, seed (-1: the mean over seeds), x, y, and the shares of the squared
-    mean shifts along both directions (not centred: the baseline is the origin).
+    Returns a table with category, level, order, seed (-1: the mean over seeds), x, y (root mean squares over metrics
+    and layers, so that 1 is what seeds change), and the shares of the squared mean shifts along both directions.
     """
-    parts, settings = [], pd.DataFrame()
-    for metric in metrics:
-        shifts = shifts_of(frame, metric, arm, **options)
-        settings = shifts.settings
-        values = shifts.values / np.sqrt((shifts.values.mean(axis=1) ** 2).mean() * shifts.values.shape[2])
-        parts.append(values)
-    values = np.concatenate(parts, axis=2)
+    every = [shifts_of(frame, metric, arm, **options) for metric in metrics]
+    settings, values = every[0].settings, np.concatenate([shifts.values for shifts in every], axis=2)
+    values /= np.sqrt(values.shape[2])
     mean = values.mean(axis=1)
     _, size, directions = np.linalg.svd(mean, full_matrices=False)
     share = size**2 / (size**2).sum()
     points = [(-1, mean)] + [(seed, values[:, seed]) for seed in range(values.shape[1])]
-    tables = [
-        settings.assign(seed=seed, x=at @ directions[0], y=at @ directions[1] if len(directions) > 1 else 0.0)
-        for seed, at in points
-    ]
-    return pd.concat(tables, ignore_index=True), (float(share[0]), float(share[1]) if len(share) > 1 else 0.0)
+    tables = [settings.assign(seed=seed, x=at @ directions[0], y=at @ directions[1]) for seed, at in points]
+    return pd.concat(tables, ignore_index=True), (float(share[0]), float(share[1]))
 
 
 def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:

@@ -362,7 +362,9 @@ def distances(table: pd.DataFrame) -> Figure:
             axis.axvline(0, color=MUTED, linewidth=0.9)
             axis.set_xscale("symlog", linthresh=1)
         line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
-        line[0].set_xlim(left=0)
+        line[0].set_xscale("symlog", linthresh=1)
+        line[0].set_xlim(left=-0.05)
+        line[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes[0][0].set_title("distance of diversity to \N{HORIZONTAL ELLIPSIS}")
     axes[0][1].set_title("weight decay is farther by")
     axes[0][2].set_title("the baseline is farther by")
@@ -404,32 +406,30 @@ def equivalence(table: pd.DataFrame) -> Figure:
 
 
 def map_of_settings(table: pd.DataFrame, shares: tuple[float, float]) -> Figure:
-    """The settings in the plane in which they differ most (``fair_tests.settings_map``); right: near the baseline."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.8, 4.3))
-    near = select(table, category="div", seed=-1)
-    for axis in axes:
-        axis.axhline(0, color=MUTED, linewidth=0.6)
-        axis.axvline(0, color=MUTED, linewidth=0.6)
-        for category in ORDER:
-            look = METHODS[category]
-            cloud = table[(table["category"] == category) & (table["seed"] >= 0)]
-            axis.plot(cloud["x"], cloud["y"], ".", color=look.colour, alpha=0.4, markersize=4)
-            own = select(table, category=category, seed=-1).sort_values("order")
-            axis.plot(own["x"], own["y"], look.marker, color=look.colour, markersize=6, label=look.label)
-            if category != "div":
-                axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
-            if (category == "div") == (axis is axes[1]):
-                for row in own.itertuples():
-                    text, place = SHORT.get(row.level, row.level), (row.x, row.y)
-                    axis.annotate(text, place, (4, 3), textcoords="offset points", fontsize=7, color=look.colour)
-        axis.plot(0, 0, "*", color=INK, markersize=11, label="baseline")
-        axis.set_xlabel(f"first direction ({shares[0]:.0%} of the squared shifts)")
-    axes[0].set_ylabel(f"second direction ({shares[1]:.0%})")
-    axes[0].legend(loc="best")
-    for scale, values in ((axes[1].set_xlim, near["x"]), (axes[1].set_ylim, near["y"])):
-        reach = max(values.max(), 0) - min(values.min(), 0)
-        scale(min(values.min(), 0) - 0.35 * reach - 0.05, max(values.max(), 0) + 0.45 * reach + 0.05)
-    axes[1].set_title("near the baseline")
+    """The settings in the plane in which they differ most (``fair_tests.settings_map``); linear between -1 and 1."""
+    figure, axis = plt.subplots(figsize=(7.4, 4.8))
+    axis.axhline(0, color=MUTED, linewidth=0.6)
+    axis.axvline(0, color=MUTED, linewidth=0.6)
+    axis.add_patch(plt.Rectangle((-1, -1), 2, 2, color=MUTED, alpha=0.15, linewidth=0))
+    for category in ORDER:
+        look = METHODS[category]
+        cloud = table[(table["category"] == category) & (table["seed"] >= 0)]
+        axis.plot(cloud["x"], cloud["y"], ".", color=look.colour, alpha=0.4, markersize=4)
+        own = select(table, category=category, seed=-1).sort_values("order")
+        axis.plot(own["x"], own["y"], look.marker, color=look.colour, markersize=6, label=look.label)
+        if category == "div":
+            continue
+        axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
+        for row in own.itertuples():
+            axis.annotate(row.level, (row.x, row.y), (5, 4), textcoords="offset points", fontsize=7, color=look.colour)
+    axis.plot(0, 0, "*", color=INK, markersize=11, label="baseline")
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_yscale("symlog", linthresh=1)
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_xlabel(f"first direction ({shares[0]:.1%} of the squared shifts)")
+    axis.set_ylabel(f"second direction ({shares[1]:.1%})")
+    axis.legend(loc="best")
     return figure
 
 

@@ -73,10 +73,10 @@ def describe_generator(configuration: Configuration, device: str) -> pd.DataFram
             shared = {"epoch": c["generator_epochs"], "metric": "picture", "label": int(label), "position": k}
             for inputs, image in (("synthetic", made[k]), ("nearest", x[nearest[k, 0]])):
                 rows.append(shared | {"inputs": inputs, "image": png(image), "value": distances[k, 0]})
-    columns = ["dataset", "seed", "epoch", "inputs", "label", "position", "metric", "value", "image"]
-    frame = pd.DataFrame(rows).assign(dataset=c["dataset"], seed=c["seed"]).reindex(columns=columns)
-    frame = frame.fillna({"inputs": "", "label": -1, "position": -1, "image": b""})
-    return frame.astype({"label": int, "position": int}).assign(run_key=run_key(configuration), **images.origin)
+    blank = {"inputs": "", "label": -1, "position": -1, "image": b""}
+    identity = {"dataset": c["dataset"], "seed": c["seed"]}
+    frame = pd.DataFrame([identity | blank | row for row in rows])
+    return frame.assign(run_key=run_key(configuration), **images.origin)
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

@@ -26,14 +26,14 @@ def _method_labels(frame: pd.DataFrame) -> dict[str, str]:
     return {name: method_label(name) for name in frame["method"].unique()}
 
 
-def _plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
+def plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
     """The mean ± half its interval."""
     return f"{mean:.{decimals}f}\u00a0±\u00a0{(high - low) / 2:.{decimals}f}"
 
 
 def _cells(summary: pd.DataFrame, decimals: int) -> list[str]:
     """The mean ± half its interval for every row of ``analysis.summarize``."""
-    return [_plus_minus(row.mean, row.low, row.high, decimals) for row in summary.itertuples(index=False)]
+    return [plus_minus(row.mean, row.low, row.high, decimals) for row in summary.itertuples(index=False)]
 
 
 def _wide(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
         for metric, heading in metrics.items():
             values = own.loc[own["metric"] == metric, "value"]
             mean, low, high = mean_interval(values) if len(values) else (np.nan,) * 3
-            row[heading] = _plus_minus(mean, low, high, decimals)
+            row[heading] = plus_minus(mean, low, high, decimals)
         rows.append(row)
     return pd.DataFrame(rows)
 

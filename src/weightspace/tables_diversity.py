@@ -177,21 +177,39 @@ def numbers(frame: pd.DataFrame) -> dict[str, float]:
         spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(shifted).values()
     )
     spread = tests.groupby(["metric", "a", "b"])["pearson"].agg(lambda values: values.max() - values.min())
-    return {"pearson_range": float(spread.max())}
+    falls = {f"fall_{name}": 100 * (1 - 10**value) for name, value in _category_shifts(frame, "log_norm").items()}
+    return {"pearson_range": float(spread.max())} | falls
 
 
 def fair_numbers(
-    frame: pd.DataFrame,
-    correlations: pd.DataFrame,
-    similarity: pd.DataFrame,
-    distance: pd.DataFrame,
-    equivalent: pd.DataFrame,
+    frame: pd.DataFrame, correlations: pd.DataFrame, similarity: pd.DataFrame, distance: pd.DataFrame
 ) -> dict[str, object]:
     """Numbers in the text of the chapter on diversity and dropout."""
     found: dict[str, object] = {"like": fair_tests.LIKE, "noise_shared": noise_shared(frame)}
+    kinds = {"one": "one", "own": "own", "other": "other seed"}
     for metric in METRICS:
-        for kind in ("one", "own"):
+        for name, kind in kinds.items():
             pearson = select(correlations, metric=metric, a="div", b="dp", baseline=kind)["pearson"]
-            found[f"{kind}_{metric}"] = pearson.mean()
+            found[f"{name}_{metric}"] = pearson.mean()
         found[f"placebo_{metric}"] = select(correlations, metric=metric, baseline="none")["pearson"].mean()
+        for category, value in _category_shifts(frame, metric).items():
+            found[f"shift_{category}_{metric}"] = value
+        for b in ("dp", "wd"):
+            own = select(similarity, match="as they are", metric=metric, a="div", b=b)["similarity"]
+            found[f"similarity_{b}_{metric}"] = own.mean()
+        opposite = select(similarity, match="as they are", metric=metric, a="dp", b="wd")["similarity"]
+        found[f"similarity_regularizers_{metric}"] = opposite.mean()
+    size = fair_tests.sizes(frame)
+    for metric in METRICS:
+        own = select(size, metric=metric, category="div")["size"]
+        found[f"beyond_{metric}"] = int((own > 1).sum())
+    found["div_levels"] = int(size[size["category"] == "div"]["level"].nunique())
+    for name, match in (("loss", "equal training loss"), ("accuracy", "equal test accuracy")):
+        found[f"levels_{name}"] = int(select(distance, match=match)["levels"].max())
     return found
+
+
+def _category_shifts(frame: pd.DataFrame, metric: str) -> pd.Series:
+    """Mean shift over layers, levels and seeds."""
+    shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, metrics=(metric,)))
+    return shifted.groupby("category")["value"].mean()

@@ -124,10 +124,12 @@ def pretrained(
 def image_inputs(name: str, resolution: int = 224) -> Callable[[Tensor], Tensor]:
     """Makes the network's input of bytes ``[n, side, side, 3]``: resized to ``resolution``, scaled as it was trained.
 
-    All were trained with 224; the two of CLIP can take nothing else. ``ValueError`` for an unknown name.
+    All were trained with 224; the two of CLIP can take nothing else. ``ValueError`` for that, and for an unknown name.
     """
     if name not in _SCALED:
         raise ValueError(f"{name!r} is no network for images: use one of {', '.join(_SCALED)}")
+    if name.startswith("clip") and resolution != 224:
+        raise ValueError(f"{name} takes images of 224x224 only, not {resolution}: set resolution=224")
     mean, std = _SCALED[name]
     return partial(to_inputs, mean=mean, std=std, resolution=resolution)
 

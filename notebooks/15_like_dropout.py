@@ -1,0 +1,245 @@
+# %% [markdown]
+# # Is diversity like dropout?
+#
+# Paper A concludes that data diversity changes the weight space in the way that the explicit regularizers do, and more like
+# dropout than like weight decay. {doc}`13_released_measurements` showed what can go wrong in such a comparison. This chapter
+# makes it fair, with the records of {doc}`14_regularizers_in_weight_space`.
+#
+# **Four conditions.** No two categories share a baseline. Shifts are measured in units of what seeds alone change.
+# Regularizers are compared at equal strength. And likeness is shown by a similarity or an equivalence test, not by the
+# absence of a significant difference.
+#
+# **The rules, fixed before the results.** The shift of a layer is divided by the standard deviation of that layer between
+# baselines of different seeds; the last layer is left out. Products of shifts are taken between *different seeds* only, so
+# that no product holds the same noise twice; from them come a cosine, the *similarity*, and squared *distances*, both free
+# of bias (a cross-validated distance {cite:p}`walther2016`). Intervals and $p$ values: a bootstrap of the residuals of runs
+# within their category; Holm's correction.
+#
+# - **A1**, diversity acts like the regularizers: for each of the paper's four metrics and each regularizer a win if the
+#   similarity is positive with $p < 0.05$ and at least {glue:text}`like`, a loss if it is negative with $p < 0.05$.
+# - **A2**, more like dropout: a win if the squared distance to weight decay exceeds that to dropout with $p < 0.05$, a loss if
+#   it is the other way round; for the category means as they are, and at equal strength.
+#
+# A claim is supported from 80 % wins on with at most 5 % losses, and not supported below 50 % wins ({doc}`30_claims`).
+
+# %% tags=["parameters", "remove-input"]
+scale = "laptop"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %%
+from myst_nb import glue
+
+from weightspace import (
+    claims,
+    diversity_shifts,
+    experiments,
+    fair_tests,
+    plots_diversity,
+    style,
+    tables,
+    tables_diversity,
+)
+
+experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
+spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
+similarities = fair_tests.similarities(spectra)
+distances = fair_tests.distances(spectra)
+equivalence = fair_tests.equivalence(spectra)
+correlations = diversity_shifts.correlations(spectra)
+
+# %% tags=["remove-cell"]
+n = spectra.query("arm == 'main'")["seed"].nunique()
+glue("seeds_used", n, display=False)
+glue("epochs", int(spectra["epoch"].max()), display=False)
+for name, value in tables_diversity.fair_numbers(spectra, correlations, similarities, distances).items():
+    glue(name, value, display=False)
+
+# %% [markdown]
+# ## What two categories share
+#
+# The same correlations over layers, with less and less in common. With one baseline per seed, as in the paper, its noise enters
+# both categories. With a baseline of its own for each category, the settings of a seed still start from the same weights.
+# With the two categories taken from different seeds, nothing is shared. A *placebo* shows what a shared baseline makes of
+# nothing: three further baselines, treated like three levels of a regularizer.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-baselines", "caption": "Pearson correlations over layers between categories, by what they share. Dots: seeds (or pairs of seeds), bars: their mean, crosses: the value of the release."}}
+style.show(
+    plots_diversity.correlations(correlations, tables_diversity.theirs("pearson")),
+    "fair-baselines",
+    note=f"{n} seeds, 21 layers.",
+    frame=spectra,
+    alt="Three panels of correlations, rows by metric and kind of baseline. With one shared baseline, correlations are higher "
+    "than with separate ones, and diversity correlates with the placebo as well.",
+)
+
+# %% [markdown]
+# | diversity and dropout | alpha | entropy | log norm | log spectral norm |
+# | --- | --- | --- | --- | --- |
+# | one baseline per seed | {glue:text}`one_alpha:.2f` | {glue:text}`one_entropy:.2f` | {glue:text}`one_log_norm:.2f` | {glue:text}`one_log_spectral_norm:.2f` |
+# | a baseline each, same initial weights | {glue:text}`own_alpha:.2f` | {glue:text}`own_entropy:.2f` | {glue:text}`own_log_norm:.2f` | {glue:text}`own_log_spectral_norm:.2f` |
+# | another seed each | {glue:text}`other_alpha:.2f` | {glue:text}`other_entropy:.2f` | {glue:text}`other_log_norm:.2f` | {glue:text}`other_log_spectral_norm:.2f` |
+# | diversity and placebo, one baseline | {glue:text}`placebo_alpha:.2f` | {glue:text}`placebo_entropy:.2f` | {glue:text}`placebo_log_norm:.2f` | {glue:text}`placebo_log_spectral_norm:.2f` |
+#
+# In alpha the correlation comes from what is shared, and hardly from the baseline: most of it is the initial weights, whose alpha
+# is subtracted from every setting of a seed. **A baseline for each category is not enough.** In the log spectral norm, the
+# placebo, which does nothing, looks more like diversity than dropout does. In the entropy and the log norm a correlation
+# remains when nothing is shared. It says that the profiles have a common shape over layers, the last one among them, and nothing
+# about their size.
+#
+# ## How far each setting moves the spectra
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}
+style.show(
+    plots_diversity.sizes(fair_tests.sizes(spectra)),
+    "fair-sizes",
+    note=f"{n} seeds; 20 layers, the last left out.",
+    frame=spectra,
+    alt="Four panels with a marker per setting on logarithmic axes. In the norms weight decay and strong dropout move the spectra "
+    "many times farther than seeds do; weak settings and noise hardly rise above the line.",
+)
+
+# %% [markdown]
+# Of {glue:text}`div_levels` augmentation levels, {glue:text}`beyond_log_norm` move the log norm farther than seeds do,
+# {glue:text}`beyond_entropy` the entropy, {glue:text}`beyond_log_spectral_norm` the log spectral norm and
+# {glue:text}`beyond_alpha` alpha. Alpha, fitted to the few hundred eigenvalues of a layer, sees no setting of any regularizer
+# above the noise between seeds.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-map", "caption": "The settings in the plane through the baseline that holds most of their shifts, all four metrics and all layers together, in units of the spread between baselines. Large markers: means over seeds; dots: single seeds. Grey: within the spread; the axes are linear there and logarithmic outside."}}
+style.show(
+    plots_diversity.map_of_settings(*fair_tests.settings_map(spectra)),
+    "fair-map",
+    note=f"{n} seeds; 20 layers, the last left out.",
+    frame=spectra,
+    alt="A scatter plot with the baseline at the origin. The chains of dropout and weight decay leave it in different "
+    "directions; the augmentation levels lie inside the grey square or just outside it.",
+)
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-trajectories", "caption": "Mean shift over layers and levels along training. Thin lines: seeds."}}
+style.show(
+    plots_diversity.trajectories(diversity_shifts.trajectories(spectra)),
+    "fair-trajectories",
+    note=f"{n} seeds; against the baseline of the same seed and epoch.",
+    frame=spectra,
+    alt="Four panels of lines over three epochs. In entropy and both norms weight decay departs from the first epoch on and keeps "
+    "going, dropout follows in the norms, diversity stays at zero.",
+)
+
+# %% [markdown]
+# ## Equal strength
+#
+# A dropout rate of 0.1 and one of 0.7 are not the same treatment, and neither are ten augmentation levels. Two measures of
+# strength: how much a setting raises the loss on the training images as they are, and how much it lowers the test accuracy.
+# Every augmentation level is held against dropout and weight decay of its own strength, interpolated between their
+# levels. Levels outside the grey range find no partner, nor do those that cost nothing: {glue:text}`levels_loss` levels are
+# compared at equal training loss and {glue:text}`levels_accuracy` at equal test accuracy. The strongest levels of dropout have no
+# counterpart among the augmentations.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-strength", "caption": "Strength of every setting, mean over seeds against the baseline of the same seed. Grey: the range that dropout and weight decay both reach. Open: augmentation levels without a partner."}}
+style.show(
+    plots_diversity.strengths({match: fair_tests.strengths(spectra, match) for match in fair_tests.STRENGTHS}),
+    "fair-strength",
+    note=f"{n} seeds.",
+    frame=spectra,
+    alt="Two panels with a marker per setting. Most augmentation levels lie within the grey band.",
+)
+
+# %% [markdown]
+# ## Similarity: A1
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-similarity", "caption": "Similarity of the shifts of two categories: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
+style.show(
+    plots_diversity.similarities(similarities, fair_tests.LIKE),
+    "fair-similarity",
+    note=f"Lines: 95 % bootstrap intervals; {n} seeds, 20 layers. The right column is for orientation and not judged.",
+    frame=spectra,
+    alt="Nine panels of similarities with intervals. Diversity is similar to both regularizers in the log norm and undetermined "
+    "in the other metrics; dropout and weight decay are opposite in the entropy and similar in the log norm.",
+)
+
+# %% [markdown]
+# Only the log norm decides anything. There the shift of diversity points the way of dropout
+# ({glue:text}`similarity_dp_log_norm:.2f`) *and* of weight decay ({glue:text}`similarity_wd_log_norm:.2f`): all three shrink the
+# weights, and in much the same layers. In the other metrics the shift of diversity is too small to have a direction. Where a
+# dot is missing, it cannot be told from zero; estimates can lie beyond 1. The two explicit regularizers differ from each
+# other more than that: in the entropy their shifts are opposite ({glue:text}`similarity_regularizers_entropy:.2f`).
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
+style.table(
+    tables_diversity.similarities(similarities),
+    frame_of=spectra,
+    note="Levels: augmentation levels compared. Holm's correction over the eight judged rows of a comparison.",
+)
+
+# %% [markdown]
+# ## Distance: A2
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-distance", "caption": "Left: distance of diversity to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
+style.show(
+    plots_diversity.distances(distances),
+    "fair-distance",
+    note=f"Lines: 95 % bootstrap intervals; {n} seeds, 20 layers. The axes are linear up to 1.",
+    frame=spectra,
+    alt="Three rows of three panels. Weight decay is tens of units away in entropy and norms, dropout a few; the baseline is "
+    "closest. Dropout is significantly closer than weight decay and farther than the baseline in all metrics but alpha.",
+)
+
+# %% [markdown]
+# Diversity is far from weight decay in entropy and norms, at equal strength even more than as they are: to cost as much training loss
+# as an augmentation, weight decay has to shrink the weights by a large factor. It is closer to dropout. But what it is closest to
+# is **the baseline**: training with augmented data leaves the spectra where training without leaves them, while dropout of the
+# same strength moves them.
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
+style.table(
+    tables_diversity.distances(distances),
+    frame_of=spectra,
+    note="Squared, per layer, in units of the variance between baselines; below 0: no distance seen. Holm's correction over the "
+    "metrics of a comparison.",
+)
+
+# %% [markdown]
+# ## Equivalence
+#
+# The margin is a fifth of what training itself changes in the baseline, as in {doc}`13_released_measurements`; the replicates
+# are runs, not layers.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-equivalence", "caption": "Mean difference over layers in units of the margin (grey), with 90 % intervals. Green and filled: equivalent after Holm's correction."}}
+style.show(
+    plots_diversity.equivalence(equivalence),
+    "fair-equivalence",
+    note=f"{n} seeds, 20 layers. Axes linear between -1 and 1.",
+    frame=spectra,
+    alt="Panels of intervals, a column per pair of categories, a row per comparison.",
+)
+
+# %% tags=["remove-input"]
+style.table(tables_diversity.equivalence(equivalence), frame_of=spectra, note="Metrics that are equivalent.")
+
+# %% [markdown]
+# At equal strength, diversity and dropout are equivalent in entropy and both norms, by a margin of a fifth of what training does. So
+# are diversity and the baseline, and dropout and the baseline. Likeness of this kind is that of two treatments which both do
+# little. Weight decay of the same strength is equivalent to nothing. For alpha, nothing can be shown either way with so few seeds.
+
+# %% [markdown]
+# ## Verdict
+#
+# **A1 is not supported.** Diversity shares one thing with the explicit regularizers, a slight fall of the norms; and these two
+# do not form a pattern that it could follow. **A2 is true by the letter in three of four metrics** and says little, because
+# **A2c is not supported**: diversity is closer to no regularizer at all than to dropout. In the terms of the title of the
+# paper: in this experiment data diversity regularizes what the network computes, at a cost in training loss that is equal to that
+# of a regularizer, without leaving its mark on the spectra.
+#
+# What limits this: a narrow network, {glue:text}`epochs` epochs, {glue:text}`seeds_used` seeds. Longer training gives weight decay and
+# dropout, and perhaps diversity, more time to act. The same command with `--scale paper --device cuda` runs the
+# experiment at full size.
+
+# %% tags=["remove-input"]
+style.table(
+    tables.findings([claim for claim in claims.CLAIMS if claim.id in ("A1", "A2", "A2c")]),
+    across="claim",
+    frame_of=spectra,
+    note="Effect: mean over metrics with the smallest and largest. A1: similarity; A2: distance to dropout / to weight decay; A2c: "
+    "distance to the baseline / to dropout. n: seeds.",
+)

@@ -1,0 +1,324 @@
+"""Figures of accuracy, calibration, robustness and diversity scores. Each function returns a matplotlib figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from weightspace import diversity_outcomes
+from weightspace.analysis import select
+from weightspace.augmentations import LEVELS
+from weightspace.corruptions import CORRUPTIONS
+from weightspace.diversity_outcomes import DESIGNS, FEATURES, GROUPS, JUDGED, OUTCOMES, setting_label
+from weightspace.diversity_shifts import CATEGORIES
+from weightspace.diversity_shifts import LEVELS as SETTINGS
+from weightspace.stats import mean_interval
+from weightspace.style import INK, METHODS, MUTED, use_theme
+
+use_theme()
+
+OUTCOME_LABELS = {
+    "clean_accuracy": "clean accuracy",
+    "ece": "ECE, clean",
+    "corruption_accuracy": "corruption accuracy",
+    "corruption_ece": "ECE, corrupted",
+    "effective_robustness": "effective robustness",
+    "calibration": "calibration (\N{MINUS SIGN}ECE)",
+}
+SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
+BETTER, WORSE = "#2f6fb5", "#c25a12"
+"""Cells of the heat map: blue above the baseline, orange below, the paler the closer."""
+
+
+def _look(category: str):
+    return METHODS[CATEGORIES[category]]
+
+
+def _setting_rows(axis: Axes, settings: Sequence[str], labels: bool) -> dict[str, float]:
+    """Heights of the settings, categories apart, named in the colour of their category."""
+    place, height, names, colours = {}, 0.0, [], []
+    last = None
+    for setting in (name for name in SETTINGS if name in set(settings)):
+        category = SETTINGS[setting][0]
+        height += 1.0 if category == last or last is None else 1.7
+        last, place[setting] = category, height
+        names.append(setting_label(setting))
+        colours.append(METHODS[category].colour)
+    axis.set_yticks(list(place.values()), names if labels else [""] * len(place))
+    for tick, colour in zip(axis.get_yticklabels(), colours):
+        tick.set_color(colour)
+    axis.set_ylim(height + 0.7, 0.3)
+    axis.grid(axis="y", visible=False)
+    return place
+
+
+def _both_designs(figure: Figure, more: Sequence[plt.Artist] = ()) -> None:
+    """A legend for filled and open markers."""
+    colour = METHODS["div"].colour
+    handles = [
+        plt.Line2D([], [], marker="o", linestyle="", color=colour, label="diversity, each level by itself"),
+        plt.Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            color=colour,
+            markerfacecolor="none",
+            label="diversity, levels on top of each other",
+        ),
+    ]
+    figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=3)
+
+
+def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Mapping[str, float]) -> Figure:
+    """Every setting minus the baseline of its seed with 95 % intervals, a panel per outcome.
+
+    baseline: mean of the baseline per outcome; noise: from ``diversity_outcomes.seed_noise``, drawn as a grey band.
+    """
+    names = [name for name in OUTCOMES if name in set(differences["outcome"])]
+    settings = differences["setting"].unique()
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(1.75 * len(names) + 1.3, 0.24 * len(settings) + 1.6), squeeze=False
+    )
+    for number, (axis, name) in enumerate(zip(axes[0], names)):
+        place = _setting_rows(axis, settings, number == 0)
+        axis.axvspan(-noise[name], noise[name], color=MUTED, alpha=0.18, linewidth=0)
+        axis.axvline(0, color=MUTED, linewidth=0.8)
+        for row in select(differences, outcome=name).itertuples():
+            look, cumulative = _look(row.category), row.arm == "cumulative"
+            at = place[row.setting] + (0.22 if cumulative else -0.12)
+            axis.plot([row.low, row.high], [at, at], color=look.colour, linewidth=1.0, alpha=0.6 if cumulative else 1)
+            face = "none" if cumulative else look.colour
+            axis.plot(row.mean, at, look.marker, color=look.colour, markerfacecolor=face, markersize=4)
+        axis.set_title(
+            f"{OUTCOME_LABELS[name]}\nbaseline {baseline[name]:.1f}".replace("-", "\N{MINUS SIGN}"), fontsize=8.5
+        )
+        axis.set_xlim(*_reach(select(differences, outcome=name)))
+        axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
+    figure.supxlabel("difference to the baseline (points)", fontsize=9, color=INK)
+    _both_designs(figure, [plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label="another seed alone, 95 %")])
+    return figure
+
+
+def _reach(rows: pd.DataFrame) -> tuple[float, float]:
+    """Limits that hold all means; intervals may leave the panel where they are much wider than all else."""
+    width = np.ptp([*rows["mean"], 0.0])
+    return min(rows["mean"].min(), 0) - 0.25 * width - 1, max(rows["mean"].max(), 0) + 0.25 * width + 1
+
+
+def corruption_map(differences: pd.DataFrame, limit: float = 20) -> Figure:
+    """Accuracy minus that of the baseline, a row per kind of corruption, a column per setting of the main arm.
+
+    Bold: the 95 % interval over seeds leaves out 0. Colours end at ``limit`` points.
+    """
+    own = select(differences, arm="main")
+    settings = [name for name in SETTINGS if name in set(own["setting"])]
+    kinds = [kind for kind in CORRUPTIONS if kind in set(own["kind"])]
+    figure, axis = plt.subplots(figsize=(0.42 * len(settings) + 1.9, 0.27 * len(kinds) + 1.6))
+    for row in own.itertuples():
+        x, y = settings.index(row.setting), kinds.index(row.kind)
+        # Transparent where nothing changes, so that the map serves light and dark pages.
+        alpha = 0.7 * min(abs(row.mean) / limit, 1)
+        axis.add_patch(plt.Rectangle((x, y), 1, 1, color=BETTER if row.mean > 0 else WORSE, alpha=alpha, linewidth=0))
+        sure = row.low > 0 or row.high < 0
+        axis.text(
+            x + 0.5,
+            y + 0.53,
+            f"{round(row.mean)}".replace("-", "\N{MINUS SIGN}"),
+            ha="center",
+            va="center",
+            fontsize=7,
+            color=INK,
+            fontweight="bold" if sure else "normal",
+        )
+    axis.set_xlim(0, len(settings))
+    axis.set_ylim(len(kinds), 0)
+    axis.set_xticks(np.arange(len(settings)) + 0.5, [setting_label(name) for name in settings], rotation=90)
+    for tick, name in zip(axis.get_xticklabels(), settings):
+        tick.set_color(METHODS[SETTINGS[name][0]].colour)
+    axis.set_yticks(np.arange(len(kinds)) + 0.5, [kind.replace("_", " ") for kind in kinds])
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    return figure
+
+
+_GROUP_LOOKS = {
+    name: (colour, dash)
+    for name, colour, dash in zip(
+        GROUPS, (METHODS[c].colour for c in ("dp", "wd", "div", "div")), ("--", ":", "-", (0, (4, 1, 1, 1)))
+    )
+}
+
+
+def severities(differences: pd.DataFrame) -> Figure:
+    """Accuracy minus that of the baseline against severity, a panel per kind of corruption, a line per group.
+
+    differences: of ``diversity_outcomes.grouped`` runs, by kind and severity.
+    """
+    kinds = [kind for kind in CORRUPTIONS if kind in set(differences["kind"])]
+    figure, axes = plt.subplots(-(-len(kinds) // 5), 5, figsize=(9.2, 5.6), sharex=True, sharey=True)
+    for axis, kind in zip(axes.flat, kinds):
+        own = select(differences, kind=kind).sort_values("severity")
+        axis.axhline(0, color=INK, linewidth=0.8)
+        for group, (colour, dash) in _GROUP_LOOKS.items():
+            line = select(own, setting=group)
+            axis.fill_between(line["severity"], line["low"], line["high"], color=colour, alpha=0.1, linewidth=0)
+            axis.plot(line["severity"], line["mean"], color=colour, linestyle=dash, label=group)
+        axis.set_title(
+            f"{kind.replace('_', ' ')}\n{own['baseline'].iloc[0]:.0f} to {own['baseline'].iloc[-1]:.0f} %", fontsize=8
+        )
+        axis.set_xticks(range(6))
+    reach = 1.3 * differences["mean"].abs().max()
+    axes.flat[0].set_ylim(-reach, reach)
+    figure.supxlabel("severity (0: not corrupted)", fontsize=9, color=INK)
+    figure.supylabel("accuracy minus that of the baseline (points)", fontsize=9, color=INK)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, handlelength=2.6)
+    return figure
+
+
+def accuracy_line(table: pd.DataFrame) -> Figure:
+    """Accuracy on corrupted images against accuracy on the same images without corruption; the line of plain runs."""
+    figure, axis = plt.subplots(figsize=(6.6, 4.2))
+    slope, intercept = diversity_outcomes.accuracy_line(table)
+    ends = np.array([table["part_accuracy"].min() - 1, table["part_accuracy"].max() + 1])
+    axis.plot(ends, intercept + slope * ends, color=MUTED, linewidth=1)
+    for category in (*[name for name in CATEGORIES if name != "baseline"], "baseline"):
+        for arm, face in (("main", True), ("cumulative", False), ("independent", True)):
+            own = select(table, category=category, arm=arm)
+            colour, marker = (INK, "D") if category == "baseline" else (_look(category).colour, _look(category).marker)
+            label = None
+            if len(own) and arm != "independent":
+                label = "baseline" if category == "baseline" else _look(category).label
+                label += ", cumulative" if arm == "cumulative" else ""
+            axis.plot(
+                own["part_accuracy"],
+                own["corruption_accuracy"],
+                marker,
+                color=colour,
+                markerfacecolor=colour if face else "none",
+                markersize=4,
+                alpha=0.85,
+                linestyle="",
+                label=label,
+            )
+    axis.set_xlabel("accuracy on the images without corruption (%)")
+    axis.set_ylabel("accuracy, mean of 15 corruptions\nx 5 severities (%)")
+    figure.legend(loc="outside lower center", ncols=5, columnspacing=1.2, handletextpad=0.3)
+    return figure
+
+
+def scores_of_sets(both: pd.DataFrame) -> Figure:
+    """Vendi score, resemblance and their product for every training set, of pixels and of embeddings."""
+    names = ("vendi", "resemblance", "weighted_vendi")
+    levels = [level for level in ("", *LEVELS) if level in set(both["level"])]
+    figure, axes = plt.subplots(2, 3, figsize=(8.4, 0.38 * len(levels) + 2.4), sharey=True)
+    for line, of in zip(axes, FEATURES):
+        for axis, name in zip(line, names):
+            for design, shift in zip(DESIGNS, (-0.14, 0.18)):
+                own = select(both, design=design)
+                for place, level in enumerate(levels):
+                    values = select(own, level=level)[f"{name}_{of}"]
+                    if values.empty or (design == "cumulative" and place < 2):  # the same sets
+                        continue
+                    mean, low, high = mean_interval(values)
+                    colour = METHODS["div"].colour if level else INK
+                    face = colour if design == "single" else "none"
+                    axis.plot([low, high], [place + shift] * 2, color=colour, linewidth=1)
+                    axis.plot(mean, place + shift, "o", color=colour, markerfacecolor=face)
+            axis.axvline(select(both, level="")[f"{name}_{of}"].mean(), color=MUTED, linewidth=0.8)
+            axis.set_title(f"{SCORE_LABELS[name]}, {of}", fontsize=8)
+    axes[0, 0].set_yticks(range(len(levels)), [setting_label(level) for level in levels])
+    axes[0, 0].set_ylim(len(levels) - 0.4, -0.6)
+    _both_designs(figure)
+    return figure
+
+
+def scores_against_outcomes(both: pd.DataFrame, of: str) -> Figure:
+    """Each judged outcome against the plain and the weighted score, a point per training set, means over seeds."""
+    names = ("vendi", "weighted_vendi")
+    figure, axes = plt.subplots(len(names), len(JUDGED), figsize=(8.8, 5.2), sharey="col", sharex="row")
+    colour = METHODS["div"].colour
+    for line, name in zip(axes, names):
+        for axis, outcome in zip(line, JUDGED):
+            for design, face, dash in zip(DESIGNS, (colour, "none"), ("", ":")):
+                own = select(both, design=design).groupby("level", sort=False)[[f"{name}_{of}", outcome]].mean()
+                x, y = own[f"{name}_{of}"], own[outcome]
+                axis.plot(x, y, "o", color=colour, markerfacecolor=face, linestyle=dash, linewidth=0.7)
+                axis.plot(x.loc[""], y.loc[""], "D", color=INK, markersize=5)
+                if design == "cumulative":
+                    end = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7, "color": colour}
+                    axis.annotate(setting_label(own.index[-1]), (x.iloc[-1], y.iloc[-1]), **end)
+            if name == names[0]:
+                axis.set_title(OUTCOME_LABELS[outcome] + " (%)", fontsize=9)
+            axis.set_xlabel(f"{SCORE_LABELS[name]}, {of}" if axis is line[1] else "")
+    baseline = plt.Line2D([], [], marker="D", linestyle="", color=INK, label="images as they are")
+    _both_designs(figure, [baseline])
+    return figure
+
+
+def correlations(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
+    """Rank correlations with bootstrap intervals, a panel per outcome, a row per score; small ticks: single seeds.
+
+    table, seeds: from ``diversity_outcomes.rank_correlations`` and ``seed_correlations``.
+    """
+    rows = [(of, score) for of in FEATURES for score in SCORE_LABELS if score in set(table["score"])]
+    figure, axes = plt.subplots(1, len(JUDGED), figsize=(8.8, 0.5 * len(rows) + 1.7), sharey=True, sharex=True)
+    for axis, outcome in zip(axes, JUDGED):
+        axis.axvline(0, color=MUTED, linewidth=0.8)
+        for place, (of, score) in enumerate(rows):
+            for design, shift in zip(DESIGNS, (-0.17, 0.17)):
+                where = {"design": design, "of": of, "score": score, "outcome": outcome}
+                row, at = select(table, **where).iloc[0], place + shift
+                colour = METHODS["div"].colour
+                axis.plot(
+                    select(seeds, **where)["rho"], [at] * len(select(seeds, **where)), "|", color=INK, markersize=7
+                )
+                axis.plot([row["low"], row["high"]], [at, at], color=colour, linewidth=1.2)
+                face = colour if design == "single" else "none"
+                axis.plot(row["rho"], at, "o", color=colour, markerfacecolor=face, markersize=5)
+        axis.set_title(OUTCOME_LABELS[outcome], fontsize=9)
+    axes[0].set_xlim(-1.08, 1.08)
+    axes[0].set_yticks(range(len(rows)), [f"{SCORE_LABELS[score]}, {of}" for of, score in rows])
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    figure.supxlabel("Spearman correlation over training sets", fontsize=9, color=INK)
+    seed = plt.Line2D([], [], marker="|", linestyle="", color=INK, markersize=7, label="one seed")
+    _both_designs(figure, [seed])
+    return figure
+
+
+def traces(frame: pd.DataFrame) -> Figure:
+    """Hessian trace along training, and against the training loss. frame: records of ``diversity_hessian``.
+
+    The start is left out: there the trace is negative and several times as large.
+    Thick: mean over seeds with its 95 % interval; thin: single seeds with two standard errors of the estimate.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.5), sharey=True)
+    frame = frame[frame["epoch"] > 0]
+    summary = diversity_outcomes.trace_summary(frame)
+    settings = [name for name in SETTINGS if name in set(frame["setting"])]
+    for number, setting in enumerate(settings):
+        category = SETTINGS[setting][0]
+        colour, dash = (INK, "-") if category == "bs" else (METHODS[category].colour, METHODS[category].dash)
+        marker = "D" if category == "bs" else METHODS[category].marker
+        line, shift = select(summary, setting=setting), 0.06 * (number - (len(settings) - 1) / 2)
+        left.plot(line["epoch"] + shift, line["mean"], color=colour, linestyle=dash, label=setting_label(setting))
+        left.vlines(line["epoch"] + shift, line["low"], line["high"], color=colour, linewidth=1)
+        left.plot(line["epoch"] + shift, line["mean"], marker, color=colour)
+        for _, own in select(frame, setting=setting).groupby("seed"):
+            error = 2 * own["standard_error"]
+            right.vlines(own["train_loss"], own["value"] - error, own["value"] + error, color=colour, linewidth=0.9)
+            right.plot(own["train_loss"], own["value"], marker, color=colour, linestyle=dash, linewidth=0.7)
+    left.set_xticks(sorted(frame["epoch"].unique()))
+    reach = frame["value"] + 2 * frame["standard_error"]
+    left.set_ylim(min(0, frame["value"].min()), 1.25 * reach.max())
+    left.set_xlabel("epoch")
+    left.set_ylabel("trace of the Hessian")
+    right.set_xlabel("training loss of the epoch (nats)")
+    right.invert_xaxis()
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure

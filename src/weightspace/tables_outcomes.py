@@ -1,0 +1,139 @@
+"""The tables and the numbers in the text of the chapter on diversity, accuracy, calibration and shift."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from weightspace import diversity_outcomes
+from weightspace.analysis import select
+from weightspace.diversity_outcomes import OUTCOMES, SETTING, setting_label
+from weightspace.diversity_shifts import CATEGORIES, LEVELS
+from weightspace.plots_outcomes import OUTCOME_LABELS, SCORE_LABELS
+from weightspace.stats import mean_interval
+from weightspace.style import interval, method_label, p_value
+from weightspace.tables import plus_minus
+
+_DESIGNS = {"main": "single", "cumulative": "cumulative", "independent": "other seeds"}
+_MEASURED = {
+    "train_loss": ("training loss", 2),
+    "clean_accuracy": ("clean accuracy (%)", 1),
+    "ece": ("ECE (%)", 1),
+    "corruption_accuracy": ("corruption accuracy (%)", 1),
+    "corruption_ece": ("ECE, corrupted (%)", 1),
+}
+
+
+def _setting_columns(keys: pd.DataFrame) -> dict[str, list[str]]:
+    category = [method_label(CATEGORIES[name]) for name in keys["category"]]
+    return {
+        "category": [name if name != CATEGORIES["baseline"] else "baseline" for name in category],
+        "setting": [setting_label(name) for name in keys["setting"]],
+        "levels": [_DESIGNS[name] for name in keys["arm"]],
+    }
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    order = {"setting": list(LEVELS).index, "arm": list(_DESIGNS).index}
+    return table.sort_values(["arm", "setting"], key=lambda column: column.map(order[column.name]), kind="stable")
+
+
+def settings(table: pd.DataFrame) -> pd.DataFrame:
+    """Every setting: mean ± half the 95 % interval over seeds of what was measured after the last epoch."""
+    groups = _in_order(table).groupby(SETTING, sort=False)
+    keys = groups.size().reset_index(name="seeds")
+    shown = pd.DataFrame(_setting_columns(keys) | {"seeds": keys["seeds"]})
+    for name, (heading, decimals) in _MEASURED.items():
+        shown[heading] = [plus_minus(*mean_interval(values), decimals) for _, values in groups[name]]
+    return shown
+
+
+def effects(differences: pd.DataFrame) -> pd.DataFrame:
+    """Differences to the baseline with interval and corrected p, a row per setting and outcome."""
+    table = _in_order(differences)
+    return pd.DataFrame(
+        _setting_columns(table)
+        | {
+            "outcome": table["outcome"].map(OUTCOME_LABELS).to_list(),
+            "difference (points)": table["mean"].to_list(),
+            "95 % interval": [interval(a, b, 1) for a, b in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value).to_list(),
+        }
+    )
+
+
+def groups(differences: pd.DataFrame) -> pd.DataFrame:
+    """Differences of groups of settings, a row per group, a column per outcome; bold: p (Holm) below 0.05."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in differences.itertuples():
+        cell = f"{row.mean:.1f} <small>({interval(row.low, row.high, 1)})</small>"
+        bold = f"<strong>{cell}</strong>" if row.p_holm < 0.05 else cell
+        rows.setdefault(row.setting, {"settings": row.setting})[OUTCOME_LABELS[row.outcome]] = bold
+    return pd.DataFrame(rows.values())
+
+
+def correlations(table: pd.DataFrame) -> pd.DataFrame:
+    """Rank correlations of scores with outcomes."""
+    return pd.DataFrame(
+        {
+            "outcome": table["outcome"].map(OUTCOME_LABELS),
+            "levels": table["design"],
+            "score": [f"{SCORE_LABELS[score]}, {of}" for score, of in zip(table["score"], table["of"])],
+            "sets": table["n"],
+            "rho": table["rho"],
+            "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
+        }
+    ).sort_values(["outcome", "levels"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _key(*parts: str) -> str:
+    return "_".join(parts).replace(".", "").replace("-", "")
+
+
+def numbers(
+    table: pd.DataFrame,
+    differences: pd.DataFrame,
+    correlations: pd.DataFrame,
+    both: pd.DataFrame,
+    traces: pd.DataFrame,
+) -> dict[str, object]:
+    """The numbers that the text of the chapter quotes, by name.
+
+    ``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_`` before
+    the setting; ``low_`` and ``high_``: its interval. ``rho_weighted_vendi_pixels_calibration_single``: a correlation.
+    ``trace_baseline`` and so on: after the last epoch; ``trace_start_``: before the first.
+    """
+    baseline = select(table, arm="main", setting="baseline")
+    found: dict[str, object] = {f"baseline_{name}": float(baseline[name].mean()) for name in OUTCOMES}
+    found |= {f"noise_{name}": value for name, value in diversity_outcomes.seed_noise(table).items()}
+    every = pd.concat([differences, diversity_outcomes.differences(diversity_outcomes.grouped(table))])
+    for row in every.itertuples():
+        key = _key(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting).replace("__", "_")
+        key = key.replace(" ", "_")
+        found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    for row in correlations.itertuples():
+        found[_key("rho", row.score, row.of, row.outcome, row.design)] = row.rho
+    clean = select(differences, outcome="clean_accuracy")
+    robust = select(differences, outcome="effective_robustness", category="augmentation", arm="main")
+    means = select(both, design="single").groupby("level").mean(numeric_only=True)
+    for of in diversity_outcomes.FEATURES:
+        for score in diversity_outcomes.SCORES:
+            own = means[f"{score}_{of}"]
+            found[f"higher_{score}_{of}"] = int((own.drop("") > own[""]).sum())
+    last = diversity_outcomes.trace_summary(traces)
+    for row in last.itertuples():
+        if row.epoch == last["epoch"].max():
+            found[_key("trace", row.setting)] = row.mean
+        elif row.epoch == 0:
+            found[_key("trace_start", row.setting)] = row.mean
+    return found | {
+        "seeds": len(baseline),
+        "comparisons": int(differences["p"].notna().sum()),
+        "significant": int((differences["p_holm"] < 0.05).sum()),
+        "half_width": float(((clean["high"] - clean["low"]) / 2).median()),
+        "robust": int((robust["mean"] > 0).sum()),
+        "levels": len(robust),
+        "trace_error": float(100 * (traces["standard_error"] / traces["value"].abs()).median()),
+        "tested": int(correlations["p"].notna().sum()),
+        "correlated": int((correlations["p_holm"] < 0.05).sum()),
+    }
