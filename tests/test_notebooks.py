@@ -22,7 +22,7 @@ FIGURES = {
     "09_fair_baselines": 2,
     "12_random_matrices": 10,
     "13_released_measurements": 12,
-    "16_diversity_outcomes": 7,
+    "16_diversity_outcomes": 8,
 }
 """Figures per chapter."""
 COMPUTED_ON_THE_PAGE = {"12_random_matrices": 4}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from weightspace import claims, diversity_outcomes, experiments
+from weightspace import claims, diversity_outcomes, experiments, tables_outcomes
 from weightspace.augmentations import LEVELS
 from weightspace.corruptions import CORRUPTIONS, SEVERITIES
 
@@ -299,6 +299,32 @@ def test_traces_over_seeds():
     found = diversity_outcomes.trace_summary(pd.DataFrame(rows)).set_index("epoch")
     assert found["mean"].to_dict() == {0: 0.5, 1: 10.5} and (found["n"] == 2).all()
     assert found.loc[0, "standard_error"] == pytest.approx(np.sqrt(12.5))
+
+
+def test_traces_are_compared_seed_by_seed():
+    less = [20.0, 24.0, 28.0]
+    rows = [
+        {"setting": setting, "epoch": epoch, "seed": seed, "standard_error": 10.0}
+        | {"value": -500.0 if epoch == 0 else 100.0 * (seed + 1) - (less[seed] if setting != "baseline" else 0)}
+        for setting in ("baseline", "dropout_0.3")
+        for epoch in (0, 3)
+        for seed in range(3)
+    ]
+    found = tables_outcomes.trace_numbers(pd.DataFrame(rows))
+    half = stats.t.ppf(0.975, 2) * 4 / np.sqrt(3)
+    assert found["trace_start"] == -500 and found["trace_baseline"] == 200 and found["trace_dropout_03"] == 176
+    assert found["less_dropout_03"] == 24 and found["low_less_dropout_03"] == pytest.approx(24 - half)
+
+
+def test_the_verdicts_rest_on_the_committed_records():
+    found = {claim.id: claim.findings() for claim in claims.CLAIMS if claim.id in ("A3", "A3b")}
+    assert {f.method: f.verdict for f in found["A3"]} == {
+        "Vendi, pixels": "not supported",
+        "weighted Vendi, pixels": "not supported",
+        "Vendi, embeddings": "mixed",
+        "weighted Vendi, embeddings": "mixed",
+    }
+    assert [(f.wins, f.verdict) for f in found["A3b"]] == [(0, "not supported")] * 2
 
 
 def test_the_names_are_those_of_the_experiment():

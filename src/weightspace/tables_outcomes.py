@@ -131,16 +131,21 @@ def numbers(
 
 
 def trace_numbers(traces: pd.DataFrame) -> dict[str, float]:
-    """The same of the Hessian trace: ``trace_baseline`` and so on after the last epoch, with ``low_`` and ``high_``;
-    ``trace_start``, of the baseline before the first; trace_error: median standard error in percent.
+    """The same of the Hessian trace.
+
+    ``trace_baseline`` and so on: mean after the last epoch; ``less_dropout_03`` and so on: how much lower than that of
+    the baseline of the same seed, with ``low_`` and ``high_``. trace_start: baseline before the first epoch;
+    trace_error: median standard error in percent.
     """
-    summary = diversity_outcomes.trace_summary(traces)
-    trained = traces[traces["epoch"] > 0]
+    trained, last = (traces[traces["epoch"] >= epoch] for epoch in (1, traces["epoch"].max()))
+    values = last.pivot(index="seed", columns="setting", values="value")
     found = {
-        "trace_start": float(select(summary, setting="baseline", epoch=0)["mean"].iloc[0]),
+        "trace_start": float(select(traces, setting="baseline", epoch=0)["value"].mean()),
         "trace_error": float(100 * (trained["standard_error"] / trained["value"].abs()).median()),
     }
-    for row in select(summary, epoch=summary["epoch"].max()).itertuples():
-        key = _key("trace", row.setting)
-        found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    for setting in values:
+        key = _key("less", setting)
+        less, low, high = mean_interval(values["baseline"] - values[setting])
+        found |= {_key("trace", setting): float(values[setting].mean())}
+        found |= {key: less, f"low_{key}": low, f"high_{key}": high}
     return found
