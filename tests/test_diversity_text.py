@@ -66,6 +66,20 @@ def test_a_run_fills_the_contract(baseline):
     assert in_order(spectra)["layer"].iloc[-1] == "fc" and (baseline["updates"] == 2).all()
 
 
+def test_stored_spectra_are_those_of_the_weights_but_for_rounding(baseline):
+    """Of the start, against singular values; the squared norm is kept as it is."""
+    from weightspace.diversity_text_runs import trainer
+
+    c = next(iter(experiments.planned(NAME, "quick", 1).values()))
+    weight = trainer(c, "cpu").model.encoder.bert.encoder.layer[0].intermediate.dense.weight.detach().double()
+    stored = baseline.query("epoch == 0 and layer == 'encoder.bert.encoder.layer.0.intermediate.dense'")
+    values = torch.linalg.svdvals(weight).square().sort().values.numpy()
+    np.testing.assert_allclose(stored["eigenvalues"].item(), values, rtol=2**-15.9)
+    assert not np.array_equal(stored["eigenvalues"].item(), values.astype(np.float32))
+    assert (stored["eigenvalues"].item().astype("<f4").view(np.uint32) & 0xFF == 0).all()
+    assert stored["value"].item() == pytest.approx(weight.square().sum().item(), rel=1e-6)
+
+
 def test_training_changes_every_matrix_and_the_same_seed_repeats(quick, baseline):
     """All but the type of a text, of which there is one: the other's row stays, that of the first moves."""
     spectra = baseline[baseline["layer"] != ""].pivot(index="layer", columns="epoch", values="value")
@@ -133,6 +147,8 @@ def test_scores_of_the_training_sets():
     assert weighted[""].to_numpy() == pytest.approx(plain[""].to_numpy())
     assert plain["shuffled"].to_numpy() == pytest.approx(plain[""].to_numpy(), rel=1e-6)
     assert table["ngrams", "vendi"]["shuffled"].to_numpy() == pytest.approx(table["ngrams", "vendi"][""].to_numpy())
+    # What was added stands for the first rows of the baseline, not the baseline for itself.
+    assert (weighted["added_1"] < 0.9999 * plain["added_1"]).all()
     assert (weighted["shuffled"] < 0.9999 * plain["shuffled"]).all() and weighted["shuffled"].nunique() == 2
     assert table["ngrams", "vendi"]["", 0] == pytest.approx(
         vendi_score(ngram_features(training_set("made_up", every=2).texts))
