@@ -123,15 +123,8 @@ def test_resnet18_is_torchvisions():
 
 
 @pytest.mark.parametrize("name", ["bert_base", "minilm_l6"])
-def test_padding_changes_nothing(name):
-    model, x = tiny(name).eval(), inputs(name)
-    padded = nn.functional.pad(x, (0, 5))
-    torch.testing.assert_close(model(padded), model(x), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["bert_base", "minilm_l6"])
 def test_texts_of_many_lengths_are_what_they_are_one_by_one(name):
-    """In their order, though texts of like length go through the network together."""
+    """In their order, without what pads them, though texts of like length go through the network together."""
     model = tiny(name).eval()
     lengths = torch.randperm(30, generator=torch.Generator().manual_seed(0)) % 11 + 2
     tokens = torch.randint(1, 99, (30, 12)) * (torch.arange(12) < lengths[:, None])
