@@ -22,6 +22,8 @@ FIGURES = {
     "09_fair_baselines": 2,
     "12_random_matrices": 10,
     "13_released_measurements": 12,
+    "14_regularizers_in_weight_space": 5,
+    "15_like_dropout": 8,
     "16_diversity_outcomes": 8,
 }
 """Figures per chapter."""

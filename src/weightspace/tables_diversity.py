@@ -205,7 +205,8 @@ def fair_numbers(
         found[f"beyond_{metric}"] = int((own > 1).sum())
     found["div_levels"] = int(size[size["category"] == "div"]["level"].nunique())
     for name, match in (("loss", "equal training loss"), ("accuracy", "equal test accuracy")):
-        found[f"levels_{name}"] = int(select(distance, match=match)["levels"].max())
+        levels = select(distance, match=match)["levels"]
+        found[f"levels_{name}"] = int(levels.max()) if len(levels) else 0
     return found
 
 
