@@ -207,7 +207,8 @@ def fair_numbers(
     for name, match in (("loss", "equal training loss"), ("accuracy", "equal test accuracy")):
         levels = select(distance, match=match)["levels"]
         found[f"levels_{name}"] = int(levels.max()) if len(levels) else 0
-    return found
+    # Numbers of Python: a page formats nothing else.
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()}
 
 
 def _category_shifts(frame: pd.DataFrame, metric: str) -> pd.Series:
