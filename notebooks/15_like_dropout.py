@@ -9,7 +9,7 @@
 # Regularizers are compared at equal strength. And likeness is shown by a similarity or an equivalence test, not by the
 # absence of a significant difference.
 #
-# **The rules, fixed before the results.** The shift of a layer is divided by the standard deviation of that layer between
+# **The rules**, fixed when one seed had been run. The shift of a layer is divided by the standard deviation of that layer between
 # baselines of different seeds; the last layer is left out. Products of shifts are taken between *different seeds* only, so
 # that no product holds the same noise twice; from them come a cosine, the *similarity*, and squared *distances*, both free
 # of bias (a cross-validated distance {cite:p}`walther2016`). Intervals and $p$ values: a bootstrap of the residuals of runs
@@ -19,6 +19,8 @@
 #   similarity is positive with $p < 0.05$ and at least {glue:text}`like`, a loss if it is negative with $p < 0.05$.
 # - **A2**, more like dropout: a win if the squared distance to weight decay exceeds that to dropout with $p < 0.05$, a loss if
 #   it is the other way round; for the category means as they are, and at equal strength.
+# - **A2c**, our question: the same with the baseline in the place of weight decay. What is close to everything that does
+#   little is close to dropout as well.
 #
 # A claim is supported from 80 % wins on with at most 5 % losses, and not supported below 50 % wins ({doc}`30_claims`).
 
