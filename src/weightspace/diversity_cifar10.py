@@ -9,17 +9,32 @@ measurements seem to have it. (Level 1 is the same in both arms and is run once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from weightspace import augmentations
 from weightspace.diversity_protocol import base_configuration
 from weightspace.experiments import Configuration, Experiment
 
+BASELINE: Configuration = {
+    "setting": "baseline",
+    "category": "baseline",
+    "dropout": 0.0,
+    "weight_decay": 0.0,
+    "augmentation": "",
+}
 DROPOUTS = (0.1, 0.3, 0.5, 0.7)
 WEIGHT_DECAYS = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3)
 CATEGORIES = ("dropout", "weight_decay", "augmentation")
 INDEPENDENT_SEEDS = 1000
 """The independent baselines of category c and seed s have seed 1000 (c + 1) + s."""
+
+
+def independent_seeds(seed: int, categories: Sequence[str] = CATEGORIES) -> list[int]:
+    """Seeds of the independent baselines that go with a seed, one for each category."""
+    return [INDEPENDENT_SEEDS * (k + 1) + seed for k in range(len(categories))]
+
 
 RECIPE: dict[str, Configuration] = {
     "paper": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
@@ -38,20 +53,23 @@ TESTS: dict[str, Configuration] = {
 QUICK_SETTINGS = ("baseline", "dropout_0.5", "weight_decay_0.005", "noise50")
 
 
-def settings(scale: str) -> list[Configuration]:
-    """The settings of the main arm, each with its category, dropout, weight decay and augmentation level."""
-    baseline = {"setting": "baseline", "category": "baseline", "dropout": 0.0, "weight_decay": 0.0, "augmentation": ""}
-    everything = [
-        baseline,
-        *(baseline | {"setting": f"dropout_{p}", "category": "dropout", "dropout": p} for p in DROPOUTS),
+def explicit_settings() -> list[Configuration]:
+    """The baseline, and every level of dropout and of weight decay."""
+    return [
+        BASELINE,
+        *(BASELINE | {"setting": f"dropout_{p}", "category": "dropout", "dropout": p} for p in DROPOUTS),
         *(
-            baseline | {"setting": f"weight_decay_{decay}", "category": "weight_decay", "weight_decay": decay}
+            BASELINE | {"setting": f"weight_decay_{decay}", "category": "weight_decay", "weight_decay": decay}
             for decay in WEIGHT_DECAYS
         ),
-        *(
-            baseline | {"setting": level, "category": "augmentation", "augmentation": level}
-            for level in augmentations.LEVELS
-        ),
+    ]
+
+
+def settings(scale: str) -> list[Configuration]:
+    """The settings of the main arm, each with its category, dropout, weight decay and augmentation level."""
+    everything = explicit_settings() + [
+        BASELINE | {"setting": level, "category": "augmentation", "augmentation": level}
+        for level in augmentations.LEVELS
     ]
     return [setting for setting in everything if scale != "quick" or setting["setting"] in QUICK_SETTINGS]
 
@@ -62,11 +80,7 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     chains = [s for s in main if s["augmentation"] not in ("", augmentations.LEVELS[0])]
     arms = (
         [("main", setting, seed) for seed in range(seeds) for setting in main]
-        + [
-            ("independent", main[0], INDEPENDENT_SEEDS * (k + 1) + seed)
-            for seed in range(seeds)
-            for k in range(len(CATEGORIES))
-        ]
+        + [("independent", main[0], other) for seed in range(seeds) for other in independent_seeds(seed)]
         + [("cumulative", setting, seed) for seed in range(seeds) for setting in chains]
     )
     shared = {

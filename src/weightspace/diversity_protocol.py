@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,9 +22,10 @@ SIZES: dict[str, Configuration] = {
 PRECISION = {"paper": "bfloat16 autocast", "laptop": "float32", "quick": "float32"}
 
 
-def base_configuration(experiment: str, scale: str) -> Configuration:
+def base_configuration(experiment: str, scale: str, sizes: Mapping[str, Configuration] = SIZES) -> Configuration:
     """What every run of an experiment at one scale has in common: its name, the sizes, the precision."""
-    return {"experiment": experiment, "protocol": 1, **SIZES[scale], "precision": PRECISION[scale]}
+    # The protocol is raised when a change of the code changes what a run measures.
+    return {"experiment": experiment, "protocol": 1, **sizes[scale], "precision": PRECISION[scale]}
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace import diversity_cifar10
-from weightspace.diversity_cifar10 import INDEPENDENT_SEEDS
-from weightspace.diversity_protocol import PRECISION
+from weightspace.diversity_cifar10 import independent_seeds
+from weightspace.diversity_protocol import base_configuration
 from weightspace.experiments import Configuration, Experiment
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -109,9 +109,8 @@ GRID_SEED, GRID_ROWS = 0, 8
 
 
 def generator_configuration(scale: str, seed: int) -> Configuration:
-    sizes = {name: SIZES[scale][name] for name in ("dataset", "train_size")}
-    common = {"experiment": "diversity_synthetic_generator", "protocol": 1, "precision": PRECISION[scale]}
-    return common | sizes | GENERATOR[scale] | {"seed": seed}
+    sizes = {scale: {name: SIZES[scale][name] for name in ("dataset", "train_size")}}
+    return base_configuration("diversity_synthetic_generator", scale, sizes) | GENERATOR[scale] | {"seed": seed}
 
 
 def settings() -> list[Configuration]:
@@ -125,8 +124,7 @@ def settings() -> list[Configuration]:
 
 
 def _shared(experiment: str, scale: str) -> Configuration:
-    common = {"experiment": experiment, "protocol": 1, "precision": PRECISION[scale]}
-    return common | SIZES[scale] | diversity_cifar10.RECIPE[scale]
+    return base_configuration(experiment, scale, SIZES) | diversity_cifar10.RECIPE[scale]
 
 
 def _with_generator(configuration: Configuration, scale: str) -> Configuration:
@@ -139,9 +137,7 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     """The main arm seed by seed, then the independent baselines."""
     chosen = settings()
     plan = [("main", setting, seed) for seed in range(seeds) for setting in chosen] + [
-        ("independent", chosen[0], INDEPENDENT_SEEDS * (k + 1) + seed)
-        for seed in range(seeds)
-        for k in range(len(CATEGORIES))
+        ("independent", chosen[0], other) for seed in range(seeds) for other in independent_seeds(seed, CATEGORIES)
     ]
     shared = _shared("diversity_synthetic", scale) | TESTS[scale]
     return [_with_generator(shared | setting | {"arm": arm, "seed": seed}, scale) for arm, setting, seed in plan]

@@ -12,8 +12,8 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace import text_sets
-from weightspace.diversity_cifar10 import CATEGORIES, DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
-from weightspace.diversity_protocol import PRECISION
+from weightspace.diversity_cifar10 import BASELINE, explicit_settings, independent_seeds
+from weightspace.diversity_protocol import base_configuration
 from weightspace.experiments import Configuration, Experiment
 
 TASKS = {"paper": ("complaints", "sst2"), "laptop": ("complaints", "sst2"), "quick": ("made_up",)}
@@ -45,16 +45,12 @@ RATES = {
 QUICK_SETTINGS = ("baseline", "dropout_0.5", "weight_decay_0.005", "sr_0.5", "gen", "added_0.5")
 
 
-def base_configuration(experiment: str, scale: str, dataset: str) -> Configuration:
+def task_configuration(experiment: str, scale: str, dataset: str) -> Configuration:
     """What every run of an experiment on one task has in common. Optimizer and batch size are those of paper A."""
-    return {
-        "experiment": experiment,
-        "protocol": 1,  # raised when a change of the code changes what a run measures
+    return base_configuration(experiment, scale, SIZES) | {
         "model": "minilm_l6",
         "dataset": dataset,
         "every": EVERY[scale][dataset],
-        **SIZES[scale],
-        "precision": PRECISION[scale],
         "optimizer": "adam",
         "batch_size": 32,
     }
@@ -62,26 +58,17 @@ def base_configuration(experiment: str, scale: str, dataset: str) -> Configurati
 
 def settings(scale: str, dataset: str) -> list[Configuration]:
     """The settings of the main arm: category, dropout, weight decay and training set (``augmentation``) of each."""
-    baseline = {"setting": "baseline", "category": "baseline", "dropout": 0.0, "weight_decay": 0.0, "augmentation": ""}
-    everything = [
-        baseline,
-        *(baseline | {"setting": f"dropout_{p}", "category": "dropout", "dropout": p} for p in DROPOUTS),
-        *(
-            baseline | {"setting": f"weight_decay_{decay}", "category": "weight_decay", "weight_decay": decay}
-            for decay in WEIGHT_DECAYS
-        ),
-        *(
-            baseline | {"setting": name, "category": category, "augmentation": name}
-            for category, names in text_sets.sets_of(dataset).items()
-            for name in names
-        ),
+    everything = explicit_settings() + [
+        BASELINE | {"setting": name, "category": category, "augmentation": name}
+        for category, names in text_sets.sets_of(dataset).items()
+        for name in names
     ]
     return [setting for setting in everything if scale != "quick" or setting["setting"] in QUICK_SETTINGS]
 
 
 def configurations(scale: str, seeds: int) -> list[Configuration]:
     """The most informative runs first: an interrupted campaign has whole seeds of the main arm of both tasks."""
-    shared = {dataset: base_configuration("diversity_text", scale, dataset) for dataset in TASKS[scale]}
+    shared = {dataset: task_configuration("diversity_text", scale, dataset) for dataset in TASKS[scale]}
     arms = [
         shared[dataset] | setting | {"arm": "main", "lr": RATES[scale][dataset], "seed": seed}
         for seed in range(seeds)
@@ -90,9 +77,7 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     ]
     baselines = [run for run in arms if run["setting"] == "baseline"]
     arms += [
-        run | {"arm": "independent", "seed": INDEPENDENT_SEEDS * (k + 1) + run["seed"]}
-        for run in baselines
-        for k in range(len(CATEGORIES))
+        run | {"arm": "independent", "seed": other} for run in baselines for other in independent_seeds(run["seed"])
     ]
     return arms + [run | {"arm": "paper_rate", "lr": PAPER_RATE} for run in baselines if run["lr"] != PAPER_RATE]
 

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weightspace.diversity import ngram_features, resemblance, vendi_score
-from weightspace.diversity_text import TASKS, base_configuration
+from weightspace.diversity_text import TASKS, task_configuration
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
 from weightspace.text_sets import TextSet, sets_of, training_set
@@ -29,7 +29,7 @@ SHUFFLE_STREAM = 1
 def configurations(scale: str, seeds: int) -> list[Configuration]:
     """The seed is that of the augmentation of SST-2 and of the control's order; the released sets have none."""
     return [
-        base_configuration("diversity_text_sets", scale, dataset)
+        task_configuration("diversity_text_sets", scale, dataset)
         | {"dropout": 0.0, "weight_decay": 0.0, "lr": 0.0, "arm": "single", "augmentation": name, "seed": seed}
         for dataset in TASKS[scale]
         for seed in range(seeds)

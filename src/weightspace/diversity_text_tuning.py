@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from weightspace.diversity_text import PAPER_RATE, TASKS, base_configuration
+from weightspace.diversity_text import PAPER_RATE, TASKS, task_configuration
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
 from weightspace.text_sets import training_set
@@ -20,7 +20,7 @@ HELD_OUT_EVERY = 5
 
 def configurations(scale: str, seeds: int) -> list[Configuration]:
     return [
-        base_configuration("diversity_text_tuning", scale, dataset)
+        task_configuration("diversity_text_tuning", scale, dataset)
         | {"held_out_every": HELD_OUT_EVERY, "dropout": 0.0, "weight_decay": 0.0, "lr": lr, "seed": seed}
         for seed in range(seeds)
         for dataset in TASKS[scale]

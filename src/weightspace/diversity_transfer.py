@@ -8,11 +8,9 @@ settings of a seed share head, data order and pretrained weights; of another see
 
 from __future__ import annotations
 
-import pandas as pd
-
 from weightspace import diversity_tuning
-from weightspace.diversity_cifar10 import CATEGORIES, INDEPENDENT_SEEDS, settings
-from weightspace.diversity_protocol import PRECISION
+from weightspace.diversity_cifar10 import compute, independent_seeds, settings
+from weightspace.diversity_protocol import base_configuration
 from weightspace.experiments import Configuration, Experiment
 
 SIZES: dict[str, Configuration] = {
@@ -37,10 +35,8 @@ TESTS: dict[str, Configuration] = {
 """Number of test images (the first of the file), clean and corrupted, and the epochs after which spectra are taken."""
 
 
-def base_configuration(experiment: str, scale: str) -> Configuration:
-    """What every run of an experiment at one scale has in common."""
-    common = {"experiment": experiment, "protocol": 1, "precision": PRECISION[scale], "model": "efficientnet_lite0"}
-    return common | SIZES[scale] | OPTIMIZER
+def _shared(experiment: str, scale: str) -> Configuration:
+    return base_configuration(experiment, scale, SIZES) | {"model": "efficientnet_lite0"} | OPTIMIZER
 
 
 def configurations(scale: str, seeds: int) -> list[Configuration]:
@@ -48,14 +44,10 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     chosen = settings(scale)
     plan = (
         [("main", setting, seed) for seed in range(seeds) for setting in chosen]
-        + [
-            ("independent", chosen[0], INDEPENDENT_SEEDS * (k + 1) + seed)
-            for seed in range(seeds)
-            for k in range(len(CATEGORIES))
-        ]
+        + [("independent", chosen[0], other) for seed in range(seeds) for other in independent_seeds(seed)]
         + [("paper_rate", setting, seed) for seed in range(seeds) for setting in chosen]
     )
-    shared = base_configuration("diversity_transfer", scale) | TESTS[scale]
+    shared = _shared("diversity_transfer", scale) | TESTS[scale]
     return [
         shared | setting | {"arm": arm, "seed": seed, "lr": PAPER_RATE if arm == "paper_rate" else RATES[scale]}
         for arm, setting, seed in plan
@@ -63,19 +55,12 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
 
 
 def tuning_configurations(scale: str, seeds: int) -> list[Configuration]:
-    shared = base_configuration("diversity_transfer_tuning", scale)
+    shared = _shared("diversity_transfer_tuning", scale)
     return [
         shared | {"validation_share": diversity_tuning.VALIDATION_SHARE, "weight_decay": 0.0, "lr": lr, "seed": seed}
         for seed in range(seeds)
         for lr in CANDIDATES
     ]
-
-
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
-    from weightspace.diversity_runs import train_and_measure  # PyTorch takes seconds to import
-
-    (configuration,) = group
-    return train_and_measure(configuration, device)
 
 
 EXPERIMENTS = [
