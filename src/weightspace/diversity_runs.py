@@ -103,8 +103,8 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
 def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
     """The spectra of one run, epoch and unfolding, from its records: ``report_of`` makes the table of all metrics.
 
-    rows: those of the records that have eigenvalues, one per layer. ``fc`` has one unfolding, ``(out, in k)``: add it
-    to the slices for a report of all layers. ``ValueError`` if a layer occurs twice.
+    rows: those of the records that have eigenvalues, one per layer. Layers other than convolutions have one unfolding,
+    ``(out, in k)``: add them to the slices for a report of all layers. ``ValueError`` if a layer occurs twice.
     """
     if rows["layer"].duplicated().any():
         raise ValueError("rows must be of one run, epoch and unfolding: a layer occurs twice")
@@ -112,7 +112,7 @@ def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
         LayerSpectrum(
             layer_id=layer_id,
             name=row.layer,
-            layer_type="linear" if row.layer == "fc" else "conv2d",
+            layer_type="conv2d" if row.unfolding == "slices" else "linear",
             unfolding=row.unfolding,
             N=row.N,
             M=row.M,

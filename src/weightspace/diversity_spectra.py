@@ -1,4 +1,4 @@
-"""Spectral metrics of every layer of every run of ``diversity_cifar10``, computed from the eigenvalues on record.
+"""Spectral metrics of every layer of every run of paper A's training experiments, from the eigenvalues on record.
 
 They are records of their own because the power-law fits of all runs take minutes, and because a metric that is added
 here needs no training. What a run learned stands beside them, so that runs of equal strength can be compared.
@@ -6,7 +6,8 @@ here needs no training. What a run learned stands beside them, so that runs of e
 
 from __future__ import annotations
 
-from functools import lru_cache
+import re
+from functools import lru_cache, partial
 
 import pandas as pd
 
@@ -14,7 +15,13 @@ from weightspace import experiments, records
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
 
-PARENT = "diversity_cifar10"
+PARENTS = {
+    "diversity_spectra": "diversity_cifar10",
+    "diversity_transfer_spectra": "diversity_transfer",
+    "diversity_text_spectra": "diversity_text",
+    "diversity_synthetic_spectra": "diversity_synthetic",
+}
+"""Experiment -> the training experiment of whose runs it describes the spectra."""
 METRICS = (
     "alpha",
     "entropy",
@@ -30,38 +37,50 @@ METRICS = (
 OUTCOMES = (("train_clean", "loss"), ("test", "accuracy_percent"))
 """Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
 UNFOLDINGS = ("slices", "(out, in k)")
+IDENTITY = ("dataset", "arm", "category", "setting", "seed")
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+def configurations(name: str, scale: str, seeds: int) -> list[Configuration]:
+    plan = experiments.planned(PARENTS[name], scale, seeds)
+    # Where all runs are on the same data, these go without saying.
+    said = IDENTITY if len({run["dataset"] for run in plan.values()}) > 1 else IDENTITY[1:]
     return [
-        {"experiment": "diversity_spectra", "protocol": 1, "scale": scale, "run": key}
-        | {name: run[name] for name in ("arm", "category", "setting", "seed")}
-        for key, run in experiments.planned(PARENT, scale, seeds).items()
+        {"experiment": name, "protocol": 1, "scale": scale, "run": key} | {column: run[column] for column in said}
+        for key, run in plan.items()
     ]
 
 
 def compute(group: list[Configuration], device: str) -> pd.DataFrame:
-    """The metrics of one run at every epoch with spectra, in both unfoldings of the convolutions.
+    """The metrics of one run of the parent experiment."""
+    (c,) = group
+    parent = PARENTS[c["experiment"]]
+    path = records.path(parent, c["scale"])
+    run = _runs(parent, c["scale"], path.stat().st_mtime_ns if path.exists() else 0).get(c["run"])
+    if run is None:
+        raise records.RecordError(
+            f"run {c['run']} of {parent} is not on record at scale {c['scale']}: "
+            f"`python -m weightspace run {parent} --scale {c['scale']}` computes it"
+        )
+    return metrics_of(run).assign(run_key=run_key(c))
 
-    Layers are numbered from 1 in the order of the network; the last is ``fc``, which is the same matrix in both.
+
+def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
+    """The metrics of one run, given its records, at every epoch with spectra and in both unfoldings of convolutions.
+
+    Layers are numbered from 1 in the order of the network; the last is the classifier ``fc``. Layers other than
+    convolutions are the same matrix in both unfoldings; networks without any have only ``slices``. Rows of layer 0 are
+    ``OUTCOMES``. Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the
+    origin of the data.
     """
     from weightspace.diversity_runs import stored_spectra  # PyTorch takes seconds to import
     from weightspace.spectra.report import report_of
 
-    (c,) = group
-    path = records.path(PARENT, c["scale"])
-    run = _runs(c["scale"], path.stat().st_mtime_ns if path.exists() else 0).get(c["run"])
-    if run is None:
-        raise records.RecordError(
-            f"run {c['run']} of {PARENT} is not on record at scale {c['scale']}: "
-            f"`python -m weightspace run {PARENT} --scale {c['scale']}` computes it"
-        )
-    parts = []
     outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
-    parts.append(run[outcome].assign(layer=0, name="", unfolding=""))
+    parts = [run[outcome].assign(layer=0, name="", unfolding="")]
+    convolutions = set(run.loc[run["unfolding"] == "slices", "layer"])
     for epoch, rows in run[run["unfolding"] != ""].groupby("epoch"):
-        for unfolding in UNFOLDINGS:
-            own = in_order(rows[(rows["unfolding"] == unfolding) | (rows["layer"] == "fc")])
+        for unfolding in UNFOLDINGS if convolutions else UNFOLDINGS[:1]:
+            own = in_order(rows[(rows["unfolding"] == unfolding) | ~rows["layer"].isin(convolutions)])
             report = report_of(stored_spectra(own)).assign(epoch=epoch, unfolding=unfolding, inputs="")
             report["layer"] = range(1, len(report) + 1)
             parts.append(
@@ -71,29 +90,36 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
             )
     columns = ["epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
-    identity = {name: [c[name]] * len(frame) for name in ("arm", "category", "setting", "seed")}
-    origin = {name: run[name].iloc[0] for name in ("dataset", "data_digest", "data_variant")}
-    return pd.DataFrame(identity).join(frame).assign(run_key=run_key(c), **origin)
+    first = run.iloc[0]
+    identity = {column: [first[column]] * len(frame) for column in IDENTITY[1:]}
+    origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant") if column in run}
+    return pd.DataFrame(identity).join(frame).assign(**origin)
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of layers in the order of the network: by name, the last layer ``fc`` at the end."""
-    return rows.assign(last=rows["layer"] == "fc").sort_values(["last", "layer"]).drop(columns="last")
+    """Rows of layers in the order of the network: by name, with numbers as numbers, and ``fc`` at the end."""
+
+    def place(name: str) -> tuple:
+        return name == "fc", [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+    places = {name: position for position, name in enumerate(sorted(set(rows["layer"]), key=place))}
+    return rows.sort_values("layer", key=lambda names: names.map(places))
 
 
 @lru_cache(maxsize=1)
-def _runs(scale: str, changed: int) -> dict[str, pd.DataFrame]:
-    """The runs of the campaign by key; ``changed``, the time of the file, keeps the cache from growing stale."""
-    return {str(key): run for key, run in records.load(PARENT, scale).groupby("run_key")} if changed else {}
+def _runs(parent: str, scale: str, changed: int) -> dict[str, pd.DataFrame]:
+    """The runs of a campaign by key; ``changed``, the time of the file, keeps the cache from growing stale."""
+    return {str(key): run for key, run in records.load(parent, scale).groupby("run_key")} if changed else {}
 
 
 EXPERIMENTS = [
     Experiment(
-        "diversity_spectra",
-        "Spectral metrics along the training campaign",
+        name,
+        f"Spectral metrics along {parent}",
         {"quick": 2, "laptop": 3, "paper": 5},
-        configurations,
-        ("arm", "setting", "seed"),
+        partial(configurations, name),
+        ("run",),
         compute,
     )
+    for name, parent in PARENTS.items()
 ]
