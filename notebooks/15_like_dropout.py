@@ -46,9 +46,9 @@ from weightspace import (
 
 experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
-similarities = fair_tests.similarities(spectra)
-distances = fair_tests.distances(spectra)
-equivalence = fair_tests.equivalence(spectra)
+cases = fair_tests.cases(spectra)
+similarities, distances = fair_tests.similarities(cases), fair_tests.distances(cases)
+equivalence = fair_tests.equivalence(cases)
 correlations = diversity_shifts.correlations(spectra)
 
 # %% tags=["remove-cell"]

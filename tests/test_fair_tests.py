@@ -24,6 +24,7 @@ from weightspace.models import ResNet18
 from weightspace.training import initialized
 
 LAYERS = 40
+SETTINGS = [setting["setting"] for setting in diversity_cifar10.settings("laptop")]
 
 
 def campaign(effects, noise=1.0, seeds=3, layers=LAYERS, strength=None, metrics=("log_norm",), random_seed=0):
@@ -46,12 +47,13 @@ def campaign(effects, noise=1.0, seeds=3, layers=LAYERS, strength=None, metrics=
                 rows.append((arm, setting, seed, 3, "", *place, 2.0 + layer + after[layer]))
 
     for seed in range(seeds):
-        for setting, (category, _, order) in LEVELS.items():
+        for setting in SETTINGS:
+            category, _, order = LEVELS[setting]
             run("main", setting, seed, np.zeros(layers) if category == "bs" else effects(category, order))
         for k in (1, 2, 3):
             run("independent", "baseline", k * INDEPENDENT_SEEDS + seed, np.zeros(layers))
     columns = ["arm", "setting", "seed", "epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
-    return pd.DataFrame(rows, columns=columns).assign(category="as the campaign calls it")
+    return pd.DataFrame(rows, columns=columns).assign(category="as the campaign calls it", dataset="made up")
 
 
 def nothing(category, order):
@@ -104,12 +106,12 @@ def test_planted_likeness_is_found(like):
     shape = shapes() | {"div": shapes()[like]}
     frame = campaign(lambda category, order: (3 if category == "div" else 1) * order * shape[category], noise=0.5)
     other = {"dp": "wd", "wd": "dp"}[like]
-    table = fair_tests.similarities(frame, ("as they are",), ("log_norm",))
+    table = fair_tests.similarities(fair_tests.cases(frame, ("as they are",), ("log_norm",)))
     near, far = (select(table, a="div", b=name).iloc[0] for name in (like, other))
     assert near["similarity"] == pytest.approx(1, abs=0.05) and near["outcome"] == "win"
     assert near["low"] <= near["similarity"] <= near["high"]
     assert abs(far["similarity"]) < 0.4 and far["outcome"] != "win"
-    distance = fair_tests.distances(frame, ("as they are",), ("log_norm",)).set_index("against")
+    distance = fair_tests.distances(fair_tests.cases(frame, ("as they are",), ("log_norm",))).set_index("against")
     assert distance.loc["wd", "outcome"] == {"dp": "win", "wd": "loss"}[like]
     if like == "dp":
         assert distance.loc["0", "outcome"] == "win"
@@ -118,7 +120,7 @@ def test_planted_likeness_is_found(like):
 def test_opposite_shifts_are_a_loss():
     shape = shapes()["dp"]
     frame = campaign(lambda category, order: order * shape * (-1 if category == "div" else 1), noise=0.5)
-    table = fair_tests.similarities(frame, ("as they are",), ("log_norm",))
+    table = fair_tests.similarities(fair_tests.cases(frame, ("as they are",), ("log_norm",)))
     assert (table["similarity"] < 0).tolist() == [True, True, False]
     assert table["outcome"].tolist() == ["loss", "loss", "tie"]
 
@@ -127,8 +129,10 @@ def test_noise_alone_is_a_tie():
     outcomes = []
     for seed in range(4):
         frame = campaign(nothing, random_seed=seed)
-        outcomes += fair_tests.similarities(frame, ("as they are",), ("log_norm",))["outcome"].tolist()
-        found = fair_tests.distances(frame, ("as they are",), ("log_norm",))
+        outcomes += fair_tests.similarities(fair_tests.cases(frame, ("as they are",), ("log_norm",)))[
+            "outcome"
+        ].tolist()
+        found = fair_tests.distances(fair_tests.cases(frame, ("as they are",), ("log_norm",)))
         outcomes += found["outcome"].tolist()
         # A plain squared distance would be 2/3 of the variance of the baseline's mean over seeds, and more.
         assert (found["to_other"].abs() < 0.25).all()
@@ -157,7 +161,7 @@ def test_equal_strength_removes_a_difference_of_strength():
         noise=0.3,
         strength=lambda category, order: scale[category] * order,
     )
-    table = fair_tests.distances(frame, metrics=("log_norm",)).set_index(["against", "match"])
+    table = fair_tests.distances(fair_tests.cases(frame, metrics=("log_norm",))).set_index(["against", "match"])
     to_wd = table.loc["wd", "to_other"]
     assert to_wd["as they are"] > 10 * to_wd["equal training loss"]
     for match in fair_tests.STRENGTHS:
@@ -165,13 +169,13 @@ def test_equal_strength_removes_a_difference_of_strength():
         assert row["levels"] == 10 and abs(row["to_dp"]) < 0.05 * row["to_other"] and row["outcome"] == "win"
     # Nobody is as strong as the augmentation levels: nothing to compare.
     weak = campaign(lambda category, order: np.zeros(LAYERS), strength=lambda category, order: float(category == "div"))
-    assert set(fair_tests.distances(weak, metrics=("log_norm",))["match"]) == {"as they are"}
+    assert set(fair_tests.distances(fair_tests.cases(weak, metrics=("log_norm",)))["match"]) == {"as they are"}
 
 
 def test_equivalence():
     shift = {"div": 0.5, "dp": 0.5, "wd": 3.0}
     frame = campaign(lambda category, order: np.full(LAYERS, shift[category]), noise=0.3)
-    table = fair_tests.equivalence(frame, ("as they are",), ("log_norm",)).set_index(["a", "b"])
+    table = fair_tests.equivalence(fair_tests.cases(frame, ("as they are",), ("log_norm",))).set_index(["a", "b"])
     # Training adds 5, so the margin is 1.
     np.testing.assert_allclose(table["margin"], 1, rtol=0.02)
     assert table["equivalent"].to_dict() == {
@@ -197,14 +201,16 @@ def test_layers_without_a_value_are_left_out():
 def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
     """The derived records against a report of the same network, and the outcomes against their source."""
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
-    plan = experiments.planned(diversity_spectra.PARENT, "quick", 1)
+    plan = experiments.planned("diversity_cifar10", "quick", 1)
     (first,) = [c for c in plan.values() if c["arm"] == "main" and c["setting"] == "baseline"]
-    derived = [c for c in diversity_spectra.configurations("quick", 1) if c["run"] == records.run_key(first)]
+    derived = [
+        c for c in experiments.planned("diversity_spectra", "quick", 1).values() if c["run"] == records.run_key(first)
+    ]
     with pytest.raises(records.RecordError, match="weightspace run diversity_cifar10 --scale quick"):
         diversity_spectra.compute(derived, "cpu")
     source = diversity_cifar10.compute([first], "cpu")
     stamped = source.assign(device="", versions="", seconds=0.0, time="")
-    records.append(diversity_spectra.PARENT, "quick", stamped)
+    records.append("diversity_cifar10", "quick", stamped)
     frame = diversity_spectra.compute(derived, "cpu")
     model = initialized(lambda: ResNet18(width=4), first["seed"])
     report = spectral_report(model, progress=False).set_index("name")
@@ -216,3 +222,56 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
         np.testing.assert_allclose(ours, report[metric].loc[ours.index], rtol=1e-3)
     loss = select(frame, metric="loss", inputs="train_clean")["value"].item()
     assert loss == select(source, metric="loss", inputs="train_clean", epoch=1)["value"].item()
+
+
+@pytest.mark.parametrize("name", ["diversity_transfer_spectra", "diversity_text_spectra"])
+def test_metrics_of_pretrained_networks(tmp_path, monkeypatch, name):
+    """Convolutions have two unfoldings, networks without them one; every layer is there, in the order of the model."""
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    parent = diversity_spectra.PARENTS[name]
+    plan = experiments.planned(parent, "quick", 1)
+    (first,) = [c for c in plan.values() if c["arm"] == "main" and c["setting"] == "baseline"]
+    source = experiments.get(parent).compute([first], "cpu")
+    records.append(parent, "quick", source.assign(device="", versions="", seconds=0.0, time=""))
+    (derived,) = [c for c in experiments.planned(name, "quick", 1).values() if c["run"] == records.run_key(first)]
+    frame = diversity_spectra.compute([derived], "cpu")
+    assert set(frame["dataset"]) == {first["dataset"]} and set(frame["model"]) == {first["model"]}
+    names, stored = diversity_shifts.layer_names(frame), source[source["unfolding"] != ""]
+    assert set(names.values()) == set(stored["layer"]) and names[len(names)] == "fc"
+    slices = select(frame, unfolding="slices", epoch=0, metric="log_norm")
+    assert len(slices) == len(names)
+    has_convolutions = "slices" in set(stored["unfolding"])
+    assert len(select(frame, unfolding="(out, in k)", epoch=0, metric="log_norm")) == has_convolutions * len(names)
+    for row in slices.itertuples():
+        own = select(stored, layer=row.name, epoch=0)
+        norm = own[(own["unfolding"] == "slices") | (own["layer"].map(own["layer"].value_counts()) == 1)]["value"]
+        assert row.value == pytest.approx(np.log10(norm.item()), rel=1e-3)
+    changes = diversity_shifts.changes(frame)
+    assert len(changes) == len(names) * 4 and set(changes["category"]) == {"bs"}
+    assert changes["value"].notna().any() and (changes["value"].fillna(1) != 0).all()
+
+
+def test_layers_are_in_the_order_of_their_numbers():
+    names = ["layer.10.query", "fc", "embeddings.word", "layer.9.value", "layer.9.key"]
+    rows = diversity_spectra.in_order(pd.DataFrame({"layer": names}))
+    assert rows["layer"].tolist() == ["embeddings.word", "layer.9.key", "layer.9.value", "layer.10.query", "fc"]
+
+
+def test_one_category_of_data_alone_is_diversity():
+    """Of three kinds of changed data, each is compared with dropout by itself."""
+    sizes = {"augmentation": 1.0, "dropout": 2.0, "synthetic": 3.0}
+    frame = campaign(nothing, noise=0, seeds=1)
+    categories = {s["setting"]: s["category"] for s in diversity_cifar10.settings("laptop")}
+    frame = frame.assign(category=frame["setting"].map(categories))
+    generated = frame[frame["setting"] == "noise10"].assign(setting="synthetic_0.5", category="synthetic")
+    frame = pd.concat([frame, generated])
+    frame["value"] += frame["category"].map(sizes).fillna(0) * (frame["layer"] > 0) * (frame["epoch"] > 0)
+    for category, expected in (("augmentation", 1.0), ("synthetic", 3.0)):
+        own = diversity_shifts.with_diversity(frame, category)
+        shifted = spectral_shifts.shifts(diversity_shifts.changes(own))
+        means = shifted.groupby("category")["value"].mean()
+        assert means["div"] == pytest.approx(expected) and means["dp"] == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="no category 'verified'"):
+        diversity_shifts.with_diversity(frame, "verified")
+    with pytest.raises(ValueError, match="of one data set are needed, these are of made up, other"):
+        diversity_shifts.changes(pd.concat([frame, frame.assign(dataset="other")]))

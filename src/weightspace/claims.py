@@ -325,7 +325,7 @@ SCORE_LABELS = {
 
 
 def _regularizers_alike(frame: pd.DataFrame) -> list[Finding]:
-    table = fair_tests.similarities(frame, ("as they are",))
+    table = fair_tests.similarities(fair_tests.cases(frame, ("as they are",)))
     table = table[table["a"] == "div"]
     won, lost = (table["outcome"] == name for name in ("win", "loss"))
     table = table.assign(unit=table["b"], effect=table["similarity"], win=won, loss=lost)
@@ -334,7 +334,7 @@ def _regularizers_alike(frame: pd.DataFrame) -> list[Finding]:
 
 def _closer_to_dropout(than: str) -> Callable[[pd.DataFrame], list[Finding]]:
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        table = analysis.select(fair_tests.distances(frame), against=than)
+        table = analysis.select(fair_tests.distances(fair_tests.cases(frame)), against=than)
         won, lost = (table["outcome"] == name for name in ("win", "loss"))
         # A squared distance below 0 is an estimate of none. The smaller one stands above.
         above, below = ("to_dp", "to_other") if than == "wd" else ("to_other", "to_dp")

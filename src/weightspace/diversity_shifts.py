@@ -1,6 +1,8 @@
-"""The training campaign in the form of paper A's statistic: changes of spectra, with several kinds of baseline.
+"""The training experiments in the form of paper A's statistic: changes of spectra, with several kinds of baseline.
 
-Frames of changes are those of ``spectral_shifts``; a seed has its own initial weights, data order and baseline.
+Works on records of ``diversity_spectra`` and its like, of one data set. Frames of changes are those of
+``spectral_shifts``; a seed has its own data order, its own baseline, and its own initial weights or, in a pretrained
+network, its own initial classifier.
 """
 
 from __future__ import annotations
@@ -10,25 +12,46 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from weightspace import augmentations, spectral_shifts
+from weightspace import augmentations, spectral_shifts, text_sets
 from weightspace.analysis import select
 from weightspace.diversity_cifar10 import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
+from weightspace.diversity_synthetic import SHARES
 from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
 from weightspace.stats import mean_interval
 
-MODEL, TASK = "resnet18", "cifar10"
-CATEGORIES = {"baseline": BASELINE, "augmentation": "div", "dropout": "dp", "weight_decay": "wd"}
-"""Names of the campaign's categories in ``spectral_shifts``."""
+FROM_SCRATCH = "resnet18"
+"""The model of experiments that do not name one."""
+CATEGORIES = {"baseline": BASELINE, "dropout": "dp", "weight_decay": "wd"} | dict.fromkeys(
+    ("augmentation", *text_sets.SETS, "synthetic"), "div"
+)
+"""Categories of the experiments -> those of ``spectral_shifts``: whatever changes the data is diversity."""
+OWNERS = ("dp", "wd", "div", "syn")
+"""Whose the independent baselines of a seed are, in the order of their seeds; ``syn``: synthetic images."""
 PLACEBO = "placebo"
 """A category without any effect: baselines of other seeds, taken for levels."""
 
+_DATA = (
+    *augmentations.LEVELS,
+    *(f"synthetic_{share:g}" for share in SHARES),
+    *(name for names in text_sets.SETS.values() for name in names),
+)
 LEVELS = (
     {"baseline": (BASELINE, "baseline", 0)}
     | {f"dropout_{p}": ("dp", f"{p}", order) for order, p in enumerate(DROPOUTS, 1)}
     | {f"weight_decay_{decay}": ("wd", f"{decay:g}", order) for order, decay in enumerate(WEIGHT_DECAYS, 1)}
-    | {name: ("div", name, order) for order, name in enumerate(augmentations.LEVELS, 1)}
+    | {name: ("div", name, order) for order, name in enumerate(_DATA, 1)}
 )
-"""Setting of the campaign -> category, level and its order."""
+"""Setting of an experiment -> category, level and its order."""
+
+
+def with_diversity(frame: pd.DataFrame, category: str) -> pd.DataFrame:
+    """Of all that changes the data only one category (``augmentation``, ``synthetic``, ...): it alone is diversity.
+
+    ``ValueError`` if the records have no such category.
+    """
+    if category not in set(frame["category"]):
+        raise ValueError(f"no category {category!r}: there are {', '.join(sorted(set(frame['category'])))}")
+    return frame[frame["category"].isin({"baseline", "dropout", "weight_decay", category})]
 
 
 def last_epoch(frame: pd.DataFrame) -> int:
@@ -42,14 +65,18 @@ def changes(
     unfolding: str = "slices",
     metrics: tuple[str, ...] = METRICS,
 ) -> pd.DataFrame:
-    """Metric after ``epoch`` (the last, if None) minus metric of the initial weights, from ``diversity_spectra``.
+    """Metric after ``epoch`` (the last, if None) minus metric of the initial weights.
 
     arm: ``main``; ``cumulative`` has its augmentation levels in place of the single ones, the rest from the main arm;
     ``independent`` has the baselines of other seeds alone. Columns as ``spectral_shifts`` describes them.
+    ``ValueError`` for records of several data sets.
     """
+    if len(tasks := frame["dataset"].unique()) > 1:
+        raise ValueError(f"records of one data set are needed, these are of {', '.join(tasks)}")
     spectra = frame[(frame["unfolding"] == unfolding) & frame["metric"].isin(metrics)]
     keys = ["seed", "layer", "metric"]
-    start = spectra[(spectra["epoch"] == 0)].set_index(keys)["value"].rename("start")
+    # All arms of a seed start from the same weights.
+    start = spectra[spectra["epoch"] == 0].drop_duplicates(keys).set_index(keys)["value"].rename("start")
     after = spectra[spectra["epoch"] == (last_epoch(spectra) if epoch is None else epoch)]
     # Level 1 of the cumulative arm is that of the main arm.
     replaced = set(select(after, arm="cumulative")["setting"]) if arm == "cumulative" else set()
@@ -58,15 +85,16 @@ def changes(
         own |= (after["arm"] == "main") & ~after["setting"].isin(replaced)
     after = after[own].join(start, on=keys)
     levels = pd.DataFrame(after["setting"].map(LEVELS).tolist(), after.index, ["category", "level", "order"])
-    table = after[keys].join(levels).assign(value=after["value"] - after["start"], model=MODEL, task=TASK)
+    origin = {"model": after.get("model", FROM_SCRATCH), "task": after["dataset"]}
+    table = after[keys].join(levels).assign(value=after["value"] - after["start"], **origin)
     return table.sort_values(["metric", "category", "order", "seed", "layer"], ignore_index=True)
 
 
 def independent_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
     """Changes of the independent baselines, with ``owner``, the category each belongs to, and the seed it goes with."""
     table = changes(frame, "independent", **options)
-    owners = np.array(["", "dp", "wd", "div"])  # diversity_cifar10.CATEGORIES, counted from 1
-    return table.assign(owner=owners[table["seed"] // INDEPENDENT_SEEDS], seed=table["seed"] % INDEPENDENT_SEEDS)
+    owner = np.array(OWNERS)[table["seed"] // INDEPENDENT_SEEDS - 1]
+    return table.assign(owner=owner, seed=table["seed"] % INDEPENDENT_SEEDS)
 
 
 def shifts_with_own_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
@@ -83,9 +111,7 @@ def shifts_with_own_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
 def with_placebo(frame: pd.DataFrame, **options) -> pd.DataFrame:
     """Changes of the main arm and, as the category ``placebo``, of the independent baselines of each seed."""
     others = independent_baselines(frame, **options).drop(columns="category")
-    placebo = others.assign(
-        category=PLACEBO, level=others["owner"], order=others["owner"].map({"dp": 1, "wd": 2, "div": 3})
-    )
+    placebo = others.assign(category=PLACEBO, level=others["owner"], order=others["owner"].map(OWNERS.index) + 1)
     return pd.concat([changes(frame, **options), placebo.drop(columns="owner")], ignore_index=True)
 
 
@@ -114,7 +140,7 @@ def correlations(frame: pd.DataFrame, **options) -> pd.DataFrame:
     for baseline, profiles, pairs_of_seeds, pairs in plan:
         for s, t in pairs_of_seeds:
             for metric in profiles[s].index.unique("metric"):
-                left, right = (profiles[seed].loc[MODEL, metric] for seed in (s, t))
+                left, right = (profiles[seed].xs(metric, level="metric") for seed in (s, t))
                 rows += [(metric, a, b, baseline, s, t, left[a].corr(right[b])) for a, b in pairs]
     return pd.DataFrame(rows, columns=["metric", "a", "b", "baseline", "seed", "other_seed", "pearson"])
 

@@ -2,9 +2,9 @@
 
 The settings are those of ``diversity_cifar10``, the network is EfficientNet-Lite0 with weights of ImageNet, which come
 with a package; the head is new. Arms: ``main`` with a learning rate tuned for the few steps there are,
-``independent``, baselines of other seeds as in ``diversity_cifar10``, and ``paper_rate`` with paper A's own rate (of the
-baseline alone where so few steps of it change little). All settings of a seed share head, data order and pretrained
-weights; of another seed they share the pretrained weights.
+``independent``, baselines of other seeds as in ``diversity_cifar10``, and ``paper_rate`` with paper A's own rate: all
+settings at the scale of the paper, else the baseline, which so few steps of it hardly change. All settings of a seed
+share head, data order and pretrained weights; of another seed they share the pretrained weights.
 """
 
 from __future__ import annotations

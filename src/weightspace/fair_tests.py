@@ -17,7 +17,10 @@ interpolated between their levels, from the baseline at strength 0 on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
@@ -26,7 +29,7 @@ from numpy.typing import NDArray
 from weightspace.analysis import select
 from weightspace.diversity_shifts import LEVELS, changes, last_epoch
 from weightspace.shift_checks import ZERO
-from weightspace.spectral_shifts import BASELINE, METRICS, last_layer
+from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS, last_layer
 from weightspace.stats import holm
 
 REPLICATES = 4_000
@@ -202,12 +205,53 @@ def _profiles(weights: dict[str, NDArray], values: NDArray) -> dict[str, NDArray
 def _geometry(weights: dict[str, NDArray], values: NDArray) -> dict[str, NDArray]:
     """Products and squared distances, means over the comparisons."""
     p = _profiles(weights, values)
-    pairs = {f"{a}_{b}": product(p[a], p[b]).mean(axis=-1) for a in p for b in p}
-    found = {f"{a}_{b}": pairs[f"{a}_{b}"] for a, b in (("div", "dp"), ("div", "wd"), ("dp", "wd"))}
-    found |= {f"{a}_{a}": pairs[f"{a}_{a}"] for a in p}
-    for a, b in (("div", "dp"), ("div", "wd"), ("dp", "wd")):
-        found[f"distance_{a}_{b}"] = pairs[f"{a}_{a}"] + pairs[f"{b}_{b}"] - 2 * pairs[f"{a}_{b}"]
+    found = {f"{a}_{b}": product(p[a], p[b]).mean(axis=-1) for a, b in combinations_with_replacement(p, 2)}
+    for a, b in PAIRS:
+        found[f"distance_{a}_{b}"] = found[f"{a}_{a}"] + found[f"{b}_{b}"] - 2 * found[f"{a}_{b}"]
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One metric and one way of matching levels: shifts, the weights that make the profiles, and resampled shifts."""
+
+    match: str
+    metric: str
+    shifts: Shifts
+    weights: dict[str, NDArray[np.float64]]
+    drawn: NDArray[np.float64]
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Seeds, augmentation levels compared, layers."""
+        _, seeds, layers = self.shifts.values.shape
+        return seeds, len(self.weights["div"]), layers
+
+    @cached_property
+    def geometry(self) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+        """Products and squared distances: as found, and of every replicate."""
+        return _geometry(self.weights, self.shifts.values), _geometry(self.weights, self.drawn)
+
+
+def cases(
+    frame: pd.DataFrame,
+    matches: tuple[str, ...] = MATCHES,
+    metrics: tuple[str, ...] = METRICS,
+    arm: str = "main",
+    **options,
+) -> list[Case]:
+    """What the tests of this module are about; matches without a level to compare are left out."""
+    strength = {match: strengths(frame, match, arm) if match in STRENGTHS else None for match in matches}
+    found = []
+    for metric in metrics:
+        shifts = shifts_of(frame, metric, arm, **options)
+        drawn = resampled(shifts)
+        found += [
+            Case(match, metric, shifts, weights, drawn)
+            for match in matches
+            if len((weights := matched_weights(shifts.settings, strength[match]))["div"])
+        ]
+    return sorted(found, key=lambda case: matches.index(case.match))
 
 
 def _sign_p(values: NDArray) -> float:
@@ -217,13 +261,7 @@ def _sign_p(values: NDArray) -> float:
     return float(min(1.0, 2 * min(above, below)))
 
 
-def similarities(
-    frame: pd.DataFrame,
-    matches: tuple[str, ...] = MATCHES,
-    metrics: tuple[str, ...] = METRICS,
-    arm: str = "main",
-    **options,
-) -> pd.DataFrame:
+def similarities(cases: Sequence[Case]) -> pd.DataFrame:
     """Similarity of diversity with dropout and weight decay, and of these two, for every metric and match.
 
     Columns: match, metric, a, b, n (seeds), levels (augmentation levels compared), layers, similarity with its 95 %
@@ -232,25 +270,19 @@ def similarities(
     significantly negative, else tie.
     """
     rows = []
-    for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
-        found, again = _geometry(weights, shifts.values), _geometry(weights, drawn)
-        for a, b in (("div", "dp"), ("div", "wd"), ("dp", "wd")):
+    for case in cases:
+        found, again = case.geometry
+        for a, b in PAIRS:
             value, sample = (_cosine(g[f"{a}_{b}"], g[f"{a}_{a}"], g[f"{b}_{b}"]) for g in (found, again))
             low, high = np.nanquantile(sample, [0.025, 0.975]) if np.isfinite(sample).any() else (np.nan, np.nan)
-            size = (shifts.values.shape[1], len(weights["div"]), shifts.values.shape[2])
-            rows.append((match, metric, a, b, *size, float(value), low, high, _sign_p(again[f"{a}_{b}"])))
+            p = _sign_p(again[f"{a}_{b}"])
+            rows.append((case.match, case.metric, a, b, *case.size, float(value), low, high, p))
     columns = ["match", "metric", "a", "b", "n", "levels", "layers", "similarity", "low", "high", "p"]
-    table = _sorted(pd.DataFrame(rows, columns=columns))
+    table = pd.DataFrame(rows, columns=columns)
     return _corrected(table, ["match"], table["a"] == "div", table["similarity"] > 0, table["similarity"] >= LIKE)
 
 
-def distances(
-    frame: pd.DataFrame,
-    matches: tuple[str, ...] = MATCHES,
-    metrics: tuple[str, ...] = METRICS,
-    arm: str = "main",
-    **options,
-) -> pd.DataFrame:
+def distances(cases: Sequence[Case]) -> pd.DataFrame:
     """Whether diversity is closer to dropout than to weight decay (``against`` = wd) or than to the baseline (0).
 
     Columns: match, metric, against, n (seeds), levels, layers, to_dp, to_other (squared distances per layer, in units
@@ -259,27 +291,22 @@ def distances(
     significantly closer, loss if the other is, else tie.
     """
     rows = []
-    for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
-        found, again = _geometry(weights, shifts.values), _geometry(weights, drawn)
-        size = (shifts.values.shape[1], len(weights["div"]), shifts.values.shape[2])
+    for case in cases:
+        found, again = case.geometry
         for against, other in (("wd", "distance_div_wd"), (ZERO, "div_div")):
             to_dp, to_other = (float(found[name]) for name in ("distance_div_dp", other))
             sample = again[other] - again["distance_div_dp"]
             low, high = np.quantile(sample, [0.025, 0.975])
-            row = (match, metric, against, *size, to_dp, to_other, to_other - to_dp, low, high, _sign_p(sample))
-            rows.append(row)
+            difference = (to_other - to_dp, low, high, _sign_p(sample))
+            rows.append((case.match, case.metric, against, *case.size, to_dp, to_other, *difference))
     columns = ["match", "metric", "against", "n", "levels", "layers", "to_dp", "to_other"]
-    table = _sorted(pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"]))
+    table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
     return _corrected(table, ["match", "against"], table["p"] >= 0, table["difference"] > 0)
 
 
 def _cosine(ab: NDArray, aa: NDArray, bb: NDArray) -> NDArray:
     size = np.where((aa > 0) & (bb > 0), aa * bb, np.nan)
     return ab / np.sqrt(size)
-
-
-def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    return table.sort_values("match", key=lambda names: names.map(MATCHES.index), kind="stable", ignore_index=True)
 
 
 def _corrected(
@@ -294,51 +321,33 @@ def _corrected(
     return table.assign(p_holm=p_holm, outcome=outcome)
 
 
-def _cases(frame: pd.DataFrame, matches: tuple[str, ...], metrics: tuple[str, ...], arm: str, **options):
-    """Yield match, metric, shifts, weights and resampled shifts; matches without a level to compare are left out."""
-    strength = {match: strengths(frame, match, arm) if match in STRENGTHS else None for match in matches}
-    for metric in metrics:
-        shifts = shifts_of(frame, metric, arm, **options)
-        drawn = resampled(shifts)
-        for match in matches:
-            weights = matched_weights(shifts.settings, strength[match])
-            if len(weights["div"]):
-                yield match, metric, shifts, weights, drawn
-
-
 MARGIN = 0.2
 """Equivalence margin: this share of what training changes in the baseline, mean of |change| over layers and seeds."""
 EQUIVALENCES = (("div", "dp"), ("div", "wd"), ("div", ZERO), ("dp", ZERO), ("wd", ZERO))
 
 
-def equivalence(
-    frame: pd.DataFrame,
-    matches: tuple[str, ...] = MATCHES,
-    metrics: tuple[str, ...] = METRICS,
-    arm: str = "main",
-    **options,
-) -> pd.DataFrame:
+def equivalence(cases: Sequence[Case]) -> pd.DataFrame:
     """Whether the mean difference over layers of two categories lies within the margin: two one-sided bootstrap tests.
 
     Columns: match, metric, a, b, n (seeds), levels, mean (in the metric's own units) with the 90 % interval that
     belongs to a test at 5 % (low, high), margin, p (the larger of the two), p_holm (over a match), equivalent.
     """
     rows = []
-    for match, metric, shifts, weights, drawn in _cases(frame, matches, metrics, arm, **options):
-        margin = MARGIN * shifts.training
+    for case in cases:
+        unit, margin = case.shifts.unit, MARGIN * case.shifts.training
         found, again = (
-            {name: (p * shifts.unit).mean(axis=(-3, -2, -1)) for name, p in _profiles(weights, values).items()}
+            {name: (p * unit).mean(axis=(-3, -2, -1)) for name, p in _profiles(case.weights, values).items()}
             | {ZERO: 0.0}
-            for values in (shifts.values, drawn)
+            for values in (case.shifts.values, case.drawn)
         )
         for a, b in EQUIVALENCES:
             sample = again[a] - again[b]
             low, high = np.quantile(sample, [0.05, 0.95])
             outside = max((sample >= margin).sum(), (sample <= -margin).sum())
-            size = (shifts.values.shape[1], len(weights["div"]))
             p = (1 + outside) / (1 + len(sample))
-            rows.append((match, metric, a, b, *size, float(found[a] - found[b]), low, high, margin, p))
+            size = case.size[:2]
+            rows.append((case.match, case.metric, a, b, *size, float(found[a] - found[b]), low, high, margin, p))
     columns = ["match", "metric", "a", "b", "n", "levels", "mean", "low", "high", "margin", "p"]
-    table = _sorted(pd.DataFrame(rows, columns=columns))
+    table = pd.DataFrame(rows, columns=columns)
     p_holm = pd.concat([pd.Series(holm(own["p"]), own.index) for _, own in table.groupby("match")])
     return table.assign(p_holm=p_holm, equivalent=p_holm < ALPHA)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from weightspace import diversity_shifts, fair_tests, spectral_shifts
 from weightspace.analysis import select
-from weightspace.diversity_shifts import BASELINE, MODEL
+from weightspace.diversity_shifts import BASELINE, FROM_SCRATCH
 from weightspace.plots_diversity import LABELS
 from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import METRICS, PAIRS
@@ -18,9 +18,9 @@ def _name(category: str) -> str:
     return "baseline" if category == ZERO else method_label(category)
 
 
-def theirs(statistic: str) -> dict[tuple[str, ...], float]:
-    """What the release reports of its ResNet-18 from scratch: (metric, a, b), empty categories left out -> value."""
-    own = select(spectral_shifts.reported(), model=MODEL, statistic=statistic)
+def theirs(statistic: str, model: str = FROM_SCRATCH) -> dict[tuple[str, ...], float]:
+    """What the release reports of one of its models: (metric, a, b), empty categories left out -> value."""
+    own = select(spectral_shifts.reported(), model=model, statistic=statistic)
     return {tuple(filter(None, (row.metric, row.a, row.b))): float(row.value) for row in own.itertuples()}
 
 
