@@ -184,3 +184,14 @@ def test_tuning_judges_texts_that_it_did_not_train_on(monkeypatch):
     assert frame.groupby(["inputs", "metric"]).size().to_dict() == {
         (inputs, metric): 1 for inputs in ("train", "validation") for metric in ("loss", "accuracy_percent")
     }
+
+
+def test_the_rates_are_the_best_of_the_tuning():
+    """Lowest mean loss on held-out training texts after the last epoch, over the seeds of the tuning, for each task."""
+    frame = experiments.load("diversity_text_tuning", "laptop")
+    assert not experiments.missing_runs("diversity_text_tuning", "laptop")
+    last = frame["epoch"] == diversity_text.SIZES["laptop"]["epochs"]
+    final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & last]
+    means = final.groupby(["dataset", "lr"])["value"].mean()
+    for dataset, lr in diversity_text.RATES["laptop"].items():
+        assert means[dataset].idxmin() == lr

@@ -164,3 +164,12 @@ def test_damaged_folders_are_named(folder):
         file.unlink()
     with pytest.raises(DataError, match="train must hold a folder of images for each class"):
         image_folders.load("mine")
+
+
+def test_the_rate_is_the_best_of_the_tuning():
+    """Lowest mean loss on held-out training images after the last epoch, over the seeds of the tuning."""
+    frame = experiments.load("diversity_transfer_tuning", "laptop")
+    assert not experiments.missing_runs("diversity_transfer_tuning", "laptop")
+    last = frame["epoch"] == diversity_transfer.SIZES["laptop"]["epochs"]
+    final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & last]
+    assert final.groupby("lr")["value"].mean().idxmin() == diversity_transfer.RATES["laptop"]

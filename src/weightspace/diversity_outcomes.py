@@ -7,6 +7,7 @@ Works on the records of ``diversity_cifar10`` (runs), ``diversity_sets`` (scores
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ JUDGED = ("clean_accuracy", "corruption_accuracy", "calibration")
 """Outcomes that a diversity score is held against. calibration: minus the ECE on clean images, so that more of all
 three is better."""
 SCORES = ("vendi", "weighted_vendi")
-FEATURES = ("pixels", "embeddings")
+FEATURES = ("pixels", "ngrams", "embeddings")
 DESIGNS = ("single", "cumulative")
 
 GROUPS = {
@@ -48,11 +49,23 @@ _AUGMENTATIONS = {
     "auto1": "Auto1",
     "auto2": "Auto2",
     "auto3": "Auto3",
+    "gen": "all generated",
+    "verified_gen": "all generated, verified",
+}
+_OPERATIONS = {
+    "sr": "synonyms",
+    "ri": "insertion",
+    "rs": "swap",
+    "rd": "deletion",
+    "comb": "real share",
+    "verified": "real share, verified",
+    "added": "added",
+    "synthetic": "synthetic",
 }
 
 
 def setting_label(setting: str) -> str:
-    """A setting of the campaign, or an augmentation level, in words: "weight decay 1e-5", "noise 50"."""
+    """A setting of an experiment, or a training set, in words: "weight decay 1e-5", "noise 50", "synonyms 0.3"."""
     if setting in _AUGMENTATIONS:
         return _AUGMENTATIONS[setting]
     if setting.startswith("noise"):
@@ -60,7 +73,7 @@ def setting_label(setting: str) -> str:
     name, _, value = setting.rpartition("_")
     if name == "weight_decay":
         return f"weight decay {float(value):.0e}".replace("e-0", "e-")
-    return f"{name} {value}" if name else setting
+    return f"{_OPERATIONS.get(name, name)} {value}" if name else setting
 
 
 # --- what each setting does
@@ -193,7 +206,7 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
         columns={"arm": "design", "augmentation": "level"}
     )
     wide = wide.pivot(index=["design", "level", "seed"], columns="score", values="value").reset_index()
-    for of in FEATURES:
+    for of in sets["of"].unique():
         wide[f"resemblance_{of}"] = wide[f"weighted_vendi_{of}"] / wide[f"vendi_{of}"]
     own = table[table["arm"].isin(["main", "cumulative"]) & table["category"].isin(["baseline", "augmentation"])]
     own = own.assign(
@@ -210,27 +223,31 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_correlations(
-    both: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 0.95, draws: int = _DRAWS
+    both: pd.DataFrame,
+    scores: Sequence[str] = SCORES,
+    outcomes: Sequence[str] = JUDGED,
+    level: float = 0.95,
+    draws: int = _DRAWS,
 ) -> pd.DataFrame:
-    """Spearman correlation over training sets of each score with each judged outcome, both as means over seeds.
+    """Spearman correlation over training sets of each score with each outcome, both as means over seeds.
 
-    both: from ``training_sets``. Columns: design, of, score, outcome, n (sets), rho, low, high (percentile interval of
-    a bootstrap over sets and seeds), p (for no correlation over sets), p_holm (over the table). All NaN for fewer than
-    three sets or values that do not differ.
+    both: from ``training_sets``, or another table with design, level (the training set), seed, outcomes, and a column
+    ``SCORE_FEATURE`` for each score there is. Columns: design, of, score, outcome, n (sets), rho, low, high (percentile
+    interval of a bootstrap over sets and seeds), p (for no correlation over sets), p_holm (over the table). All NaN for
+    fewer than three sets or values that do not differ.
     """
     rows = []
     for design, own in both.groupby("design", sort=False):
-        means = own.groupby("level")[[*_columns(scores), *JUDGED]].mean()
-        drawn = _drawn_ranks(own, [*_columns(scores), *JUDGED], draws)
-        for of in FEATURES:
-            for score in scores:
-                for outcome in JUDGED:
-                    x, y = f"{score}_{of}", outcome
-                    rho, p, low, high = (np.nan,) * 4
-                    if len(means) >= 3 and means[x].nunique() > 1 and means[y].nunique() > 1:
-                        rho, p = stats.spearmanr(means[x], means[y])
-                        low, high = _percentiles(_row_correlations(drawn[x], drawn[y]), level)
-                    rows.append((design, of, score, outcome, len(means), rho, low, high, p))
+        scored = _scored(both, scores)
+        names = [*scored, *outcomes]
+        means = own.groupby("level")[names].mean()
+        drawn = _drawn_ranks(own, names, draws)
+        for (x, (score, of)), y in product(scored.items(), outcomes):
+            rho, p, low, high = (np.nan,) * 4
+            if len(means) >= 3 and means[x].nunique() > 1 and means[y].nunique() > 1:
+                rho, p = stats.spearmanr(means[x], means[y])
+                low, high = _percentiles(_row_correlations(drawn[x], drawn[y]), level)
+            rows.append((design, of, score, y, len(means), rho, low, high, p))
     table = pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "n", "rho", "low", "high", "p"])
     table["p_holm"] = np.nan
     tested = table["p"].notna()
@@ -238,47 +255,52 @@ def rank_correlations(
     return table
 
 
-def seed_correlations(both: pd.DataFrame, scores: Sequence[str] = SCORES) -> pd.DataFrame:
+def seed_correlations(
+    both: pd.DataFrame, scores: Sequence[str] = SCORES, outcomes: Sequence[str] = JUDGED
+) -> pd.DataFrame:
     """As ``rank_correlations`` within each seed: design, of, score, outcome, seed, rho."""
     rows = []
     for (design, seed), own in both.groupby(["design", "seed"], sort=False):
-        for of in FEATURES:
-            for score in scores:
-                for outcome in JUDGED:
-                    x, y = own[f"{score}_{of}"], own[outcome]
-                    defined = len(own) >= 3 and x.nunique() > 1 and y.nunique() > 1
-                    rho = stats.spearmanr(x, y).statistic if defined else np.nan
-                    rows.append((design, of, score, outcome, seed, rho))
+        for (name, (score, of)), outcome in product(_scored(both, scores).items(), outcomes):
+            x, y = own[name], own[outcome]
+            defined = len(own) >= 3 and x.nunique() > 1 and y.nunique() > 1
+            rho = stats.spearmanr(x, y).statistic if defined else np.nan
+            rows.append((design, of, score, outcome, seed, rho))
     return pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "seed", "rho"])
 
 
-def weighted_against_plain(both: pd.DataFrame, level: float = 0.95, draws: int = _DRAWS) -> pd.DataFrame:
+def weighted_against_plain(
+    both: pd.DataFrame, outcomes: Sequence[str] = JUDGED, level: float = 0.95, draws: int = _DRAWS
+) -> pd.DataFrame:
     """How much higher the weighted score's rank correlation with each outcome is than the plain one's.
 
-    Columns: design, of, outcome, n (sets), difference (of the correlations of seed means), low, high (percentile
-    interval of the same bootstrap draws of sets and seeds for both). NaN as in ``rank_correlations``.
+    Of the features that have both. Columns: design, of, outcome, n (sets), difference (of the correlations of seed
+    means), low, high (percentile interval of the same bootstrap draws of sets and seeds for both). NaN as in
+    ``rank_correlations``.
     """
-    found = rank_correlations(both, draws=1)
+    features = [of for score, of in _scored(both, ("weighted_vendi",)).values()]
+    names = [f"{score}_{of}" for score in SCORES for of in features] + [*outcomes]
+    found = rank_correlations(both, outcomes=outcomes, draws=1)
     found = found.pivot(index=["design", "of", "outcome"], columns="score", values="rho").sort_index()
     rows = []
     for design, own in both.groupby("design", sort=False):
-        drawn = _drawn_ranks(own, [*_columns(SCORES), *JUDGED], draws)
-        for of in FEATURES:
-            for outcome in JUDGED:
-                rho = found.loc[(design, of, outcome)]
-                difference, low, high = rho["weighted_vendi"] - rho["vendi"], np.nan, np.nan
-                if np.isfinite(difference):
-                    weighted, plain = (
-                        _row_correlations(drawn[f"{score}_{of}"], drawn[outcome])
-                        for score in ("weighted_vendi", "vendi")
-                    )
-                    low, high = _percentiles(weighted - plain, level)
-                rows.append((design, of, outcome, own["level"].nunique(), difference, low, high))
+        drawn = _drawn_ranks(own, names, draws)
+        for of, outcome in product(features, outcomes):
+            rho = found.loc[(design, of, outcome)]
+            difference, low, high = rho["weighted_vendi"] - rho["vendi"], np.nan, np.nan
+            if np.isfinite(difference):
+                weighted, plain = (
+                    _row_correlations(drawn[f"{score}_{of}"], drawn[outcome]) for score in ("weighted_vendi", "vendi")
+                )
+                low, high = _percentiles(weighted - plain, level)
+            rows.append((design, of, outcome, own["level"].nunique(), difference, low, high))
     return pd.DataFrame(rows, columns=["design", "of", "outcome", "n", "difference", "low", "high"])
 
 
-def _columns(scores: Sequence[str]) -> list[str]:
-    return [f"{score}_{of}" for score in scores for of in FEATURES]
+def _scored(both: pd.DataFrame, scores: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The columns of scores that a table has: name -> score and features."""
+    pairs = {f"{score}_{of}": (score, of) for of in FEATURES for score in scores}
+    return {name: pair for name, pair in pairs.items() if name in both}
 
 
 def _drawn_ranks(own: pd.DataFrame, names: Sequence[str], draws: int) -> dict[str, NDArray[np.float64]]:

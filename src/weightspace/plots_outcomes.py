@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from weightspace import diversity_outcomes
 from weightspace.analysis import select
-from weightspace.augmentations import LEVELS
 from weightspace.corruptions import CORRUPTIONS
 from weightspace.diversity_outcomes import DESIGNS, FEATURES, GROUPS, JUDGED, OUTCOMES, setting_label
 from weightspace.diversity_shifts import CATEGORIES
@@ -29,8 +28,11 @@ OUTCOME_LABELS = {
     "corruption_ece": "ECE, corrupted",
     "effective_robustness": "effective robustness",
     "calibration": "calibration (\N{MINUS SIGN}ECE)",
+    "accuracy": "test accuracy",
+    "macro_f1": "macro F1",
 }
 SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
+_ARM_DESIGNS = {"main": "single", "cumulative": "cumulative"}
 BETTER, WORSE = "#2f6fb5", "#c25a12"
 """Cells of the heat map: blue above the baseline, orange below, the paler the closer."""
 
@@ -57,22 +59,24 @@ def _setting_rows(axis: Axes, settings: Sequence[str], labels: bool) -> dict[str
     return place
 
 
-def _both_designs(figure: Figure, more: Sequence[plt.Artist] = ()) -> None:
-    """A legend for filled and open markers."""
-    colour = METHODS["div"].colour
+DESIGN_LABELS = {
+    "single": "diversity, each level by itself",
+    "cumulative": "diversity, levels on top of each other",
+    "complaints": "complaints",
+    "sst2": "SST-2",
+}
+
+
+def _legend_of_designs(figure: Figure, designs: Iterable[str], more: Sequence[plt.Artist] = ()) -> None:
+    """Filled markers for the first design, open ones for the second; nothing to say of one alone."""
+    designs, colour = list(designs), METHODS["div"].colour
     handles = [
-        plt.Line2D([], [], marker="o", linestyle="", color=colour, label="diversity, each level by itself"),
-        plt.Line2D(
-            [],
-            [],
-            marker="o",
-            linestyle="",
-            color=colour,
-            markerfacecolor="none",
-            label="diversity, levels on top of each other",
-        ),
+        plt.Line2D([], [], marker="o", linestyle="", color=colour, markerfacecolor=face, label=DESIGN_LABELS[design])
+        for design, face in zip(designs, (colour, "none"))
+        if len(designs) > 1
     ]
-    figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=3)
+    if handles or more:
+        figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=3)
 
 
 def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Mapping[str, float]) -> Figure:
@@ -101,7 +105,9 @@ def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Map
         axis.set_xlim(*_reach(select(differences, outcome=name)))
         axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
     figure.supxlabel("difference to the baseline (points)", fontsize=9, color=INK)
-    _both_designs(figure, [plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label="another seed alone, 95 %")])
+    arms = [_ARM_DESIGNS[arm] for arm in differences["arm"].unique()]
+    band = plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label="another seed alone, 95 %")
+    _legend_of_designs(figure, arms, [band])
     return figure
 
 
@@ -213,13 +219,17 @@ def accuracy_line(table: pd.DataFrame) -> Figure:
 
 
 def scores_of_sets(both: pd.DataFrame) -> Figure:
-    """Vendi score, resemblance and their product for every training set, of pixels and of embeddings."""
+    """Vendi score, resemblance and their product for every training set, a row of panels per kind of features."""
     names = ("vendi", "resemblance", "weighted_vendi")
-    levels = [level for level in ("", *LEVELS) if level in set(both["level"])]
-    figure, axes = plt.subplots(2, 3, figsize=(8.4, 0.38 * len(levels) + 2.4), sharey=True)
-    for line, of in zip(axes, FEATURES):
+    levels = [level for level in ("", *SETTINGS) if level in set(both["level"])]
+    features = [of for of in FEATURES if f"vendi_{of}" in both]
+    figure, axes = plt.subplots(
+        len(features), 3, figsize=(8.4, (0.19 * len(levels) + 1.2) * len(features)), sharey=True, squeeze=False
+    )
+    designs = both["design"].unique()
+    for line, of in zip(axes, features):
         for axis, name in zip(line, names):
-            for design, shift in zip(DESIGNS, (-0.14, 0.18)):
+            for design, shift, filled in zip(designs, (-0.14, 0.18), (True, False)):
                 own = select(both, design=design)
                 for place, level in enumerate(levels):
                     values = select(own, level=level)[f"{name}_{of}"]
@@ -227,14 +237,13 @@ def scores_of_sets(both: pd.DataFrame) -> Figure:
                         continue
                     mean, low, high = mean_interval(values)
                     colour = METHODS["div"].colour if level else INK
-                    face = colour if design == "single" else "none"
                     axis.plot([low, high], [place + shift] * 2, color=colour, linewidth=1)
-                    axis.plot(mean, place + shift, "o", color=colour, markerfacecolor=face)
+                    axis.plot(mean, place + shift, "o", color=colour, markerfacecolor=colour if filled else "none")
             axis.axvline(select(both, level="")[f"{name}_{of}"].mean(), color=MUTED, linewidth=0.8)
             axis.set_title(f"{SCORE_LABELS[name]}, {of}", fontsize=8)
     axes[0, 0].set_yticks(range(len(levels)), [setting_label(level) for level in levels])
     axes[0, 0].set_ylim(len(levels) - 0.4, -0.6)
-    _both_designs(figure)
+    _legend_of_designs(figure, designs)
     return figure
 
 
@@ -257,7 +266,7 @@ def scores_against_outcomes(both: pd.DataFrame, of: str) -> Figure:
                 axis.set_title(OUTCOME_LABELS[outcome] + " (%)", fontsize=9)
             axis.set_xlabel(f"{SCORE_LABELS[name]}, {of}" if axis is line[1] else "")
     baseline = plt.Line2D([], [], marker="D", linestyle="", color=INK, label="images as they are")
-    _both_designs(figure, [baseline])
+    _legend_of_designs(figure, DESIGNS, [baseline])
     return figure
 
 
@@ -266,12 +275,14 @@ def correlations(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
 
     table, seeds: from ``diversity_outcomes.rank_correlations`` and ``seed_correlations``.
     """
-    rows = [(of, score) for of in FEATURES for score in SCORE_LABELS if score in set(table["score"])]
-    figure, axes = plt.subplots(1, len(JUDGED), figsize=(8.8, 0.5 * len(rows) + 1.7), sharey=True, sharex=True)
-    for axis, outcome in zip(axes, JUDGED):
+    known = set(zip(table["of"], table["score"]))
+    rows = [(of, score) for of in FEATURES for score in SCORE_LABELS if (of, score) in known]
+    designs, outcomes = table["design"].unique(), table["outcome"].unique()
+    figure, axes = plt.subplots(1, len(outcomes), figsize=(8.8, 0.5 * len(rows) + 1.7), sharey=True, sharex=True)
+    for axis, outcome in zip(axes, outcomes):
         axis.axvline(0, color=MUTED, linewidth=0.8)
         for place, (of, score) in enumerate(rows):
-            for design, shift in zip(DESIGNS, (-0.17, 0.17)):
+            for design, shift, filled in zip(designs, (-0.17, 0.17), (True, False)):
                 where = {"design": design, "of": of, "score": score, "outcome": outcome}
                 row, at = select(table, **where).iloc[0], place + shift
                 colour = METHODS["div"].colour
@@ -279,15 +290,14 @@ def correlations(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
                     select(seeds, **where)["rho"], [at] * len(select(seeds, **where)), "|", color=INK, markersize=7
                 )
                 axis.plot([row["low"], row["high"]], [at, at], color=colour, linewidth=1.2)
-                face = colour if design == "single" else "none"
-                axis.plot(row["rho"], at, "o", color=colour, markerfacecolor=face, markersize=5)
+                axis.plot(row["rho"], at, "o", color=colour, markerfacecolor=colour if filled else "none", markersize=5)
         axis.set_title(OUTCOME_LABELS[outcome], fontsize=9)
     axes[0].set_xlim(-1.08, 1.08)
     axes[0].set_yticks(range(len(rows)), [f"{SCORE_LABELS[score]}, {of}" for of, score in rows])
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     figure.supxlabel("Spearman correlation over training sets", fontsize=9, color=INK)
     seed = plt.Line2D([], [], marker="|", linestyle="", color=INK, markersize=7, label="one seed")
-    _both_designs(figure, [seed])
+    _legend_of_designs(figure, designs, [seed])
     return figure
 
 

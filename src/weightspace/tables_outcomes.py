@@ -114,7 +114,7 @@ def numbers(
     clean = select(differences, outcome="clean_accuracy")
     robust = select(differences, outcome="effective_robustness", category="augmentation", arm="main")
     means = select(both, design="single").groupby("level").mean(numeric_only=True)
-    for of in diversity_outcomes.FEATURES:
+    for of in both.filter(like="resemblance_").columns.str.removeprefix("resemblance_"):
         for score in diversity_outcomes.SCORES:
             own = means[f"{score}_{of}"]
             found[f"higher_{score}_{of}"] = int((own.drop("") > own[""]).sum())
