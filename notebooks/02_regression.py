@@ -34,7 +34,7 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import analysis, claims, experiments, plots, style, tables
+from weightspace import analysis, claims, claims_dual_weight, experiments, plots, style, tables, verdicts
 
 runs = experiments.ensure("dual_regression", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
@@ -192,10 +192,10 @@ style.table(
 # band is the margin of 5 %.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-paired-stabilized", "caption": "Error of the stabilized dual method relative to each baseline, clean inputs. Left of the band is better; open markers: not significant after correction."}}
-tests = analysis.paired_tests(final, claims.DUAL, claims.BASELINES)
+tests = analysis.paired_tests(final, claims_dual_weight.DUAL, claims_dual_weight.BASELINES)
 ratio_note = f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio."
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized / baseline"),
+    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / baseline"),
     "paired-stabilized",
     note=ratio_note,
     frame=runs,
@@ -204,7 +204,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-paired-dual", "caption": "Error of the dual method without stabilizer relative to each baseline, clean inputs."}}
 style.show(
-    plots.ratio_forest(tests, "dual", claims.MARGIN, "error ratio, dual / baseline"),
+    plots.ratio_forest(tests, "dual", verdicts.MARGIN, "error ratio, dual / baseline"),
     "paired-dual",
     note=ratio_note,
     frame=runs,
@@ -248,8 +248,10 @@ glue("held_out", 100 * tuning.VALIDATION_SHARE, display=False)
 # %% tags=["remove-input"]
 tuned = experiments.ensure("dual_regression_tuned", scale, seeds, device, recompute)
 tuned_final = analysis.last_turn(tuned)
-tuned_tests = analysis.paired_tests(tuned_final, claims.DUAL, claims.TUNED_BASELINES)
-both_tuned = analysis.paired_tests(tuned_final, ("tuned_dual", "tuned_dual_stabilized"), claims.TUNED_BASELINES)
+tuned_tests = analysis.paired_tests(tuned_final, claims_dual_weight.DUAL, claims_dual_weight.TUNED_BASELINES)
+both_tuned = analysis.paired_tests(
+    tuned_final, ("tuned_dual", "tuned_dual_stabilized"), claims_dual_weight.TUNED_BASELINES
+)
 tuned_note = (
     f"n = {tuned['seed'].nunique()} seeds, each with a training subset of its own; lines: 95 % intervals of the geometric "
     "mean ratio; open markers: not significant after correction."
@@ -258,7 +260,7 @@ tuned_note = (
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tuned-stabilized", "caption": "The stabilized dual method as published, untuned, relative to tuned baselines. Clean inputs; left of the band is better."}}
 style.show(
     plots.ratio_forest(
-        tuned_tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
+        tuned_tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
     ),
     "tuned-stabilized",
     note=tuned_note,
@@ -270,7 +272,7 @@ style.show(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tuned-both", "caption": "The stabilized dual method with a tuned learning rate relative to tuned baselines: the same budget for all."}}
 style.show(
     plots.ratio_forest(
-        both_tuned, "tuned_dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
+        both_tuned, "tuned_dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
     ),
     "tuned-both",
     note=tuned_note,
@@ -326,7 +328,7 @@ glue(
 # %% tags=["remove-input"]
 sizes = {"small": int(tuned["train_size"].min()), "large": int(tuned["train_size"].max())}
 style.table(
-    tables.contrasts(claims.sparsity_contrasts(tuned, rival, **sizes)),
+    tables.contrasts(claims_dual_weight.sparsity_contrasts(tuned, rival, **sizes)),
     frame_of=tuned,
     note=f"n = {tuned['seed'].nunique()} paired seeds; Holm's correction over the table.",
 )

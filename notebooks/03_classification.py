@@ -30,7 +30,7 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, claims, experiments, plots, style, tables
+from weightspace import analysis, claims, claims_dual_weight, experiments, plots, style, tables, verdicts
 
 runs = experiments.ensure("dual_classification", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
@@ -152,10 +152,10 @@ style.table(
 # (100 minus accuracy), paired by seed; a win needs a corrected $p$ below 0.05 and an error lower by 5 % or more.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-paired-stabilized", "caption": "Test error of the stabilized dual method relative to each baseline, clean inputs. Left of the band is better; open markers: not significant after correction."}}
-tests = analysis.paired_tests(final, claims.DUAL, claims.BASELINES, "error")
+tests = analysis.paired_tests(final, claims_dual_weight.DUAL, claims_dual_weight.BASELINES, "error")
 ratio_note = f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio."
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized / baseline"),
+    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / baseline"),
     "class-paired-stabilized",
     note=ratio_note,
     frame=runs,
@@ -165,7 +165,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-paired-dual", "caption": "Test error of the dual method without stabilizer relative to each baseline, clean inputs."}}
 style.show(
-    plots.ratio_forest(tests, "dual", claims.MARGIN, "error ratio, dual / baseline"),
+    plots.ratio_forest(tests, "dual", verdicts.MARGIN, "error ratio, dual / baseline"),
     "class-paired-dual",
     note=ratio_note,
     frame=runs,
@@ -175,7 +175,10 @@ style.show(
 
 # %% tags=["remove-input"]
 noisy_tests = analysis.paired_tests(
-    analysis.with_error(analysis.last_turn(runs, "noisy")), claims.DUAL, claims.BASELINES, "error"
+    analysis.with_error(analysis.last_turn(runs, "noisy")),
+    claims_dual_weight.DUAL,
+    claims_dual_weight.BASELINES,
+    "error",
 )
 style.table(
     tables.outcomes(tests),
@@ -201,7 +204,7 @@ style.table(
 # %% tags=["remove-input"]
 sizes = {"small": int(runs["train_size"].min()), "large": int(runs["train_size"].max())}
 style.table(
-    tables.contrasts(claims.sparsity_contrasts(runs, **sizes)),
+    tables.contrasts(claims_dual_weight.sparsity_contrasts(runs, **sizes)),
     frame_of=runs,
     note=f"n = {n_seeds} paired seeds; Holm's correction over the table.",
 )

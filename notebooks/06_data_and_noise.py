@@ -18,13 +18,13 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, claims, experiments, plots_classification, style, tables
+from weightspace import analysis, claims, claims_dual_weight, experiments, plots_classification, style, tables, verdicts
 
 sparse = experiments.ensure("dual_sparse", scale, seeds, device, recompute)
 noise = experiments.ensure("dual_noise", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
-gains = analysis.paired_tests(analysis.with_error(sparse), claims.DUAL, ["gradient_descent"], "error")
+gains = analysis.paired_tests(analysis.with_error(sparse), claims_dual_weight.DUAL, ["gradient_descent"], "error")
 band = f"n = {sparse['seed'].nunique()} seeds, each with a training subset of its own; bands: 95 % t intervals of the mean."
 clean_labels = analysis.select(noise, label_noise=0.0)
 wrong_labels = analysis.select(noise, input_noise=0.0)
@@ -32,7 +32,7 @@ noise_band = (
     f"n = {noise['seed'].nunique()} seeds, each with a subset of {noise['train_size'].iloc[0]} samples; bands: 95 % t "
     "intervals of the mean."
 )
-for method in claims.DUAL:
+for method in claims_dual_weight.DUAL:
     for outcome in ("win", "loss"):
         glue(f"{outcome}_{method}", tables.sizes_with(gains, method, outcome), display=False)
 
@@ -51,7 +51,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sparse-gain", "caption": "Test error of the dual methods relative to gradient descent against the number of training samples. Below the band: the dual method is better by more than 5 %."}}
 style.show(
-    plots_classification.gain_curves(gains, "train_size", "training samples n", claims.MARGIN),
+    plots_classification.gain_curves(gains, "train_size", "training samples n", verdicts.MARGIN),
     "sparse-gain",
     note=f"n = {sparse['seed'].nunique()} paired seeds; bands: 95 % t intervals of the geometric mean ratio.",
     frame=sparse,
@@ -94,7 +94,11 @@ style.show(
 
 # %% tags=["remove-input"]
 label_tests = analysis.paired_tests(
-    analysis.with_error(wrong_labels), claims.DUAL, ["gradient_descent", "l2_0.1"], "error", ("dataset", "label_noise")
+    analysis.with_error(wrong_labels),
+    claims_dual_weight.DUAL,
+    ["gradient_descent", "l2_0.1"],
+    "error",
+    ("dataset", "label_noise"),
 )
 style.table(
     tables.outcomes(label_tests),
@@ -119,7 +123,11 @@ style.show(
 
 # %% tags=["remove-input"]
 input_tests = analysis.paired_tests(
-    analysis.with_error(clean_labels), claims.DUAL, ["gradient_descent", "l2_0.1"], "error", ("dataset", "input_noise")
+    analysis.with_error(clean_labels),
+    claims_dual_weight.DUAL,
+    ["gradient_descent", "l2_0.1"],
+    "error",
+    ("dataset", "input_noise"),
 )
 style.table(
     tables.outcomes(input_tests),

@@ -21,7 +21,17 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, claims, experiments, plots, plots_classification, style, tables
+from weightspace import (
+    analysis,
+    claims,
+    claims_dual_weight,
+    experiments,
+    plots,
+    plots_classification,
+    style,
+    tables,
+    verdicts,
+)
 
 runs = experiments.ensure("dual_imbalance", scale, seeds, device, recompute)
 
@@ -91,13 +101,10 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-forest", "caption": "Balanced error of the stabilized dual method (plain loss) relative to three others. Left of the band is better; open markers: not significant after correction."}}
 long_tailed = analysis.with_error(balanced[balanced["imbalance_ratio"] > 1])
-tests = analysis.paired_tests(
-    long_tailed, claims.DUAL, ("gradient_descent", *claims.REMEDIES), "error", ("dataset", "imbalance_ratio")
-)
+by, others = ("dataset", "imbalance_ratio"), ("gradient_descent", *claims_dual_weight.REMEDIES)
+tests = analysis.paired_tests(long_tailed, claims_dual_weight.DUAL, others, "error", by)
 style.show(
-    plots.ratio_forest(
-        tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized / other", ("dataset", "imbalance_ratio")
-    ),
+    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / other", by),
     "imbalance-forest",
     note=f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio.",
     frame=runs,
@@ -120,7 +127,7 @@ style.table(
 # %% tags=["remove-input"]
 style.table(
     tables.contrasts(
-        claims.gain_contrasts(
+        claims_dual_weight.gain_contrasts(
             analysis.with_error(balanced), "imbalance_ratio", top, 1, ("dataset",), "gradient_descent"
         )
     ),
@@ -129,7 +136,7 @@ style.table(
 )
 
 # %% tags=["remove-cell"]
-for method in claims.DUAL:
+for method in claims_dual_weight.DUAL:
     glue(f"tally_{method}", tables.tally(tests, method, "gradient_descent"), display=False)
 
 # %% [markdown]

@@ -35,7 +35,7 @@ device = "cpu"
 recompute = False
 
 # %%
-from weightspace import analysis, claims, experiments, plots, style, tables
+from weightspace import analysis, claims_dual_weight, experiments, plots, style, tables, verdicts
 
 runs = experiments.ensure("dual_contrastive", scale, seeds, device, recompute)
 
@@ -64,9 +64,9 @@ style.table(
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-contrastive", "caption": "Test error of the stabilized dual method relative to contrastive learning and to cross entropy in mini-batches. Left of the band is better; open markers: not significant after correction."}}
-tests = analysis.paired_tests(final, claims.DUAL, others, "error")
+tests = analysis.paired_tests(final, claims_dual_weight.DUAL, others, "error")
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized / other"),
+    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / other"),
     "contrastive",
     note=f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio.",
     frame=runs,
@@ -85,7 +85,7 @@ style.table(
 from myst_nb import glue
 
 glue("n_seeds", n_seeds, display=False)
-for method in claims.DUAL:
+for method in claims_dual_weight.DUAL:
     glue(f"tally_{method}", tables.tally(tests, method, "tuned_contrastive"), display=False)
     glue(f"ratio_{method}", analysis.overall_ratio(final, method, ["tuned_contrastive"], "error")[0], display=False)
 

@@ -35,7 +35,18 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import analysis, claims, dual_classification_tuned, experiments, plots, style, tables, tuning
+from weightspace import (
+    analysis,
+    claims,
+    claims_dual_weight,
+    dual_classification_tuned,
+    experiments,
+    plots,
+    style,
+    tables,
+    tuning,
+    verdicts,
+)
 
 runs = experiments.ensure("dual_classification_tuned", scale, seeds, device, recompute)
 
@@ -50,10 +61,10 @@ glue("adam_rates", tables.span(dual_classification_tuned.ADAM_RATES), display=Fa
 final = analysis.with_error(analysis.last_turn(runs))
 noisy = analysis.with_error(analysis.last_turn(runs, "noisy"))
 tuned_dual = ("tuned_dual", "tuned_dual_stabilized")
-tests = analysis.paired_tests(final, claims.DUAL, claims.TUNED_CLASSIFIERS, "error")
-both = analysis.paired_tests(final, tuned_dual, claims.TUNED_CLASSIFIERS, "error")
-noisy_tests = analysis.paired_tests(noisy, claims.DUAL, claims.TUNED_CLASSIFIERS, "error")
-noisy_both = analysis.paired_tests(noisy, tuned_dual, claims.TUNED_CLASSIFIERS, "error")
+tests = analysis.paired_tests(final, claims_dual_weight.DUAL, claims_dual_weight.TUNED_CLASSIFIERS, "error")
+both = analysis.paired_tests(final, tuned_dual, claims_dual_weight.TUNED_CLASSIFIERS, "error")
+noisy_tests = analysis.paired_tests(noisy, claims_dual_weight.DUAL, claims_dual_weight.TUNED_CLASSIFIERS, "error")
+noisy_both = analysis.paired_tests(noisy, tuned_dual, claims_dual_weight.TUNED_CLASSIFIERS, "error")
 n_seeds = runs["seed"].nunique()
 note = (
     f"n = {n_seeds} seeds, each with a training subset of its own; lines: 95 % intervals of the geometric mean ratio; open "
@@ -77,7 +88,7 @@ style.table(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-stabilized", "caption": "Test error of the stabilized dual method as published, untuned, relative to seven tuned baselines, a panel for each. Left of the band is better."}}
 style.show(
     plots.ratio_forest(
-        tests, "dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
+        tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
     ),
     "fair-stabilized",
     note=note,
@@ -91,7 +102,7 @@ style.show(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-both", "caption": "Test error of the stabilized dual method with a tuned learning rate relative to seven tuned baselines."}}
 style.show(
     plots.ratio_forest(
-        both, "tuned_dual_stabilized", claims.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
+        both, "tuned_dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
     ),
     "fair-both",
     note=note,
@@ -109,7 +120,7 @@ style.table(
 
 # %% tags=["remove-cell"]
 rival = "tuned_l2_squared"
-for method in claims.DUAL:
+for method in claims_dual_weight.DUAL:
     glue(f"tally_{method}", tables.tally(tests, method, rival), display=False)
     glue(f"ratio_{method}", analysis.overall_ratio(final, method, [rival], "error")[0], display=False)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import analysis, claims, experiments, records, tables
+from weightspace import analysis, claims, claims_dual_weight, experiments, records, tables, verdicts
 
 
 def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05, sizes=(100, 1000)):
@@ -38,20 +38,20 @@ def test_pairing_sees_an_effect_that_the_spread_over_seeds_hides():
     tests = analysis.paired_tests(made_up(lambda *_: 0.8), ["dual"], ["gradient_descent"])
     assert len(tests) == 8 and (tests["p_holm"] < 0.001).all()
     assert tests["ratio"].between(0.75, 0.85).all()
-    assert [claims.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])] == ["win"] * 8
+    assert [verdicts.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])] == ["win"] * 8
 
 
 def test_no_effect_gives_no_wins():
     tests = analysis.paired_tests(made_up(lambda *_: 1.0), ["dual"], ["gradient_descent"])
-    assert {claims.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])} == {"tie"}
+    assert {verdicts.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])} == {"tie"}
 
 
 def test_significant_but_small_is_a_tie():
-    assert claims.outcome(0.97, 1e-9) == "tie" and claims.outcome(0.5, 0.06) == "tie"
+    assert verdicts.outcome(0.97, 1e-9) == "tie" and verdicts.outcome(0.5, 0.06) == "tie"
     assert (
-        claims.outcome(0.95, 0.04) == "win"
-        and claims.outcome(1.06, 0.04) == "loss"
-        and claims.outcome(1.04, 1e-9) == "tie"
+        verdicts.outcome(0.95, 0.04) == "win"
+        and verdicts.outcome(1.06, 0.04) == "loss"
+        and verdicts.outcome(1.04, 1e-9) == "tie"
     )
 
 
@@ -69,12 +69,12 @@ def test_significant_but_small_is_a_tie():
     ],
 )
 def test_verdicts_follow_the_rule(counts, expected):
-    assert claims.verdict(*counts) == expected
+    assert verdicts.verdict(*counts) == expected
 
 
 def test_sparsity_contrast_compares_gains():
     frame = made_up(lambda _d, _l, size: 0.5 if size == 100 else 0.9, ("dual", "dual_stabilized", "gradient_descent"))
-    contrasts = claims.sparsity_contrasts(frame)
+    contrasts = claims_dual_weight.sparsity_contrasts(frame)
     assert len(contrasts) == 8
     assert contrasts["ratio"].between(0.5, 0.62).all() and (contrasts["p_holm"] < 0.001).all()
 
@@ -97,7 +97,7 @@ def rule(*frames):
     """Made up: won if every frame is handed over at the reduced scale, and in the order of the claim."""
     scales = [(frame.attrs["experiment"], frame.attrs["scale"]) for frame in frames]
     won = scales == [("diversity_sets", "laptop"), ("diversity_hessian", "laptop")]
-    return [claims.Finding("", 1.0, 1.0, 1.0, int(won), 0, int(not won), 3, "supported" if won else "mixed")]
+    return [verdicts.Finding("", 1.0, 1.0, 1.0, int(won), 0, int(not won), 3, "supported" if won else "mixed")]
 
 
 def on_record(name, scale, runs=None):
@@ -109,7 +109,7 @@ def on_record(name, scale, runs=None):
 def test_a_claim_on_two_experiments_rests_on_the_scale_that_is_committed(tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     names = ("diversity_sets", "diversity_hessian")
-    claim = claims.Claim("X", "", "", "", names[0], rule, besides=names[1:])
+    claim = verdicts.Claim("X", "", "", "", names[0], rule, besides=names[1:])
     on_record(names[0], "laptop")
     on_record(names[1], "laptop", runs=-1)
     assert claim.findings() == [] and "at scale" not in tables.findings([claim])["verdict"].iloc[0]

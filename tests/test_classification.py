@@ -9,7 +9,7 @@ import torch
 
 from weightspace import (
     analysis,
-    claims,
+    claims_dual_weight,
     dual_classification_tuned,
     dual_curves,
     dual_imbalance,
@@ -265,7 +265,7 @@ def test_judge_is_error_then_cross_entropy():
 def test_every_tuned_classifier_has_the_same_budget_and_is_judged(dataset):
     tuned = dual_classification_tuned.candidates(dataset)
     assert {len(set(group)) for group in tuned.values()} == {tuning.BUDGET}
-    assert set(claims.TUNED_CLASSIFIERS) < set(tuned)
+    assert set(claims_dual_weight.TUNED_CLASSIFIERS) < set(tuned)
 
 
 def test_tuning_looks_at_training_rows_only(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -67,9 +67,13 @@ DESIGN_LABELS = {
 }
 
 
-def _legend_of_designs(figure: Figure, designs: Iterable[str], more: Sequence[plt.Artist] = ()) -> None:
+def _designs(table: pd.DataFrame) -> list[str]:
+    return [design for design in DESIGN_LABELS if design in set(table["design"])]
+
+
+def _legend_of_designs(figure: Figure, designs: Sequence[str], more: Sequence[plt.Artist] = ()) -> None:
     """Filled markers for the first design, open ones for the second; nothing to say of one alone."""
-    designs, colour = list(designs), METHODS["div"].colour
+    colour = METHODS["div"].colour
     handles = [
         plt.Line2D([], [], marker="o", linestyle="", color=colour, markerfacecolor=face, label=DESIGN_LABELS[design])
         for design, face in zip(designs, (colour, "none"))
@@ -226,7 +230,7 @@ def scores_of_sets(both: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(
         len(features), 3, figsize=(8.4, (0.19 * len(levels) + 1.2) * len(features)), sharey=True, squeeze=False
     )
-    designs = both["design"].unique()
+    designs = _designs(both)
     for line, of in zip(axes, features):
         for axis, name in zip(line, names):
             for design, shift, filled in zip(designs, (-0.14, 0.18), (True, False)):
@@ -277,7 +281,7 @@ def correlations(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
     """
     known = set(zip(table["of"], table["score"]))
     rows = [(of, score) for of in FEATURES for score in SCORE_LABELS if (of, score) in known]
-    designs, outcomes = table["design"].unique(), table["outcome"].unique()
+    designs, outcomes = _designs(table), table["outcome"].unique()
     figure, axes = plt.subplots(1, len(outcomes), figsize=(8.8, 0.5 * len(rows) + 1.7), sharey=True, sharex=True)
     for axis, outcome in zip(axes, outcomes):
         axis.axvline(0, color=MUTED, linewidth=0.8)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import gmean, spearmanr
 from statsmodels.stats.proportion import proportion_confint
 
-from weightspace import analysis, claims, data, experiments, records
+from weightspace import analysis, data, experiments, records, verdicts
 from weightspace.stats import mean_interval
 from weightspace.style import dataset_label, in_order, interval, method_label, p_value, verdict_badge
 
@@ -93,14 +93,14 @@ def tests(table: pd.DataFrame) -> pd.DataFrame:
             "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
             "p (Holm)": table["p_holm"].map(p_value),
             "effect size d": table["effect_size"],
-            "outcome": claims.outcomes(table),
+            "outcome": verdicts.outcomes(table),
         }
     )
 
 
 def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     """How many comparisons each method wins, ties and loses against each baseline, and the overall ratio."""
-    table = table.assign(outcome=claims.outcomes(table))
+    table = table.assign(outcome=verdicts.outcomes(table))
     rows = []
     for (method, baseline), group in table.groupby(["method", "baseline"], sort=False):
         counts = group["outcome"].value_counts()
@@ -179,7 +179,7 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
 def sizes_with(gains: pd.DataFrame, method: str, outcome: str) -> str:
     """In words: the training sizes of each data set at which a method has an outcome by the rule of the claims."""
     own = analysis.select(gains, method=method)
-    own = own.assign(outcome=claims.outcomes(own))
+    own = own.assign(outcome=verdicts.outcomes(own))
     parts = []
     for dataset in in_order(own["dataset"].unique()):
         found = analysis.select(own, dataset=dataset, outcome=outcome)["train_size"]
@@ -262,7 +262,7 @@ def tuned(frame: pd.DataFrame, decimals: int = 1, best: str = "min") -> pd.DataF
 
 
 def contrasts(table: pd.DataFrame) -> pd.DataFrame:
-    """The gain in one setting against that in another, from ``claims.gain_contrasts``."""
+    """The gain in one setting against that in another, from ``claims_dual_weight.gain_contrasts``."""
     shown = _labelled(table)
     return pd.DataFrame(
         {"method": shown["method"], "baseline": table["baseline"].map(method_label)}
@@ -283,7 +283,7 @@ def span(values: Sequence[float]) -> str:
 def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
     """In words, such as "9 wins, 2 ties, 1 loss": one method against one baseline, from ``analysis.paired_tests``."""
     own = analysis.select(table, method=method, baseline=baseline)
-    found = claims.outcomes(own)
+    found = verdicts.outcomes(own)
     words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
     return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
 
@@ -291,7 +291,7 @@ def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
 def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     """The settings in which a method loses to a baseline by the rule, with the error ratio; "none" if it never does."""
     own = analysis.select(table, method=method, baseline=baseline)
-    lost = own[[found == "loss" for found in claims.outcomes(own)]]
+    lost = own[[found == "loss" for found in verdicts.outcomes(own)]]
     names = [
         f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
         for row in lost.itertuples()
@@ -328,7 +328,7 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
+def findings(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
     """One row per claim and method: effect, interval, comparisons won, tied and lost, verdict.
 
     A verdict that does not rest on the scale of the paper alone says so.
@@ -367,7 +367,7 @@ def findings(items: Iterable[claims.Claim]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measures(items: Iterable[claims.Claim]) -> pd.DataFrame:
+def measures(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
     """How each claim is measured."""
     return pd.DataFrame([{"claim": f"<strong>{claim.id}</strong>", "measure": claim.measure} for claim in items])
 

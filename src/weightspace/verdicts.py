@@ -1,0 +1,113 @@
+"""The rule by which the papers' claims are judged, and what a claim and a finding are.
+
+The rule was written before the campaigns were run. A comparison is one configuration, one method, one baseline, paired
+by seed on the logarithm of the error; p values are corrected by Holm's method over all comparisons of a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from weightspace import experiments
+
+MARGIN = 0.95
+"""An error ratio has to lie beyond this factor to count: differences below 5 % are ties even if significant."""
+ALPHA = 0.05
+SUPPORT = 0.80
+"""Share of comparisons that a claim must win to be supported."""
+REJECT = 0.50
+"""Share of wins below which it is not supported."""
+MAX_LOSSES = 0.05
+"""Share of comparisons that a supported claim may lose."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the records say of a claim for one method. mean with low and high: a ratio with its interval, or a share."""
+
+    method: str
+    low: float
+    mean: float
+    high: float
+    wins: int
+    ties: int
+    losses: int
+    n_seeds: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: who makes it, how we measure it, the rule, and the function that applies the rule to the records.
+
+    besides: experiments that the rule needs in addition; ``assess`` gets a frame of each, that of ``experiment`` first.
+    """
+
+    id: str
+    source: str
+    statement: str
+    measure: str
+    experiment: str | None = None
+    assess: Callable[..., list[Finding]] | None = None
+    besides: tuple[str, ...] = ()
+
+    def scales(self) -> dict[str, str]:
+        """The scale of the records that the verdict rests on, per experiment: that of the paper where it has one."""
+        named = () if self.experiment is None else (self.experiment, *self.besides)
+        return {name: experiments.committed_scale(name) for name in named}
+
+    def findings(self) -> list[Finding]:
+        """The verdicts at the committed scale; empty until every run of all its experiments is on record."""
+        scales = self.scales()
+        if self.assess is None or not scales or any(experiments.missing_runs(*item) for item in scales.items()):
+            return []
+        return self.assess(*(experiments.load(*item) for item in scales.items()))
+
+
+def outcome(ratio: float, p_corrected: float) -> str:
+    """win: lower by 5 % or more and significant; loss: higher by as much and significant; otherwise tie."""
+    if p_corrected < ALPHA and ratio <= MARGIN:
+        return "win"
+    if p_corrected < ALPHA and ratio >= 1 / MARGIN:
+        return "loss"
+    return "tie"
+
+
+def outcomes(tests: pd.DataFrame) -> list[str]:
+    """The outcome of every row of a table with the columns ratio and p_holm."""
+    return [outcome(ratio, p) for ratio, p in zip(tests["ratio"], tests["p_holm"])]
+
+
+def counts(tests: pd.DataFrame) -> tuple[int, int, int]:
+    """Wins, ties and losses in a table with the columns ratio and p_holm."""
+    found = outcomes(tests)
+    return found.count("win"), found.count("tie"), found.count("loss")
+
+
+def verdict(wins: int, ties: int, losses: int) -> str:
+    """supported: at least 80 % wins and at most 5 % losses; not supported: fewer than 50 % wins; else mixed."""
+    total = wins + ties + losses
+    if total == 0:
+        return "open"
+    if wins >= SUPPORT * total and losses <= MAX_LOSSES * total:
+        return "supported"
+    return "not supported" if wins < REJECT * total else "mixed"
+
+
+def finding(
+    method: object,
+    comparisons: pd.DataFrame,
+    low: float,
+    mean: float,
+    high: float,
+    counts: tuple[int, int, int],
+    judged: str | None = None,
+) -> Finding:
+    """A finding of comparisons that have a column n. judged: the verdict where a claim has a rule of its own."""
+    wins, ties, losses = map(int, counts)
+    n_seeds = int(comparisons["n"].min())
+    judged = judged or verdict(wins, ties, losses)
+    return Finding(str(method), float(low), float(mean), float(high), wins, ties, losses, n_seeds, judged)
