@@ -39,6 +39,14 @@ GROUPS = {
 
 _DRAWS = 10_000
 
+SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
+_FEATURE_LABELS = {"ngrams": "n-grams"}
+
+
+def score_label(score: str, of: str) -> str:
+    """A score and its features in words: "weighted Vendi score, embeddings"."""
+    return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"
+
 
 _AUGMENTATIONS = {
     "": "images as they are",
@@ -202,12 +210,7 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     vendi_pixels, weighted_vendi_pixels and so on; resemblance is their ratio, the cosine between a set and the images
     as they are. The judged outcomes besides. Sets that only one side has are left out.
     """
-    wide = sets.assign(score=sets["metric"] + "_" + sets["of"]).rename(
-        columns={"arm": "design", "augmentation": "level"}
-    )
-    wide = wide.pivot(index=["design", "level", "seed"], columns="score", values="value").reset_index()
-    for of in sets["of"].unique():
-        wide[f"resemblance_{of}"] = wide[f"weighted_vendi_{of}"] / wide[f"vendi_{of}"]
+    wide = wide_scores(sets.rename(columns={"arm": "design", "augmentation": "level"}), ["design", "level", "seed"])
     own = table[table["arm"].isin(["main", "cumulative"]) & table["category"].isin(["baseline", "augmentation"])]
     own = own.assign(
         design=own["arm"].replace("main", "single"),
@@ -220,6 +223,18 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     order = ["", *LEVELS]
     both = pd.concat([both, shared.assign(design="cumulative")], ignore_index=True)
     return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
+
+
+def wide_scores(sets: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """A row per combination of ``keys`` with a column per score and features, from records with metric, of and value.
+
+    resemblance: weighted score / plain score, of the features that have both.
+    """
+    wide = sets.assign(score=sets["metric"] + "_" + sets["of"])
+    wide = wide.pivot(index=list(keys), columns="score", values="value").rename_axis(columns=None).reset_index()
+    for of in select(sets, metric="weighted_vendi")["of"].unique():
+        wide[f"resemblance_{of}"] = wide[f"weighted_vendi_{of}"] / wide[f"vendi_{of}"]
+    return wide
 
 
 def rank_correlations(

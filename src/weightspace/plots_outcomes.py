@@ -13,7 +13,16 @@ from matplotlib.figure import Figure
 from weightspace import diversity_outcomes
 from weightspace.analysis import select
 from weightspace.corruptions import CORRUPTIONS
-from weightspace.diversity_outcomes import DESIGNS, FEATURES, GROUPS, JUDGED, OUTCOMES, setting_label
+from weightspace.diversity_outcomes import (
+    DESIGNS,
+    FEATURES,
+    GROUPS,
+    JUDGED,
+    OUTCOMES,
+    SCORE_LABELS,
+    score_label,
+    setting_label,
+)
 from weightspace.diversity_shifts import CATEGORIES
 from weightspace.diversity_shifts import LEVELS as SETTINGS
 from weightspace.stats import mean_interval
@@ -31,7 +40,6 @@ OUTCOME_LABELS = {
     "accuracy": "test accuracy",
     "macro_f1": "macro F1",
 }
-SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
 _ARM_DESIGNS = {"main": "single", "cumulative": "cumulative"}
 BETTER, WORSE = "#2f6fb5", "#c25a12"
 """Cells of the heat map: blue above the baseline, orange below, the paler the closer."""
@@ -244,7 +252,7 @@ def scores_of_sets(both: pd.DataFrame) -> Figure:
                     axis.plot([low, high], [place + shift] * 2, color=colour, linewidth=1)
                     axis.plot(mean, place + shift, "o", color=colour, markerfacecolor=colour if filled else "none")
             axis.axvline(select(both, level="")[f"{name}_{of}"].mean(), color=MUTED, linewidth=0.8)
-            axis.set_title(f"{SCORE_LABELS[name]}, {of}", fontsize=8)
+            axis.set_title(score_label(name, of), fontsize=8)
     axes[0, 0].set_yticks(range(len(levels)), [setting_label(level) for level in levels])
     axes[0, 0].set_ylim(len(levels) - 0.4, -0.6)
     _legend_of_designs(figure, designs)
@@ -268,7 +276,7 @@ def scores_against_outcomes(both: pd.DataFrame, of: str) -> Figure:
                     axis.annotate(setting_label(own.index[-1]), (x.iloc[-1], y.iloc[-1]), **end)
             if name == names[0]:
                 axis.set_title(OUTCOME_LABELS[outcome] + " (%)", fontsize=9)
-            axis.set_xlabel(f"{SCORE_LABELS[name]}, {of}" if axis is line[1] else "")
+            axis.set_xlabel(score_label(name, of) if axis is line[1] else "")
     baseline = plt.Line2D([], [], marker="D", linestyle="", color=INK, label="images as they are")
     _legend_of_designs(figure, DESIGNS, [baseline])
     return figure
@@ -297,7 +305,7 @@ def correlations(table: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
                 axis.plot(row["rho"], at, "o", color=colour, markerfacecolor=colour if filled else "none", markersize=5)
         axis.set_title(OUTCOME_LABELS[outcome], fontsize=9)
     axes[0].set_xlim(-1.08, 1.08)
-    axes[0].set_yticks(range(len(rows)), [f"{SCORE_LABELS[score]}, {of}" for of, score in rows])
+    axes[0].set_yticks(range(len(rows)), [score_label(score, of) for of, score in rows])
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     figure.supxlabel("Spearman correlation over training sets", fontsize=9, color=INK)
     seed = plt.Line2D([], [], marker="|", linestyle="", color=INK, markersize=7, label="one seed")

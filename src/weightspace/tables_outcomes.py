@@ -6,9 +6,9 @@ import pandas as pd
 
 from weightspace import diversity_outcomes
 from weightspace.analysis import select
-from weightspace.diversity_outcomes import OUTCOMES, SETTING, setting_label
+from weightspace.diversity_outcomes import OUTCOMES, SETTING, score_label, setting_label
 from weightspace.diversity_shifts import CATEGORIES, LEVELS
-from weightspace.plots_outcomes import OUTCOME_LABELS, SCORE_LABELS
+from weightspace.plots_outcomes import OUTCOME_LABELS
 from weightspace.stats import mean_interval
 from weightspace.style import interval, method_label, p_value
 from weightspace.tables import plus_minus
@@ -77,7 +77,7 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
         {
             "outcome": table["outcome"].map(OUTCOME_LABELS),
             "levels": table["design"],
-            "score": [f"{SCORE_LABELS[score]}, {of}" for score, of in zip(table["score"], table["of"])],
+            "score": [score_label(score, of) for score, of in zip(table["score"], table["of"])],
             "sets": table["n"],
             "rho": table["rho"],
             "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],

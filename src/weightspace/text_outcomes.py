@@ -1,0 +1,62 @@
+"""What regularizers and training sets do to accuracy and calibration in ``diversity_text``, and what explains it.
+
+Outcomes are those after the last epoch, in percent. Tables have the form of ``diversity_outcomes``, the functions of
+which go on from them; records of several data sets stay apart in the column ``dataset``.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from weightspace.analysis import select
+from weightspace.diversity_outcomes import RUN, wide_scores
+from weightspace.text_sets import SETS
+
+OUTCOMES = ("accuracy", "macro_f1", "ece")
+JUDGED = ("accuracy", "macro_f1", "calibration")
+"""Outcomes that a diversity score is held against. calibration: minus the ECE, so that more of all three is better."""
+
+
+def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per run (dataset, arm, category, setting, seed): accuracy, macro_f1, ece, test_loss, train_loss, updates.
+
+    train_loss: on the training texts of the baseline, in evaluation mode. updates: steps of the optimizer, more where
+    the training set is larger. ``ValueError`` if a run lacks one of them.
+    """
+    last = runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
+    keys = ["dataset", *RUN]
+
+    def value(inputs: str, metric: str) -> pd.Series:
+        return select(last, inputs=inputs, metric=metric).set_index(keys)["value"]
+
+    table = pd.DataFrame(
+        {
+            "accuracy": value("test", "accuracy_percent"),
+            "macro_f1": 100 * value("test", "macro_f1"),
+            "ece": 100 * value("test", "ece"),
+            "test_loss": value("test", "loss"),
+            "train_loss": value("train_clean", "loss"),
+            "updates": last.groupby(keys)["updates"].first(),
+        }
+    )
+    if table.isna().any(axis=None):
+        raise ValueError(f"no value of {', '.join(table.columns[table.isna().any()])} for some of the runs")
+    return table.reset_index()
+
+
+def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Scores and outcomes side by side: a row per design, level (``""``: the baseline's texts) and seed.
+
+    table: from ``outcomes``; sets: records of ``diversity_text_sets``. design: the data set. category: of the level.
+    Sets that only one side has, such as the control ``shuffled``, are left out.
+    """
+    wide = wide_scores(sets.rename(columns={"dataset": "design", "augmentation": "level"}), ["design", "level", "seed"])
+    own = select(table, arm="main")
+    own = own[own["category"].isin({"baseline", *SETS})]
+    own = own.assign(
+        design=own["dataset"], level=own["setting"].where(own["category"] != "baseline", ""), calibration=-own["ece"]
+    )
+    keys = ["design", "level", "seed"]
+    both = wide.merge(own[[*keys, "category", "updates", *JUDGED]], on=keys)
+    order = ["", *sum(SETS.values(), ())]
+    return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
