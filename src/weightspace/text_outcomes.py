@@ -26,17 +26,17 @@ def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
     last = runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
     keys = ["dataset", *RUN]
 
-    def value(inputs: str, metric: str) -> pd.Series:
-        return select(last, inputs=inputs, metric=metric).set_index(keys)["value"]
+    def measured(inputs: str, metric: str, column: str = "value") -> pd.Series:
+        return select(last, inputs=inputs, metric=metric).set_index(keys)[column]
 
     table = pd.DataFrame(
         {
-            "accuracy": value("test", "accuracy_percent"),
-            "macro_f1": 100 * value("test", "macro_f1"),
-            "ece": 100 * value("test", "ece"),
-            "test_loss": value("test", "loss"),
-            "train_loss": value("train_clean", "loss"),
-            "updates": last.groupby(keys)["updates"].first(),
+            "accuracy": measured("test", "accuracy_percent"),
+            "macro_f1": 100 * measured("test", "macro_f1"),
+            "ece": 100 * measured("test", "ece"),
+            "test_loss": measured("test", "loss"),
+            "train_loss": measured("train_clean", "loss"),
+            "updates": measured("test", "loss", "updates"),
         }
     )
     if table.isna().any(axis=None):
