@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import claims, diversity_outcomes, text_outcomes
+from weightspace import claims, diversity_outcomes, tables_texts, text_outcomes
 from weightspace.text_sets import SETS, sets_of
 
 TASKS = ("complaints", "sst2")
@@ -99,3 +99,17 @@ def test_differences_of_one_task_pair_by_seed(planted):
     own = diversity_outcomes.differences(table[table["dataset"] == "sst2"], text_outcomes.OUTCOMES)
     accuracy = own[own["outcome"] == "accuracy"].set_index("setting")["mean"]
     assert accuracy["sr_0.3"] == 1 and accuracy["dropout_0.5"] == 9 and len(accuracy) == 9
+
+
+def test_every_reported_accuracy_stands_beside_ours(planted):
+    """Some of the reported values, as printed in the release, by hand."""
+    complaints, _ = tables_texts.tasks(text_outcomes.outcomes(planted[0]))
+    found = text_outcomes.against_reported(complaints).set_index("setting")
+    assert len(found) == 27
+    known = {"baseline": 87.5, "gen": 83.5, "comb_0.7": 88.4, "verified_gen": 86.4, "verified_0.1": 86.7}
+    known |= {"added_0.5": 91.6, "added_1": 90.4, "sr_0.3": 88.7, "rd_0.5": 87.0, "ri_0.3": 90.7}
+    for setting, value in known.items():
+        assert found["reported"][setting] == pytest.approx(value, abs=0.06)
+    assert found["reported_gain"]["gen"] == pytest.approx(-4.0, abs=0.1)
+    assert found["gain"]["sr_0.3"] == 1 and found["n"].eq(3).all()
+    assert (found["reported_low"] < found["reported"]).all() and (found["reported"] < found["reported_high"]).all()

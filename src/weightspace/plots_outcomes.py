@@ -18,7 +18,6 @@ from weightspace.diversity_outcomes import (
     FEATURES,
     GROUPS,
     JUDGED,
-    OUTCOMES,
     SCORE_LABELS,
     score_label,
     setting_label,
@@ -72,6 +71,7 @@ DESIGN_LABELS = {
     "cumulative": "diversity, levels on top of each other",
     "complaints": "complaints",
     "sst2": "SST-2",
+    "made_up": "made-up texts",
 }
 
 
@@ -96,8 +96,7 @@ def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Map
 
     baseline: mean of the baseline per outcome; noise: from ``diversity_outcomes.seed_noise``, drawn as a grey band.
     """
-    names = [name for name in OUTCOMES if name in set(differences["outcome"])]
-    settings = differences["setting"].unique()
+    names, settings = differences["outcome"].unique(), differences["setting"].unique()
     figure, axes = plt.subplots(
         1, len(names), figsize=(1.75 * len(names) + 1.3, 0.24 * len(settings) + 1.6), squeeze=False
     )

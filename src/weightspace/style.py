@@ -89,6 +89,7 @@ DATASETS = {
     "complaints": "Twitter complaints",
     "diabetes": "Diabetes (quick scale)",
     "digits": "Digits (quick scale)",
+    "made_up": "Made-up texts (quick scale)",
     "data_diversity_released": "Released measurements of paper A",
 }
 

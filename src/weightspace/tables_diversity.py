@@ -161,6 +161,11 @@ def counts(table: pd.DataFrame, **where: object) -> dict[str, int]:
     return {name: int(found.get(name, 0)) for name in ("win", "tie", "loss")}
 
 
+def layers_used(frame: pd.DataFrame) -> int:
+    """Number of layers of which the statistic of paper A has a value, with the last one."""
+    return int(diversity_shifts.changes(frame).dropna(subset="value").groupby("metric")["layer"].nunique().max())
+
+
 def noise_shared(frame: pd.DataFrame, metric: str = "log_norm") -> float:
     """Variance over seeds of the shifts of a setting, relative to that of a difference of two independent runs."""
     shifts = fair_tests.shifts_of(frame, metric)

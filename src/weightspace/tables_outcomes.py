@@ -6,7 +6,7 @@ import pandas as pd
 
 from weightspace import diversity_outcomes
 from weightspace.analysis import select
-from weightspace.diversity_outcomes import OUTCOMES, SETTING, score_label, setting_label
+from weightspace.diversity_outcomes import SETTING, score_label, setting_label
 from weightspace.diversity_shifts import CATEGORIES, LEVELS
 from weightspace.plots_outcomes import OUTCOME_LABELS
 from weightspace.stats import mean_interval
@@ -90,28 +90,43 @@ def _key(*parts: str) -> str:
     return "_".join(parts).replace(".", "").replace("-", "")
 
 
+def effect_numbers(table: pd.DataFrame, differences: pd.DataFrame) -> dict[str, float]:
+    """Numbers on what each setting does: the baseline, what seeds alone do, and every difference by name.
+
+    ``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_`` before
+    the setting; ``low_`` and ``high_``: its interval.
+    """
+    baseline = select(table, arm="main", setting="baseline")
+    outcomes = list(differences["outcome"].unique())
+    found: dict[str, float] = {f"baseline_{name}": float(baseline[name].mean()) for name in outcomes}
+    found |= {f"noise_{name}": value for name, value in diversity_outcomes.seed_noise(table, outcomes).items()}
+    for row in differences.itertuples():
+        key = _key(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting).replace("__", "_")
+        key = key.replace(" ", "_")
+        found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    first = differences[differences["outcome"] == differences["outcome"].iloc[0]]
+    return found | {
+        "seeds": len(baseline),
+        "comparisons": int(differences["p"].notna().sum()),
+        "significant": int((differences["p_holm"] < 0.05).sum()),
+        "half_width": float(((first["high"] - first["low"]) / 2).median()),
+    }
+
+
 def numbers(
     table: pd.DataFrame,
     differences: pd.DataFrame,
     correlations: pd.DataFrame,
     both: pd.DataFrame,
-) -> dict[str, object]:
-    """The numbers that the text of the chapter quotes, by name.
+) -> dict[str, float]:
+    """The numbers that the text of the chapter on diversity and accuracy quotes, by name.
 
-    ``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_`` before
-    the setting; ``low_`` and ``high_``: its interval. ``rho_weighted_vendi_pixels_calibration_single``: a correlation.
+    Those of ``effect_numbers``, of groups too; ``rho_weighted_vendi_pixels_calibration_single``: a correlation.
     """
-    baseline = select(table, arm="main", setting="baseline")
-    found: dict[str, object] = {f"baseline_{name}": float(baseline[name].mean()) for name in OUTCOMES}
-    found |= {f"noise_{name}": value for name, value in diversity_outcomes.seed_noise(table).items()}
     every = pd.concat([differences, diversity_outcomes.differences(diversity_outcomes.grouped(table))])
-    for row in every.itertuples():
-        key = _key(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting).replace("__", "_")
-        key = key.replace(" ", "_")
-        found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    found = effect_numbers(table, every) | effect_numbers(table, differences)
     for row in correlations.itertuples():
         found[_key("rho", row.score, row.of, row.outcome, row.design)] = row.rho
-    clean = select(differences, outcome="clean_accuracy")
     robust = select(differences, outcome="effective_robustness", category="augmentation", arm="main")
     means = select(both, design="single").groupby("level").mean(numeric_only=True)
     for of in both.filter(like="resemblance_").columns.str.removeprefix("resemblance_"):
@@ -119,14 +134,25 @@ def numbers(
             own = means[f"{score}_{of}"]
             found[f"higher_{score}_{of}"] = int((own.drop("") > own[""]).sum())
     return found | {
-        "seeds": len(baseline),
-        "comparisons": int(differences["p"].notna().sum()),
-        "significant": int((differences["p_holm"] < 0.05).sum()),
-        "half_width": float(((clean["high"] - clean["low"]) / 2).median()),
         "robust": int((robust["mean"] > 0).sum()),
         "levels": len(robust),
         "tested": int(correlations["p"].notna().sum()),
         "correlated": int((correlations["p_holm"] < 0.05).sum()),
+    }
+
+
+def transfer_numbers(runs: pd.DataFrame) -> dict[str, float]:
+    """What a pretrained network knows before and after fine-tuning: test accuracy in percent, means over seeds.
+
+    probe: of a linear classifier on its features as they were published; tuned, paper_rate: of the baseline, fine-tuned
+    with the tuned learning rate and with that of the paper.
+    """
+    right = select(runs, metric="accuracy_percent", setting="baseline")
+    last = select(right, inputs="test", epoch=runs["epoch"].max())
+    return {
+        "probe": float(select(right, inputs="linear_probe", arm="main")["value"].mean()),
+        "tuned": float(select(last, arm="main")["value"].mean()),
+        "paper_rate": float(select(last, arm="paper_rate")["value"].mean()),
     }
 
 

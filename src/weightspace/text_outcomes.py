@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from weightspace import released_scores
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import RUN, wide_scores
+from weightspace.diversity_text_sets import SHUFFLED
+from weightspace.spectral_shifts import BASELINE
+from weightspace.stats import mean_interval
 from weightspace.text_sets import SETS
 
 OUTCOMES = ("accuracy", "macro_f1", "ece")
@@ -60,3 +64,48 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     both = wide.merge(own[[*keys, "category", "updates", *JUDGED]], on=keys)
     order = ["", *sum(SETS.values(), ())]
     return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
+
+
+def resemblances(sets: pd.DataFrame) -> pd.DataFrame:
+    """Scores of every set but the baseline, with its kind: a category of ``text_sets`` or ``control``."""
+    kinds = {name: category for category, names in SETS.items() for name in names} | {SHUFFLED: "control"}
+    wide = wide_scores(sets, ["dataset", "augmentation", "seed"])
+    wide = wide[wide["augmentation"] != ""]
+    return wide.assign(kind=wide["augmentation"].map(kinds))
+
+
+RELEASED = {"augmentation": "div", "synthetic": "gen", "verified": "gen_vf", "added": "gen_add"}
+"""Category of the complaints' training sets -> what the release calls it."""
+
+
+def released_name(category: str, setting: str) -> tuple[str, str]:
+    """Category and level of a training set in the release: ``sr_0.3`` is (div, sr_03), ``comb_0.1`` (gen, 0.1)."""
+    if category == "baseline":
+        return BASELINE, ""
+    if category == "augmentation":
+        return "div", setting.replace("0.", "0")
+    share = setting.rpartition("_")[2]
+    return RELEASED[category], share if share.replace(".", "").isdigit() else "1"
+
+
+def against_reported(table: pd.DataFrame) -> pd.DataFrame:
+    """Every accuracy that the release reports, of BERT in a single run, beside ours, a row per training set.
+
+    table: from ``outcomes``, of the complaints task. Columns: category, setting, reported with Wilson's 95 % interval of
+    345 answers (reported_low, reported_high), ours (mean over seeds) with its t interval (low, high), n (seeds), and both
+    minus the baseline (reported_gain, gain); in percent.
+    """
+    own = select(table, arm="main")
+    own = own[own["category"].isin({"baseline", *RELEASED})]
+    reported = released_scores.text_accuracies().set_index(["category", "level"])
+    rows = []
+    for (category, setting), runs in own.groupby(["category", "setting"], sort=False):
+        theirs = 100 * reported.loc[released_name(category, setting), ["share", "low", "high"]]
+        rows.append((category, setting, *theirs, *mean_interval(runs["accuracy"]), len(runs)))
+    columns = ["category", "setting", "reported", "reported_low", "reported_high", "ours", "low", "high", "n"]
+    found = pd.DataFrame(rows, columns=columns)
+    base = found.set_index("setting").loc["baseline"]
+    return found.assign(
+        reported_gain=found["reported"] - base["reported"],
+        gain=found["ours"] - base["ours"],
+    )

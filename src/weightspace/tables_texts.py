@@ -1,0 +1,119 @@
+"""The tables and the numbers in the text of the chapter on the text experiments (paper A)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy import stats
+
+from weightspace import diversity_shifts, fair_tests, tables_outcomes, text_outcomes
+from weightspace.analysis import select
+from weightspace.diversity_outcomes import differences, setting_label
+from weightspace.plots_texts import LABELS
+from weightspace.style import dataset_label, interval
+
+JUDGED = "augmentation"
+"""The category that is diversity in A1w and A2w, as in the release."""
+
+
+def reported(table: pd.DataFrame) -> pd.DataFrame:
+    """Ours beside reported for every training set, from ``text_outcomes.against_reported``."""
+    return pd.DataFrame(
+        {
+            "training set": table["setting"].map(setting_label),
+            "kind": table["category"].map(LABELS).fillna(""),
+            "reported, BERT (%)": table["reported"],
+            "95 % of 345 texts": [interval(a, b, 1) for a, b in zip(table["reported_low"], table["reported_high"])],
+            "ours, MiniLM (%)": table["ours"],
+            "95 % over seeds": [interval(a, b, 1) for a, b in zip(table["low"], table["high"])],
+            "reported, minus baseline": table["reported_gain"],
+            "ours, minus baseline": table["gain"],
+        }
+    )
+
+
+def tasks(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the first and of the last data set: complaints and SST-2, or the only one of the quick scale."""
+    names = table["dataset"].unique()
+    return select(table, dataset=names[0]), select(table, dataset=names[-1])
+
+
+def effects(table: pd.DataFrame) -> pd.DataFrame:
+    """Every setting of one task minus the baseline of the same seed."""
+    return differences(table, text_outcomes.OUTCOMES)
+
+
+def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``fair_tests.similarities`` and ``distances`` of every task and kind of training set; match names them.
+
+    At equal strength for the judged kind only.
+    """
+    similarities, distances = [], []
+    for task in spectra["dataset"].unique():
+        own = select(spectra, dataset=task)
+        for category, label in LABELS.items():
+            if category not in set(own["category"]):
+                continue
+            matches = fair_tests.MATCHES if category == JUDGED else fair_tests.MATCHES[:1]
+            cases = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
+            name = f"{dataset_label(task)}, {label}"
+            for tables, found in (
+                (similarities, fair_tests.similarities(cases)),
+                (distances, fair_tests.distances(cases)),
+            ):
+                longer = found["match"].where(found["match"] != fair_tests.MATCHES[0], "")
+                tables.append(found.assign(match=[f"{name}, {match}" if match else name for match in longer]))
+    return pd.concat(similarities, ignore_index=True), pd.concat(distances, ignore_index=True)
+
+
+def numbers(table: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, float]:
+    """The numbers that the text of the chapter quotes, by name.
+
+    Those of ``tables_outcomes.effect_numbers`` with the task before them; ``rho_complaints_vendi_ngrams_accuracy`` and
+    so on; reported_rho, reported_p: Spearman correlation of the reported gains with ours.
+    """
+    found: dict[str, float] = {}
+    for task, rows in zip(("complaints", "sst2"), tasks(table)):
+        own = effects(rows)
+        found |= {f"{task}_{name}": value for name, value in tables_outcomes.effect_numbers(rows, own).items()}
+        for name in ("accuracy", "ece"):
+            of_sets = own[(own["outcome"] == name) & own["category"].isin(LABELS)]["mean"]
+            found |= {f"{task}_best_{name}": float(of_sets.max()), f"{task}_worst_{name}": float(of_sets.min())}
+    for row in correlations.itertuples():
+        found[f"rho_{row.design}_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
+    sets = text_outcomes.against_reported(tasks(table)[0])
+    sets = sets[sets["category"] != "baseline"]
+    test = stats.spearmanr(sets["reported_gain"], sets["gain"])
+    inside = (sets["low"] < sets["reported"]) & (sets["reported"] < sets["high"])
+    return found | {
+        "reported_rho": float(test.statistic),
+        "reported_p": float(test.pvalue),
+        "reported_sets": len(sets),
+        "reported_inside": int(inside.sum()),
+        "correlated": int((correlations["p_holm"] < 0.05).sum()),
+        "tested": int(correlations["p"].notna().sum()),
+    }
+
+
+def pairing(sets: pd.DataFrame) -> pd.DataFrame:
+    """What the pairing of rows is worth: resemblance to the baseline's texts of each kind of set, and of the control.
+
+    The control is the baseline itself in another order: the same texts, so that only the pairing is lost.
+    """
+    wide = text_outcomes.resemblances(sets)
+    rows = [
+        {
+            "data": dataset_label(task),
+            "training sets": "baseline in another order" if kind == "control" else LABELS[kind],
+            "number": own["augmentation"].nunique(),
+            "resemblance, mean": own["resemblance_embeddings"].mean(),
+            "smallest": own["resemblance_embeddings"].min(),
+            "largest": own["resemblance_embeddings"].max(),
+        }
+        for (task, kind), own in wide.groupby(["dataset", "kind"], sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def as_they_are(table: pd.DataFrame) -> pd.DataFrame:
+    """Of ``shift_tests`` those of category means, without the comparisons at equal strength."""
+    return table[~table["match"].str.contains("equal")]
