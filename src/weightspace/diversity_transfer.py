@@ -17,7 +17,7 @@ from weightspace.experiments import Configuration, Experiment
 SIZES: dict[str, Configuration] = {
     "paper": {"dataset": "cifar10", "resolution": 224, "train_size": 50_000, "epochs": 5},
     "laptop": {"dataset": "cifar10", "resolution": 64, "train_size": 1_000, "epochs": 2},
-    "quick": {"dataset": "digits", "resolution": 32, "train_size": 32, "epochs": 1},
+    "quick": {"dataset": "digits", "resolution": 32, "train_size": 48, "epochs": 1},
 }
 """Per scale: side that images are resized to, number of training images (the first of the file), epochs."""
 

@@ -91,9 +91,9 @@ def released_name(category: str, setting: str) -> tuple[str, str]:
 def against_reported(table: pd.DataFrame) -> pd.DataFrame:
     """Every accuracy that the release reports, of BERT in a single run, beside ours, a row per training set.
 
-    table: from ``outcomes``, of the complaints task. Columns: category, setting, reported with Wilson's 95 % interval of
-    345 answers (reported_low, reported_high), ours (mean over seeds) with its t interval (low, high), n (seeds), and both
-    minus the baseline (reported_gain, gain); in percent.
+    table: from ``outcomes``, of the complaints. Columns, in percent: category, setting, reported with Wilson's 95 %
+    interval (reported_low, reported_high), ours (mean over seeds) with its t interval (low, high), n (seeds), and both
+    minus the baseline (reported_gain, gain).
     """
     own = select(table, arm="main")
     own = own[own["category"].isin({"baseline", *RELEASED})]
