@@ -1,8 +1,9 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [layers] [inference] [spectra] [training] [gpu] [book]     (default: all)
+python benchmarks/run.py [kernel] [campaign] [layers] [inference] [spectra] [training] [finetuning] [gpu] [book]
 
---device cuda measures the part training on a GPU.
+Without a name: all of them.
+--device cuda measures the parts training and finetuning on a GPU.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import torch
+from finetuning import finetuning
 from gpu import gpu
 from layers import inference, layers
 from spectra import spectra
@@ -132,12 +134,13 @@ def main() -> None:
         "inference": inference,
         "spectra": spectra,
         "training": lambda: training(options.device),
+        "finetuning": lambda: finetuning(options.device),
         "gpu": gpu,
         "book": book,
     }
     parser = argparse.ArgumentParser(description="Our speed as ratios to the plain alternative.")
     parser.add_argument("part", nargs="*", help=f"of {', '.join(parts)} (default: all)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the part training")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of training and finetuning")
     options = parser.parse_args()
     chosen = options.part or list(parts)
     if unknown := set(chosen) - set(parts):

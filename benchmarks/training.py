@@ -72,10 +72,10 @@ def product_peak(device: str) -> float:
     n, dtype = (8192, torch.bfloat16) if device == "cuda" else (2048, torch.float32)
     a, b = torch.randn(2, n, n, dtype=dtype, device=device)
     torch.mm(a, b)
-    return 2 * n**3 / min(_seconds(lambda: torch.mm(a, b), device) for _ in range(2 * ROUNDS))
+    return 2 * n**3 / min(seconds(lambda: torch.mm(a, b), device) for _ in range(2 * ROUNDS))
 
 
-def _seconds(call: Callable[[], object], device: str) -> float:
+def seconds(call: Callable[[], object], device: str) -> float:
     if device == "cpu":
         start = time.perf_counter()
         call()
@@ -141,7 +141,7 @@ def training(device: str = "cpu", number: int | None = None, width: int | None =
         taken: dict[str, list[float]] = {name: [] for name in calls}
         for epoch in range(rounds + 1):
             for name, call in calls.items():
-                taken[name].append(_seconds(lambda: call(epoch), device))
+                taken[name].append(seconds(lambda: call(epoch), device))
         ours = taken["weightspace"][1:]
         for name, spent in taken.items():
             speed = number // batch * batch / statistics.median(spent[1:])

@@ -1,16 +1,26 @@
-"""The benchmark of training: it counts the right operations, and runs. Nothing here depends on speed."""
+"""The benchmarks of training: they count the right operations, do the same work, and run. Nothing depends on speed."""
 
-import importlib.util
+import importlib
 
+import numpy as np
 import pytest
+import torch
 
 
 @pytest.fixture(scope="module")
 def benchmark(root):
-    spec = importlib.util.spec_from_file_location("training_benchmark", root / "benchmarks" / "training.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return part(root, "training")
+
+
+@pytest.fixture(scope="module")
+def fine(root):
+    return part(root, "finetuning")
+
+
+def part(root, name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(root / "benchmarks")
+        return importlib.import_module(name)
 
 
 def by_hand(width):
@@ -43,3 +53,24 @@ def test_without_a_gpu_its_part_says_so(benchmark, monkeypatch, capsys):
     monkeypatch.setattr(benchmark.torch.cuda, "is_available", lambda: False)
     benchmark.training("cuda")
     assert "Skipped: no CUDA device." in capsys.readouterr().out
+
+
+def test_fine_tuning_loops_run_in_turns(fine, capsys):
+    fine.finetuning("cpu", number=32, resolution=32, rounds=1)
+    out = capsys.readouterr().out
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith(("| Eff", "| Mini"))]
+    assert [row[1] for row in rows] == ["weightspace", "DataLoader"] * 2
+    assert [row[-1] for row in rows[::2]] == ["1.00x |"] * 2 and "Most memory" in out
+
+
+def test_the_plain_loop_sees_what_ours_sees(fine):
+    """The same inputs, and from the same weights the same logits, however they are batched."""
+    calls = fine.loops("cpu", 40, 32, 48)
+    assert [list(found) for found in calls.values()] == [["weightspace", "DataLoader"]] * 2
+    texts = fine.texts_of_noise(6, np.random.default_rng(1))
+    data = fine.PlainTexts(texts, np.zeros(6, int), 48)
+    tokens = torch.from_numpy(fine.tokenize(texts, 48))
+    assert torch.equal(torch.stack([data[k][0] for k in range(6)]), tokens)
+    model = fine.initialized(lambda: fine.pretrained("minilm_l6", 2), 0).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(fine.PlainTextClassifier(model)(tokens), model(tokens), rtol=1e-4, atol=1e-5)
