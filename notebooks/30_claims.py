@@ -17,7 +17,7 @@ device = "cpu"
 recompute = False
 
 # %% tags=["remove-input"]
-from weightspace import claims, style, tables
+from weightspace import claims, style, tables, tables_diversity
 
 paper_b = [claim for claim in claims.CLAIMS if claim.id.startswith("B")]
 paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
@@ -46,6 +46,17 @@ style.table(tables.measures(paper_b))
 # %% [markdown]
 # ## Paper A: data diversity
 #
+# **Where the families agree.** Every claim on our own training experiments in one line: a small network from scratch, a
+# pretrained one fine-tuned on images, another on texts, and the small one with synthetic images.
+
+# %% tags=["remove-input"]
+judged = tables.judged(paper_a)
+style.table(
+    tables_diversity.agreement(judged),
+    note="Wins / ties / losses of comparisons. Empty: not asked of this family; open: its runs are not all on record.",
+)
+
+# %% [markdown]
 # A1a, A2a, A2b and A3a judge what the authors released ({doc}`13_released_measurements`), one run per setting, each by a rule of
 # its own. Effects, as a mean with the smallest and the largest in the place of the interval: A1a and A3a, rank correlation; A2a,
 # ratio of two distances, below 1 in favour of the claim; A2b, the same in units of what noise gives. n: layers, in A3a training
@@ -58,7 +69,7 @@ style.table(tables.measures(paper_b))
 # training sets. Their rules were written when the accuracies of one seed had been seen and no diversity score.
 
 # %% tags=["remove-input"]
-style.table(tables.findings(paper_a), across="claim")
+style.table(tables.verdict_rows(judged), across="claim")
 
 # %% tags=["remove-input"]
 style.table(tables.measures([claim for claim in paper_a if claim.experiment]))

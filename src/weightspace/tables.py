@@ -328,42 +328,49 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def judged(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
+    """A row per claim and finding: claim (id), statement, source, scales, and the fields of the finding.
+
+    A claim without findings has one row, with the verdict ``open``.
+    """
+    nothing = verdicts.Finding("", np.nan, np.nan, np.nan, 0, 0, 0, 0, "open")
+    return pd.DataFrame(
+        [
+            {"claim": claim.id, "statement": claim.statement, "source": claim.source, "scales": claim.scales()}
+            | vars(finding)
+            for claim in items
+            for finding in claim.findings() or [nothing]
+        ]
+    )
+
+
 def findings(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
-    """One row per claim and method: effect, interval, comparisons won, tied and lost, verdict.
+    """The verdicts on some claims: see ``verdict_rows``."""
+    return verdict_rows(judged(items))
+
+
+def verdict_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Of ``judged``: effect, interval, comparisons won, tied and lost, verdict.
 
     A verdict that does not rest on the scale of the paper alone says so.
     """
     rows = []
-    for claim in items:
-        base = {"claim": f"<strong>{claim.id}</strong> {claim.statement} <em>({claim.source})</em>"}
-        results = claim.findings()
-        reduced = sorted(set(claim.scales().values()) - {"paper"})
+    for row in table.itertuples():
+        reduced = sorted(set(row.scales.values()) - {"paper"})
         scale = f"<br><small>at scale {' and '.join(reduced)}</small>" if reduced else ""
-        for finding in results:
-            around = "" if finding.low == finding.high else interval(finding.low, finding.high)
-            rows.append(
-                base
-                | {
-                    "method": method_label(finding.method),
-                    "verdict": verdict_badge(finding.verdict) + scale,
-                    "effect": f"{finding.mean:.2f}",
-                    "95 % interval": around,
-                    "wins / ties / losses": f"{finding.wins}\u00a0/\u00a0{finding.ties}\u00a0/\u00a0{finding.losses}",
-                    "n": str(finding.n_seeds),
-                }
-            )
-        if not results:
-            rows.append(
-                base
-                | {
-                    "method": "",
-                    "verdict": verdict_badge("open"),
-                    "effect": "",
-                    "95 % interval": "",
-                    "wins / ties / losses": "",
-                    "n": "",
-                }
-            )
+        known = row.verdict != "open"
+        around = interval(row.low, row.high) if known and row.low != row.high else ""
+        rows.append(
+            {
+                "claim": f"<strong>{row.claim}</strong> {row.statement} <em>({row.source})</em>",
+                "method": method_label(row.method),
+                "verdict": verdict_badge(row.verdict) + (scale if known else ""),
+                "effect": f"{row.mean:.2f}" if known else "",
+                "95 % interval": around,
+                "wins / ties / losses": f"{row.wins}\u00a0/\u00a0{row.ties}\u00a0/\u00a0{row.losses}" if known else "",
+                "n": str(row.n_seeds) if known else "",
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 
 from weightspace import diversity_shifts, fair_tests, spectral_shifts
 from weightspace.analysis import select
+from weightspace.claims_diversity import FAMILIES
 from weightspace.diversity_shifts import BASELINE, FROM_SCRATCH
 from weightspace.plots_diversity import LABELS
 from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import METRICS, PAIRS
-from weightspace.style import interval, method_label, p_value
+from weightspace.style import interval, method_label, p_value, verdict_badge
 
 
 def _name(category: str) -> str:
@@ -164,6 +165,36 @@ def counts(table: pd.DataFrame, **where: object) -> dict[str, int]:
 def layers_used(frame: pd.DataFrame) -> int:
     """Number of layers of which the statistic of paper A has a value, with the last one."""
     return int(diversity_shifts.changes(frame).dropna(subset="value").groupby("metric")["layer"].nunique().max())
+
+
+QUESTIONS = {
+    "A1": "like dropout and weight decay",
+    "A2": "closer to dropout than to weight decay",
+    "A2c": "closer to dropout than to nothing",
+    "A3": "a diversity score goes with accuracy",
+    "A3b": "the weighted score does so more",
+}
+"""Claims that were judged for several families of networks, in words."""
+
+
+def agreement(judged: pd.DataFrame) -> pd.DataFrame:
+    """The claims of ``QUESTIONS`` in every family of our own experiments, a column each: verdicts and what they count.
+
+    judged: from ``tables.judged``.
+    """
+    rows = []
+    for question, words in QUESTIONS.items():
+        cells = {}
+        for family in FAMILIES:
+            own = select(judged, claim=question + family.suffix)
+            cells[family.name] = "<br>".join(
+                (f"{row.method}: " if row.method else "")
+                + verdict_badge(row.verdict)
+                + (f" {row.wins}/{row.ties}/{row.losses}" if row.verdict != "open" else "")
+                for row in own.itertuples()
+            )
+        rows.append({"claim": f"<strong>{question}</strong> {words}"} | cells)
+    return pd.DataFrame(rows)
 
 
 def noise_shared(frame: pd.DataFrame, metric: str = "log_norm") -> float:
