@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from weightspace.diversity_text import PAPER_RATE, TASKS, task_configuration
+from weightspace.diversity_tuning import judged_run
 from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
 from weightspace.text_sets import training_set
 
 CANDIDATES = (PAPER_RATE, 3e-5, 1e-4, 3e-4)
@@ -32,25 +32,12 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     """Loss and accuracy on the held-out texts after each epoch."""
     from weightspace.diversity_text_runs import trainer  # PyTorch takes seconds to import
     from weightspace.models import tokenize
-    from weightspace.training import loss_and_accuracy
 
     (c,) = group
     texts = training_set(c["dataset"], every=c["every"])
-    tokens, run = tokenize(texts.texts, c["length"]), trainer(c, device)
-    held_out = np.arange(len(tokens)) % c["held_out_every"] == 0
-    rows = []
-    for epoch in range(1, c["epochs"] + 1):
-        trained = run.train_epoch(tokens[~held_out], texts.labels[~held_out], epoch)
-        judged = loss_and_accuracy(run.logits(tokens[held_out]), texts.labels[held_out])
-        for inputs, (loss, accuracy) in (("train", trained), ("validation", judged)):
-            for metric, value in (("loss", loss), ("accuracy_percent", 100 * accuracy)):
-                rows.append(
-                    {name: c[name] for name in ("dataset", "optimizer", "lr", "batch_size", "seed")}
-                    | {"epoch": epoch, "inputs": inputs, "metric": metric, "value": value}
-                    | {"run_key": run_key(c)}
-                    | texts.origin
-                )
-    return pd.DataFrame(rows)
+    held_out = np.arange(len(texts.texts)) % c["held_out_every"] == 0
+    tokens = tokenize(texts.texts, c["length"])
+    return judged_run(c, trainer(c, device), tokens, texts.labels, held_out).assign(**texts.origin)
 
 
 EXPERIMENTS = [

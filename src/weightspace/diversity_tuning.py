@@ -6,11 +6,18 @@ the last epoch; test images are not touched. ``diversity_cifar10.RECIPE`` states
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from weightspace.diversity_protocol import base_configuration, load_images
 from weightspace.experiments import Configuration, Experiment
 from weightspace.records import run_key
+
+if TYPE_CHECKING:
+    from weightspace.training import Trainer
 
 CANDIDATES = (
     ("adam", 1e-2),
@@ -45,30 +52,33 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
 def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     """Loss and accuracy on the held-out images after each epoch."""
     from weightspace.diversity_runs import trainer  # PyTorch takes seconds to import
+
+    (c,) = group
+    images, size = load_images(c["dataset"]), c["train_size"]
+    held_out = np.arange(size) >= round(size * (1 - c["validation_share"]))
+    run = trainer(c | {"dropout": 0.0}, device)
+    return judged_run(c, run, images.x[:size], images.y[:size], held_out).assign(**images.origin)
+
+
+def judged_run(
+    configuration: Configuration,
+    run: Trainer,
+    samples: NDArray,
+    labels: NDArray[np.int64],
+    held_out: NDArray[np.bool_],
+) -> pd.DataFrame:
+    """Loss and accuracy of every epoch: of what is trained on as it is trained on, and of what is held out."""
     from weightspace.training import loss_and_accuracy
 
-    (configuration,) = group
-    images = load_images(configuration["dataset"])
-    size = configuration["train_size"]
-    fit = round(size * (1 - configuration["validation_share"]))
-    run = trainer(configuration | {"dropout": 0.0}, device)
-    rows = []
-    for epoch in range(1, configuration["epochs"] + 1):
-        train_loss, train_accuracy = run.train_epoch(images.x[:fit], images.y[:fit], epoch)
-        loss, accuracy = loss_and_accuracy(run.logits(images.x[fit:size]), images.y[fit:size])
-        for inputs, metric, value in (
-            ("train", "loss", train_loss),
-            ("train", "accuracy_percent", 100 * train_accuracy),
-            ("validation", "loss", loss),
-            ("validation", "accuracy_percent", 100 * accuracy),
-        ):
-            rows.append(
-                {name: configuration[name] for name in ("dataset", "optimizer", "lr", "batch_size", "seed")}
-                | {"epoch": epoch, "inputs": inputs, "metric": metric, "value": value}
-                | {"run_key": run_key(configuration)}
-                | images.origin
-            )
-    return pd.DataFrame(rows)
+    c, rows = configuration, []
+    for epoch in range(1, c["epochs"] + 1):
+        trained = run.train_epoch(samples[~held_out], labels[~held_out], epoch)
+        judged = loss_and_accuracy(run.logits(samples[held_out]), labels[held_out])
+        for inputs, (loss, accuracy) in (("train", trained), ("validation", judged)):
+            rows += [(epoch, inputs, "loss", loss), (epoch, inputs, "accuracy_percent", 100 * accuracy)]
+    frame = pd.DataFrame(rows, columns=["epoch", "inputs", "metric", "value"])
+    identity = {name: [c[name]] * len(frame) for name in ("dataset", "optimizer", "lr", "batch_size", "seed")}
+    return pd.DataFrame(identity).join(frame).assign(run_key=run_key(c))
 
 
 EXPERIMENTS = [
