@@ -42,10 +42,13 @@ glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
 #   experiments use the white wines, as the released code does. CC BY 4.0.
 # - **MNIST** {cite:p}`lecun1998` and **Fashion-MNIST** {cite:p}`xiao2017`: 28 x 28 grey images, ten classes.
 # - **CIFAR-10** {cite:p}`krizhevsky2009`: 32 x 32 colour images, ten classes.
+# - **SST-2** {cite:p}`socher2013`: sentences of film reviews with their sentiment, in the edition of GLUE. Its development
+#   set serves as the test set, because the labels of the test set are not public.
 # - **Released measurements of paper A** {cite:p}`ba2024`: the 513 CSV files of the authors' repository
 #   `YangBa78/Data-Diversity-as-Implicit-Regularization` (commit 5949497), spectra before and after training, scores and texts.
 #   They come without a licence, so they are read where they are and never passed on; one digest covers all of them,
 #   whether they come as an archive or unpacked. {doc}`13_released_measurements` is built from figures derived from them.
+#   The training texts of the complaints task are among them.
 # - **Diabetes** and **Digits** ship inside scikit-learn; the quick scale uses them, so that it needs no download.
 #
 # ## Two editions of CIFAR-10
@@ -56,6 +59,13 @@ glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
 # verified by its pixels and labels, batch by batch. Every record says which edition it used (column `data_variant`).
 # Of what is on record, {doc}`03_classification` and {doc}`04_instability` read the first batch of CIFAR-10,
 # {doc}`07_imbalance` also its test batch.
+#
+# ## Pretrained weights
+#
+# The weights that the book uses ship inside packages of the Python package index, which the lock file pins:
+# EfficientNet-Lite0 trained on ImageNet {cite:p}`tan2019` and MiniLM trained on pairs of sentences {cite:p}`wang2020`. Both
+# files are verified by their digests. Those of CLIP, BERT and torchvision's ResNet-18 are used where they are in the cache of
+# their library, and downloaded only when asked for.
 #
 # ## Scaling
 #
