@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
+import nbformat
+import papermill
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+
+from weightspace import experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,3 +52,46 @@ def build_book():
         )
 
     return build
+
+
+@pytest.fixture(scope="module")
+def run_chapter(tmp_path_factory):
+    """Run a chapter with papermill at the quick scale: no data set is needed, and no record.
+
+    One kernel serves all chapters of a file, started by the first: a run at the quick scale costs less than what it
+    imports. afresh: every run is computed for this chapter, else what an earlier one of the file has left is used.
+    Returns the HTML of the page.
+    """
+    folder = tmp_path_factory.mktemp("chapters")
+    results = folder / "results"
+    manager = AsyncKernelManager(kernel_name="python3")
+
+    def run(chapter: str, afresh: bool = True) -> str:
+        if afresh:
+            shutil.rmtree(results, ignore_errors=True)
+        notebook = jupytext.read(ROOT / f"notebooks/{chapter}.py")
+        notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))  # no name of another chapter helps this one
+        jupytext.write(notebook, folder / "chapter.ipynb")
+        executed = papermill.execute_notebook(
+            folder / "chapter.ipynb",
+            folder / "out.ipynb",
+            {"scale": "quick", "recompute": afresh},
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            km=manager,
+        )
+        outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+        printed = "".join(output.get("text", "") for output in outputs if output.output_type == "stream")
+        written = [path.stem for path in (results / "quick").glob("*.parquet")]
+        assert written
+        for name in written if afresh else ():
+            runs = len(experiments.planned(name, "quick"))
+            assert f"{name}: computed {runs} runs at scale quick on cpu" in printed
+        return "".join(o["data"].get("text/html", "") for o in outputs if o.output_type == "execute_result")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEIGHTSPACE_RESULTS", str(results))
+        yield run
+    if manager.has_kernel:
+        asyncio.run(manager.shutdown_kernel(now=True))
