@@ -6,7 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from weightspace import diversity_cifar10, diversity_runs, diversity_transfer, experiments, image_folders
+from weightspace import (
+    diversity_batch_norm,
+    diversity_cifar10,
+    diversity_runs,
+    diversity_transfer,
+    experiments,
+    image_folders,
+)
 from weightspace.corruptions import CORRUPTIONS
 from weightspace.data import DataError
 from weightspace.models import pretrained
@@ -173,3 +180,16 @@ def test_the_rate_is_the_best_of_the_tuning():
     last = frame["epoch"] == diversity_transfer.SIZES["laptop"]["epochs"]
     final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & last]
     assert final.groupby("lr")["value"].mean().idxmin() == diversity_transfer.RATES["laptop"]
+
+
+def test_statistics_of_batch_norm_are_told_from_the_weights():
+    """The network is that of the campaign, and new statistics change what it says and nothing else."""
+    plan = experiments.planned("diversity_batch_norm", "quick", 1).values()
+    (c,) = [c for c in plan if c["setting"] == "noise50"]
+    found = diversity_batch_norm.compute([c], "cpu").pivot(index="inputs", columns="metric", values="value")
+    assert found.index.tolist() == ["test", "test_changed", "test_new_statistics"]
+    (own,) = [p for p in planned(arm="main", setting="noise50")]
+    campaign = diversity_transfer.compute([own], "cpu")
+    last = campaign[(campaign["inputs"] == "test") & (campaign["metric"] == "loss")]["value"].item()
+    assert found["loss"]["test"] == last
+    assert found["loss"].nunique() == 3

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from weightspace.models import ResNet18
-from weightspace.training import Recipe, Trainer, initialized, loss_and_accuracy, to_inputs
+from weightspace.training import Recipe, Trainer, initialized, loss_and_accuracy, reset_batch_norm, to_inputs
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +179,21 @@ def test_on_a_gpu_the_same_seed_gives_the_same_weights(data):
         assert np.isfinite(run.train_epoch(*data, epoch=1)[0])
         runs.append(weights(run))
     assert torch.equal(*runs)
+
+
+def test_batch_norm_is_reset_to_the_statistics_of_the_samples():
+    """One batch: mean and unbiased variance of what the layer sees, and weights untouched."""
+    model = torch.nn.Sequential(
+        torch.nn.BatchNorm2d(3), torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Linear(48, 2)
+    )
+    run = Trainer(model, Recipe("sgd", 0.1, 8), 0)
+    rng = np.random.default_rng(0)
+    dark, bright = (rng.integers(low, low + 60, (64, 4, 4, 3), dtype=np.uint8) for low in (0, 190))
+    run.train_epoch(dark, rng.integers(0, 2, 64), 1)
+    weights = [p.clone() for p in model.parameters()]
+    reset_batch_norm(run, bright)
+    seen = to_inputs(torch.from_numpy(bright))
+    torch.testing.assert_close(model[0].running_mean, seen.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(model[0].running_var, seen.var(dim=(0, 2, 3)))
+    assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters()))
+    assert model[0].momentum == 0.1 and not model.training

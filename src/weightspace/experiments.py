@@ -36,6 +36,7 @@ _HOMES = tuple(
         "diversity_hessian",
         "diversity_sets",
         "diversity_transfer",
+        "diversity_batch_norm",
         "diversity_text_tuning",
         "diversity_text",
         "diversity_text_sets",

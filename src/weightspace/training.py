@@ -154,6 +154,26 @@ class Trainer:
         return torch.cat(parts).cpu().numpy()
 
 
+@torch.no_grad()
+def reset_batch_norm(run: Trainer, samples: NDArray) -> None:
+    """Take means and variances of every batch norm anew from ``samples``, batch by batch with equal weights.
+
+    The weights stay as they are, and so does dropout, which is left out. What is left of the last batch counts too.
+    """
+    layers = [module for module in run.model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    run.model.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean over batches
+        layer.train()
+    for part in torch.from_numpy(samples).to(run.device).split(_PREDICT_BATCH):
+        run.model(run.prepare(part))
+    for layer, momentum in zip(layers, momenta):
+        layer.momentum = momentum
+    run.model.eval()
+
+
 def loss_and_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Mean cross entropy in nats and share of right answers."""
     loss = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()

@@ -1,0 +1,66 @@
+"""Why fine-tuning on noisy images costs accuracy on clean ones: the weights, or the statistics of batch norm?
+
+In evaluation batch norm uses running means and variances of what the network saw in training. A network that was
+fine-tuned on changed images is tested on images as they are, on images changed in the same way, and on images as they
+are after these statistics, and nothing else, have been taken anew from training images as they are.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from weightspace.diversity_protocol import load_images
+from weightspace.diversity_transfer import configurations as transfer_configurations
+from weightspace.experiments import Configuration, Experiment
+from weightspace.records import run_key
+
+SETTINGS = ("baseline", "aug_mix", "noise50", "auto1")
+TEST_EPOCH = 0
+"""Of the random numbers that change the test images: no epoch of training has it."""
+
+
+def configurations(scale: str, seeds: int) -> list[Configuration]:
+    return [
+        run | {"experiment": "diversity_batch_norm"}
+        for run in transfer_configurations(scale, seeds)
+        if run["arm"] == "main" and (run["setting"] in SETTINGS or scale == "quick")
+    ]
+
+
+def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+    """inputs: ``test``, ``test_changed`` (as the training images were), ``test_new_statistics``."""
+    from weightspace import augmentations  # these and PyTorch take seconds to import
+    from weightspace.diversity_runs import augmented, scores, trainer
+    from weightspace.training import reset_batch_norm
+
+    (c,) = group
+    images, size, tests = load_images(c["dataset"]), c["train_size"], c["test_size"]
+    run = trainer(c, device)
+    for epoch in range(1, c["epochs"] + 1):
+        run.train_epoch(augmented(c, epoch), images.y[:size], epoch)
+    x, y = images.test_x[:tests], images.test_y[:tests]
+    changed = augmentations.augment(x, c["augmentation"], c["seed"], TEST_EPOCH) if c["augmentation"] else x
+    found = {"test": run.logits(x), "test_changed": run.logits(changed)}
+    reset_batch_norm(run, images.x[:size])
+    found["test_new_statistics"] = run.logits(x)
+    identity = {name: c[name] for name in ("dataset", "model", "arm", "category", "setting", "seed")}
+    rows = [
+        identity | {"epoch": c["epochs"], "inputs": inputs, "metric": metric, "value": value}
+        for inputs, logits in found.items()
+        for metric, value in scores(logits, y).items()
+    ]
+    return pd.DataFrame(rows).assign(run_key=run_key(c), **images.origin)
+
+
+EXPERIMENTS = [
+    Experiment(
+        "diversity_batch_norm",
+        "Fine-tuned on changed images: weights or statistics of batch norm",
+        {"quick": 1, "laptop": 3, "paper": 5},
+        configurations,
+        ("arm", "setting", "seed"),
+        compute,
+        ("cpu", "cuda"),
+        needs_gpu=("paper",),
+    )
+]
