@@ -61,6 +61,26 @@ def effects(differences: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def batch_norm(frame: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy of every setting of ``diversity_batch_norm``, a column per kind of test."""
+    headings = {
+        "test": "clean images",
+        "test_changed": "images changed as in training",
+        "test_new_statistics": "clean images, new statistics",
+    }
+    accuracy = select(frame, metric="accuracy_percent")
+    return pd.DataFrame(
+        [
+            {"fine-tuned on": setting_label(str(setting)) if setting != "baseline" else setting_label("")}
+            | {
+                heading: plus_minus(*mean_interval(select(own, inputs=inputs)["value"]), 1)
+                for inputs, heading in headings.items()
+            }
+            for setting, own in accuracy.groupby("setting", sort=False)
+        ]
+    )
+
+
 def groups(differences: pd.DataFrame) -> pd.DataFrame:
     """Differences of groups of settings, a row per group, a column per outcome; bold: p (Holm) below 0.05."""
     rows: dict[str, dict[str, str]] = {}
@@ -154,6 +174,12 @@ def transfer_numbers(runs: pd.DataFrame) -> dict[str, float]:
         "tuned": float(select(last, arm="main")["value"].mean()),
         "paper_rate": float(select(last, arm="paper_rate")["value"].mean()),
     }
+
+
+def batch_norm_numbers(frame: pd.DataFrame) -> dict[str, float]:
+    """``test_noise50`` and so on: mean test accuracy in percent by kind of test and setting."""
+    means = select(frame, metric="accuracy_percent").groupby(["inputs", "setting"])["value"].mean()
+    return {f"{inputs}_{setting}": float(value) for (inputs, setting), value in means.items()}
 
 
 def trace_numbers(traces: pd.DataFrame) -> dict[str, float]:
