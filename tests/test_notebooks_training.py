@@ -6,6 +6,7 @@ FIGURES = {
     "14_regularizers_in_weight_space": 5,
     "15_like_dropout": 8,
     "16_diversity_outcomes": 8,
+    "17_fine_tuning": 5,
 }
 """Figures per chapter."""
 

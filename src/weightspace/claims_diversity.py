@@ -134,8 +134,8 @@ def _closer_to_dropout(than: str, diversity: str) -> Callable[[pd.DataFrame], li
         found = []
         for task, own in _by_task(frame, diversity):
             table = analysis.select(fair_tests.distances(fair_tests.cases(own)), against=than)
-            # A squared distance below 0 is an estimate of none.
-            effect = (table[above].clip(lower=0) / table[below].clip(lower=0)) ** 0.5
+            # A squared distance below 0 is an estimate of none; there is no ratio to none.
+            effect = (table[above].clip(lower=0) / table[below].where(table[below] > 0)) ** 0.5
             table = table.assign(unit=table["match"] + task, effect=effect)
             found += _findings_of_shifts(_judged_by_outcome(table), str)
         return found

@@ -67,10 +67,9 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
 def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     """The metrics of one run, given its records, at every epoch with spectra and in both unfoldings of convolutions.
 
-    Layers are numbered from 1 in the order of the network; the last is the classifier ``fc``. Layers other than
-    convolutions are the same matrix in both unfoldings; networks without any have only ``slices``. Rows of layer 0 are
-    ``OUTCOMES``. Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the
-    origin of the data.
+    Layers are numbered from 1, see ``in_order``; the last is the classifier ``fc``. Layers other than convolutions are
+    the same matrix in both unfoldings; networks without any have only ``slices``. Rows of layer 0 are ``OUTCOMES``.
+    Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the origin of the data.
     """
     from weightspace.diversity_runs import stored_spectra  # PyTorch takes seconds to import
     from weightspace.spectra.report import report_of
@@ -97,7 +96,10 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of layers in the order of the network: by name, with numbers as numbers, and ``fc`` at the end."""
+    """Rows of layers by name, with numbers as numbers, and ``fc`` at the end.
+
+    In ResNet-18 and the encoders of texts this is the order of the network, in EfficientNet but for its stem.
+    """
 
     def place(name: str) -> tuple:
         return name == "fc", [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

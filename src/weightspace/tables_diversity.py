@@ -247,6 +247,32 @@ def fair_numbers(
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()}
 
 
+def head_numbers(frame: pd.DataFrame) -> dict[str, float]:
+    """Change of the squared Frobenius norm in percent, of the head (the last layer) and of the body (all others).
+
+    ``head_training``, ``body_training``: by training, in the baseline; ``head_div`` and so on: of diversity, dropout
+    and weight decay beyond that. Means of the logarithms over layers, levels and seeds. pearson_whole, pearson_body:
+    Pearson correlation over layers of diversity with dropout in the log norm, with and without the head, mean over
+    seeds.
+    """
+    change = diversity_shifts.changes(frame, metrics=("log_norm",))
+    shifted = spectral_shifts.shifts(change)
+    found = {}
+    for part, wanted in (("head", True), ("body", False)):
+        own, of_baseline = (
+            table[spectral_shifts.last_layer(table) == wanted] for table in (shifted, select(change, category=BASELINE))
+        )
+        means = own.groupby("category")["value"].mean()
+        means["training"] = of_baseline["value"].mean()
+        found |= {f"{part}_{name}": 100 * (10 ** float(value) - 1) for name, value in means.items()}
+    for name, kept in (("whole", shifted), ("body", shifted[~spectral_shifts.last_layer(shifted)])):
+        tests = pd.concat(
+            spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(kept).values()
+        )
+        found[f"pearson_{name}"] = float(select(tests, a="div", b="dp")["pearson"].mean())
+    return found
+
+
 def _category_shifts(frame: pd.DataFrame, metric: str) -> pd.Series:
     """Mean shift over layers, levels and seeds."""
     shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, metrics=(metric,)))

@@ -69,6 +69,7 @@ def batch_norm(frame: pd.DataFrame) -> pd.DataFrame:
         "test_new_statistics": "clean images, new statistics",
     }
     accuracy = select(frame, metric="accuracy_percent")
+    accuracy = accuracy.sort_values("setting", key=lambda names: names.map(list(LEVELS).index))
     return pd.DataFrame(
         [
             {"fine-tuned on": setting_label(str(setting)) if setting != "baseline" else setting_label("")}
