@@ -44,11 +44,11 @@ tuning = experiments.ensure("diversity_transfer_tuning", scale, seeds, device, r
 runs = experiments.ensure("diversity_transfer", scale, seeds, device, recompute)
 statistics = experiments.ensure("diversity_batch_norm", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_transfer_spectra", scale, seeds, "cpu", recompute)
+
+# %% tags=["remove-cell"]
 outcomes = diversity_outcomes.outcomes(runs[runs["arm"] != "paper_rate"])
 measured = ("clean_accuracy", "ece", "corruption_accuracy", "corruption_ece")
 differences = diversity_outcomes.differences(outcomes, measured)
-
-# %% tags=["remove-cell"]
 cases = fair_tests.cases(spectra)
 similarities, distances = fair_tests.similarities(cases), fair_tests.distances(cases)
 correlations = diversity_shifts.correlations(spectra)
