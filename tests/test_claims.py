@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, records, tables, verdicts
+from weightspace import analysis, claims, claims_dual_weight, experiments, records, tables, tables_diversity, verdicts
 
 
 def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05, sizes=(100, 1000)):
@@ -188,3 +188,23 @@ def test_committed_records_are_whole(root):
     final = analysis.last_turn(frame)
     # L2 0.1 collapses: predicting the mean scores about 100, as in the paper.
     assert final[final["method"] == "l2_0.1"]["value"].between(98, 102).all()
+
+
+def test_families_stand_side_by_side():
+    """A line for each claim, verdicts in the column of their family, nothing where a family has no such claim."""
+    claim = {"statement": "", "source": "", "scales": {}}
+    judged = pd.DataFrame(
+        [
+            claim
+            | {"claim": "A1"}
+            | vars(verdicts.Finding("like dropout", 0.0, 0.0, 0.0, 1, 3, 0, 3, "not supported")),
+            claim | {"claim": "A1w"} | vars(verdicts.Finding("like dropout", 1.0, 1.0, 1.0, 4, 0, 0, 3, "supported")),
+            claim | {"claim": "A1f"} | vars(verdicts.Finding("", 0.0, 0.0, 0.0, 0, 0, 0, 0, "open")),
+        ]
+    )
+    table = tables_diversity.agreement(judged)
+    (line,) = table[table["claim"].str.contains(">A1<")].to_dict("records")
+    scratch, fine_tuned, texts, synthetic = list(line.values())[1:]
+    assert "not supported</span> 1/3/0" in scratch and "like dropout: " in scratch
+    assert ">supported</span> 4/0/0" in texts and "open" in fine_tuned and synthetic == ""
+    assert (table[~table["claim"].str.contains(">A1<")].drop(columns="claim") == "").all(axis=None)

@@ -16,6 +16,7 @@ from weightspace import (
     shift_checks,
     spectral_report,
     spectral_shifts,
+    tables_diversity,
 )
 from weightspace.analysis import select
 from weightspace.diversity_cifar10 import INDEPENDENT_SEEDS
@@ -275,3 +276,15 @@ def test_one_category_of_data_alone_is_diversity():
         diversity_shifts.with_diversity(frame, "verified")
     with pytest.raises(ValueError, match="of one data set are needed, these are of made up, other"):
         diversity_shifts.changes(pd.concat([frame, frame.assign(dataset="other")]))
+
+
+def test_head_and_body_are_told_apart():
+    """Diversity halves the squared norm of the body and doubles that of the head, dropout halves both."""
+    body = -np.log10(2) * np.linspace(0.5, 1.5, LAYERS - 1)
+    heads = {"div": np.log10(2), "dp": -np.log10(2), "wd": 1.0}
+    frame = campaign(lambda category, order: np.append(body * (category != "wd"), heads[category]), noise=0)
+    found = tables_diversity.head_numbers(frame)
+    assert found["head_div"] == pytest.approx(100) and found["head_dp"] == pytest.approx(-50)
+    assert found["body_div"] == pytest.approx(-50) and found["body_dp"] == pytest.approx(-50)
+    assert found["body_wd"] == pytest.approx(0) and found["head_training"] == pytest.approx(100 * (10**5 - 1))
+    assert found["pearson_body"] == pytest.approx(1) and found["pearson_whole"] < 0.9
