@@ -68,7 +68,8 @@ style.table(
 # written when one seed had been run. A3 and A3b: rank correlation, and how much higher that of the weighted score is; n:
 # training sets. Their rules were written when the accuracies of one seed had been seen and no diversity score.
 #
-# A letter at the end names the family: f, fine-tuned on images ({doc}`17_fine_tuning`); w, on texts; s, with synthetic images.
+# A letter at the end names the family: f, fine-tuned on images ({doc}`17_fine_tuning`); w, on texts
+# ({doc}`18_words`); s, with synthetic images.
 # The rules are the same; that they apply was written down before any of these runs had been read, except those of the
 # tuning.
 

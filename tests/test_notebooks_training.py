@@ -7,6 +7,7 @@ FIGURES = {
     "15_like_dropout": 8,
     "16_diversity_outcomes": 8,
     "17_fine_tuning": 5,
+    "18_words": 7,
 }
 """Figures per chapter."""
 

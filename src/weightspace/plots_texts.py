@@ -30,7 +30,7 @@ _LOOKS = {
 def beside_reported(table: pd.DataFrame) -> Figure:
     """Accuracy minus that of the baseline on every training set: theirs above, ours below, each with its interval.
 
-    table: from ``text_outcomes.against_reported``. Grey: the interval of the baseline.
+    table: from ``text_outcomes.against_reported``; ours are paired by seed. Grey: the interval of their baseline.
     """
     figure, axes = plt.subplots(2, 1, figsize=(8.4, 5.2), sharex=True)
     base = table.set_index("setting").loc["baseline"]
@@ -40,22 +40,20 @@ def beside_reported(table: pd.DataFrame) -> Figure:
         own = select(sets, category=category)
         at = start + np.arange(1, len(own) + 1)
         look = _LOOKS[category]
-        for axis, value, low, high in (
-            (axes[0], "reported", "reported_low", "reported_high"),
-            (axes[1], "ours", "low", "high"),
+        theirs = base["reported"]
+        for axis, gain, low, high in (
+            (axes[0], own["reported_gain"], own["reported_low"] - theirs, own["reported_high"] - theirs),
+            (axes[1], own["gain"], own["gain_low"], own["gain_high"]),
         ):
-            axis.vlines(at, own[low] - base[value], own[high] - base[value], color=look["color"], linewidth=1.1)
-            axis.plot(at, own[value] - base[value], linestyle="", **look)
+            axis.vlines(at, low, high, color=look["color"], linewidth=1.1)
+            axis.plot(at, gain, linestyle="", **look)
         axes[0].annotate(
             label, (at.mean(), 1.02), xycoords=("data", "axes fraction"), ha="center", fontsize=8, color=look["color"]
         )
         ticks |= dict(zip(at, own["setting"].map(_short)))
         start += len(own) + 1
-    for axis, value, low, high, who in (
-        (axes[0], "reported", "reported_low", "reported_high", "BERT, as reported"),
-        (axes[1], "ours", "low", "high", "MiniLM, ours"),
-    ):
-        axis.axhspan(base[low] - base[value], base[high] - base[value], color=MUTED, alpha=0.18, linewidth=0)
+    axes[0].axhspan(base["reported_low"] - theirs, base["reported_high"] - theirs, color=MUTED, alpha=0.18, linewidth=0)
+    for axis, who in zip(axes, ("BERT, as reported", "MiniLM, ours")):
         axis.axhline(0, color=MUTED, linewidth=0.9)
         axis.set_ylabel(f"{who}\naccuracy \N{MINUS SIGN} baseline (points)", fontsize=8.5)
     axes[1].set_xticks(list(ticks), list(ticks.values()), rotation=90, fontsize=7.5)

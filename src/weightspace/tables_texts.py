@@ -11,6 +11,7 @@ from weightspace.diversity_outcomes import differences, setting_label
 from weightspace.plots_texts import LABELS
 from weightspace.style import dataset_label, interval
 
+_TASKS = {"complaints": "complaints", "sst2": "SST-2"}
 JUDGED = "augmentation"
 """The category that is diversity in A1w and A2w, as in the release."""
 
@@ -55,7 +56,7 @@ def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
                 continue
             matches = fair_tests.MATCHES if category == JUDGED else fair_tests.MATCHES[:1]
             cases = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
-            name = f"{dataset_label(task)}, {label}"
+            name = f"{_TASKS.get(task, task)} {label}"
             for tables, found in (
                 (similarities, fair_tests.similarities(cases)),
                 (distances, fair_tests.distances(cases)),
@@ -65,11 +66,13 @@ def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(similarities, ignore_index=True), pd.concat(distances, ignore_index=True)
 
 
-def numbers(table: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, float]:
+def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFrame) -> dict[str, float]:
     """The numbers that the text of the chapter quotes, by name.
 
     Those of ``tables_outcomes.effect_numbers`` with the task before them; ``rho_complaints_vendi_ngrams_accuracy`` and
-    so on; reported_rho, reported_p: Spearman correlation of the reported gains with ours.
+    so on; reported_rho, reported_p: Spearman correlation of the reported gains with ours; added_gain: mean gain of the
+    added sets; updates_rho: rank correlation of accuracy with the number of steps over the sets; embeddings_wd,
+    median_wd: size of the shift of weight decay in the log norm of the word embeddings and of the median layer.
     """
     found: dict[str, float] = {}
     for task, rows in zip(("complaints", "sst2"), tasks(table)):
@@ -83,15 +86,39 @@ def numbers(table: pd.DataFrame, correlations: pd.DataFrame) -> dict[str, float]
     sets = text_outcomes.against_reported(tasks(table)[0])
     sets = sets[sets["category"] != "baseline"]
     test = stats.spearmanr(sets["reported_gain"], sets["gain"])
+    first = tasks(table)[0]
+    means = first[first["category"].isin({"baseline", *LABELS})].groupby("setting")[["accuracy", "updates"]].mean()
+    shifts = fair_tests.shifts_of(diversity_shifts.with_diversity(tasks(spectra)[0], JUDGED), "log_norm")
+    of_decay = shifts.values[(shifts.settings["category"] == "wd").to_numpy()].mean(axis=(0, 1))
     inside = (sets["low"] < sets["reported"]) & (sets["reported"] < sets["high"])
     return found | {
         "reported_rho": float(test.statistic),
         "reported_p": float(test.pvalue),
+        "added_gain": float(select(sets, category="added")["gain"].mean()),
+        "updates_rho": float(stats.spearmanr(means["accuracy"], means["updates"]).statistic),
+        "embeddings_wd": float(abs(of_decay).max()),
+        "median_wd": float(pd.Series(abs(of_decay)).median()),
         "reported_sets": len(sets),
         "reported_inside": int(inside.sum()),
         "correlated": int((correlations["p_holm"] < 0.05).sum()),
         "tested": int(correlations["p"].notna().sum()),
     }
+
+
+def rate_numbers(runs: pd.DataFrame, sets: pd.DataFrame) -> dict[str, float]:
+    """``complaints_paper_rate`` and so on: accuracy of the baseline at the rate of the paper, mean over seeds, percent.
+
+    resemblance_comb, resemblance_control: of the set with nine real texts of ten, and of the baseline in another order.
+    """
+    table = text_outcomes.outcomes(runs)
+    found = {
+        f"{task}_paper_rate": float(select(own, arm="paper_rate")["accuracy"].mean())
+        for task, own in zip(("complaints", "sst2"), tasks(table))
+    }
+    wide = tasks(text_outcomes.resemblances(sets))[0]
+    for name, augmentation in (("comb", "comb_0.9"), ("control", text_outcomes.SHUFFLED)):
+        found[f"resemblance_{name}"] = float(select(wide, augmentation=augmentation)["resemblance_embeddings"].mean())
+    return found
 
 
 def pairing(sets: pd.DataFrame) -> pd.DataFrame:

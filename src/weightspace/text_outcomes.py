@@ -93,19 +93,18 @@ def against_reported(table: pd.DataFrame) -> pd.DataFrame:
 
     table: from ``outcomes``, of the complaints. Columns, in percent: category, setting, reported with Wilson's 95 %
     interval (reported_low, reported_high), ours (mean over seeds) with its t interval (low, high), n (seeds), and both
-    minus the baseline (reported_gain, gain).
+    minus the baseline: reported_gain, and gain with its interval (gain_low, gain_high), paired by seed.
     """
     own = select(table, arm="main")
     own = own[own["category"].isin({"baseline", *RELEASED})]
     reported = released_scores.text_accuracies().set_index(["category", "level"])
+    baseline = select(own, setting="baseline").set_index("seed")["accuracy"]
     rows = []
     for (category, setting), runs in own.groupby(["category", "setting"], sort=False):
         theirs = 100 * reported.loc[released_name(category, setting), ["share", "low", "high"]]
-        rows.append((category, setting, *theirs, *mean_interval(runs["accuracy"]), len(runs)))
+        gain = runs["accuracy"].to_numpy() - baseline.loc[runs["seed"]].to_numpy()
+        ours = mean_interval(runs["accuracy"])
+        rows.append((category, setting, *theirs, *ours, len(runs), *mean_interval(gain)))
     columns = ["category", "setting", "reported", "reported_low", "reported_high", "ours", "low", "high", "n"]
-    found = pd.DataFrame(rows, columns=columns)
-    base = found.set_index("setting").loc["baseline"]
-    return found.assign(
-        reported_gain=found["reported"] - base["reported"],
-        gain=found["ours"] - base["ours"],
-    )
+    found = pd.DataFrame(rows, columns=[*columns, "gain", "gain_low", "gain_high"])
+    return found.assign(reported_gain=found["reported"] - select(found, setting="baseline")["reported"].item())
