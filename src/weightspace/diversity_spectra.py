@@ -68,7 +68,8 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     """The metrics of one run, given its records, at every epoch with spectra and in both unfoldings of convolutions.
 
     Layers are numbered from 1, see ``in_order``; the last is the classifier ``fc``. Layers other than convolutions are
-    the same matrix in both unfoldings; networks without any have only ``slices``. Rows of layer 0 are ``OUTCOMES``.
+    the same matrix in both unfoldings; networks without any have only ``slices``. A metric that cannot be computed of a
+    layer has no row there. Rows of layer 0 are ``OUTCOMES``.
     Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the origin of the data.
     """
     from weightspace.diversity_runs import stored_spectra  # PyTorch takes seconds to import
@@ -82,11 +83,8 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
             own = in_order(rows[(rows["unfolding"] == unfolding) | ~rows["layer"].isin(convolutions)])
             report = report_of(stored_spectra(own)).assign(epoch=epoch, unfolding=unfolding, inputs="")
             report["layer"] = range(1, len(report) + 1)
-            parts.append(
-                report.melt(["epoch", "inputs", "layer", "name", "unfolding"], METRICS, "metric").astype(
-                    {"value": float}
-                )
-            )
+            values = report.melt(["epoch", "inputs", "layer", "name", "unfolding"], METRICS, "metric")
+            parts.append(values.astype({"value": float}).dropna(subset="value"))
     columns = ["epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
     first = run.iloc[0]
