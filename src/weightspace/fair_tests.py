@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from weightspace.analysis import select
 from weightspace.diversity_shifts import LEVELS, changes, last_epoch
 from weightspace.shift_checks import ZERO
-from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS, last_layer
+from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
 from weightspace.stats import holm
 
 REPLICATES = 4_000
@@ -59,8 +59,9 @@ class Shifts:
 
 def shifts_of(frame: pd.DataFrame, metric: str, arm: str = "main", **options) -> Shifts:
     """From the records of ``diversity_spectra``; layers without a value in some run are left out, as is the last."""
+    last = frame["layer"].max()  # of the network: some metrics have no value there
     table, others = (
-        changes(frame, which, metrics=(metric,), **options).pipe(lambda t: t[~last_layer(t)])
+        changes(frame, which, metrics=(metric,), **options).pipe(lambda t: t[t["layer"] < last])
         for which in (arm, "independent")
     )
     runs = table.pivot(index=["category", "order", "level", "seed"], columns="layer", values="value")
