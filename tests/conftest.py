@@ -80,6 +80,7 @@ def run_chapter(tmp_path_factory):
             language="python",
             progress_bar=False,
             km=manager,
+            iopub_timeout=120,
         )
         outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
         printed = "".join(output.get("text", "") for output in outputs if output.output_type == "stream")

@@ -44,6 +44,9 @@ VERSIONS = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "torch")
 #: How often one build runs the notebooks whose records change meanwhile, before it leaves them to the next build.
 ROUNDS = 3
 
+#: Seconds that outputs may lag behind a cell that has ended: hundreds of numbers on a busy machine take a while.
+IOPUB_TIMEOUT = 120
+
 #: Workers run side by side, so each of them computes on one thread.
 ONE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -371,6 +374,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
                 progress_bar={"desc": source.stem} if sys.stderr.isatty() else False,
                 kernel_manager_class=kernel_manager(book.root, env, Path(scratch), kernel_started),
                 shutdown_kernel="immediate",
+                iopub_timeout=IOPUB_TIMEOUT,
                 on_cell_start=cell_started,
             )
         except PapermillExecutionError as error:
