@@ -60,8 +60,8 @@ style.table(
 # The families agree that diversity is farther from weight decay than from dropout (A2), and that this says little: weight decay
 # moves the spectra so far that anything is closer to dropout, and no regularizer at all is about as close as dropout or closer (A2c).
 # None supports A1. Only the log norm has a direction: from scratch diversity goes along with both regularizers, in the network
-# fine-tuned on images with dropout and against weight decay, in the one on texts with neither. No diversity score passes in more than
-# one family (A3), and the weighted score adds nothing in any (A3b). The released measurements ({doc}`13_released_measurements`), one
+# fine-tuned on images with dropout and against weight decay, in the one on texts with neither. No diversity score is supported in
+# any family (A3), and the weighted score adds nothing in any (A3b). The released measurements ({doc}`13_released_measurements`), one
 # run per setting, had given the same picture.
 #
 # A1a, A2a, A2b and A3a judge what the authors released ({doc}`13_released_measurements`), one run per setting, each by a rule of

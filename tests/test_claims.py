@@ -198,6 +198,7 @@ def test_families_stand_side_by_side():
             claim
             | {"claim": "A1"}
             | vars(verdicts.Finding("like dropout", 0.0, 0.0, 0.0, 1, 3, 0, 3, "not supported")),
+            claim | {"claim": "A1"} | vars(verdicts.Finding("like weight decay", 0, 0, 0, 0, 4, 0, 3, "not supported")),
             claim | {"claim": "A1w"} | vars(verdicts.Finding("like dropout", 1.0, 1.0, 1.0, 4, 0, 0, 3, "supported")),
             claim | {"claim": "A1f"} | vars(verdicts.Finding("", 0.0, 0.0, 0.0, 0, 0, 0, 0, "open")),
         ]
@@ -205,6 +206,8 @@ def test_families_stand_side_by_side():
     table = tables_diversity.agreement(judged)
     (line,) = table[table["claim"].str.contains(">A1<")].to_dict("records")
     scratch, fine_tuned, texts, synthetic = list(line.values())[1:]
-    assert "not supported</span> 1/3/0" in scratch and "like dropout: " in scratch
-    assert ">supported</span> 4/0/0" in texts and "open" in fine_tuned and synthetic == ""
+    assert scratch.endswith("not supported</span><br><small>like dropout 1/3/0<br>like weight decay 0/4/0</small>")
+    assert (
+        ">supported</span><br><small>like dropout 4/0/0</small>" in texts and "open" in fine_tuned and synthetic == ""
+    )
     assert (table[~table["claim"].str.contains(">A1<")].drop(columns="claim") == "").all(axis=None)

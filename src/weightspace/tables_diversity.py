@@ -187,12 +187,12 @@ def agreement(judged: pd.DataFrame) -> pd.DataFrame:
         cells = {}
         for family in FAMILIES:
             own = select(judged, claim=question + family.suffix)
-            cells[family.name] = "<br>".join(
-                (f"{row.method}: " if row.method else "")
-                + verdict_badge(row.verdict)
-                + (f" {row.wins}/{row.ties}/{row.losses}" if row.verdict != "open" else "")
-                for row in own.itertuples()
-            )
+            parts = []
+            for verdict, alike in own.groupby("verdict", sort=False):
+                counted = [f"{row.method} {row.wins}/{row.ties}/{row.losses}" for row in alike.itertuples()]
+                said = f"<br><small>{'<br>'.join(counted)}</small>" if verdict != "open" else ""
+                parts.append(verdict_badge(str(verdict)) + said)
+            cells[family.name] = "<br>".join(parts)
         rows.append({"claim": f"<strong>{question}</strong> {words}"} | cells)
     return pd.DataFrame(rows)
 
