@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import statistics
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
-from training import PlainImages, plain_epoch, seconds
+from training import PlainImages, in_turns, plain_epoch
 
 from weightspace import diversity_text, diversity_transfer, provenance
 from weightspace.diversity_text_runs import as_they_are
@@ -119,14 +118,8 @@ def finetuning(
     print("| --- | --- | ---: | ---: |")
     found = loops(device, number, resolution, int(diversity_text.SIZES[scale]["length"]))
     for network, calls in found.items():
-        taken: dict[str, list[float]] = {name: [] for name in calls}
-        for epoch in range(rounds + 1):
-            for name, call in calls.items():
-                taken[name].append(seconds(lambda: call(epoch), device))
-        ours = taken["weightspace"][1:]
-        for name, spent in taken.items():
-            speed = number // BATCH * BATCH / statistics.median(spent[1:])
-            ratio = statistics.median(b / a for a, b in zip(ours, spent[1:]))
+        for name, (spent, ratio) in in_turns(calls, rounds, device).items():
+            speed = number // BATCH * BATCH / spent
             print(f"| {network} | {name} | {speed:,.0f} | {ratio:.2f}x |", flush=True)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     on_device = f", {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of the GPU" if device == "cuda" else ""

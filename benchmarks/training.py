@@ -88,6 +88,19 @@ def seconds(call: Callable[[], object], device: str) -> float:
     return begin.elapsed_time(end) / 1000
 
 
+def in_turns(calls: dict[str, Callable[[int], object]], rounds: int, device: str) -> dict[str, tuple[float, float]]:
+    """Name -> median seconds of a call, and median ratio to the first one; after one round to warm up and compile."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            taken[name].append(seconds(lambda: call(turn), device))
+    ours, *_ = taken.values()
+    return {
+        name: (statistics.median(spent[1:]), statistics.median(b / a for a, b in zip(ours[1:], spent[1:])))
+        for name, spent in taken.items()
+    }
+
+
 def _known(value: float, form: str) -> str:
     return "unknown" if np.isnan(value) else format(value, form)
 
@@ -138,14 +151,8 @@ def training(device: str = "cpu", number: int | None = None, width: int | None =
     recipe = RECIPE[scale]
     for batch in (recipe["batch_size"], LARGE_BATCH) if device == "cuda" else (recipe["batch_size"],):
         calls = loops(images, labels, width, Recipe(recipe["optimizer"], recipe["lr"], batch), device)
-        taken: dict[str, list[float]] = {name: [] for name in calls}
-        for epoch in range(rounds + 1):
-            for name, call in calls.items():
-                taken[name].append(seconds(lambda: call(epoch), device))
-        ours = taken["weightspace"][1:]
-        for name, spent in taken.items():
-            speed = number // batch * batch / statistics.median(spent[1:])
-            ratio = statistics.median(b / a for a, b in zip(ours, spent[1:]))
+        for name, (spent, ratio) in in_turns(calls, rounds, device).items():
+            speed = number // batch * batch / spent
             print(
                 f"| {batch} | {name} | {speed:,.0f} | {operations * speed / peak:.1%} "
                 f"| {_known(operations * speed / published, '.1%')} | {ratio:.2f}x |",

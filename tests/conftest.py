@@ -10,15 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jupytext
-import nbformat
-import papermill
 import pytest
-from jupyter_client.manager import AsyncKernelManager
-
-from weightspace import experiments
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Several workers share the cores: threads that wait for each other take ten times as long as one alone. Set before
+# anything imports numpy or PyTorch; kernels and other processes that a test starts inherit it.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +61,13 @@ def run_chapter(tmp_path_factory):
     imports. afresh: every run is computed for this chapter, else what an earlier one of the file has left is used.
     Returns the HTML of the page.
     """
+    import jupytext  # most tests do not need these
+    import nbformat
+    import papermill
+    from jupyter_client.manager import AsyncKernelManager
+
+    from weightspace import experiments
+
     folder = tmp_path_factory.mktemp("chapters")
     results = folder / "results"
     manager = AsyncKernelManager(kernel_name="python3")

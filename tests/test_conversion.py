@@ -17,8 +17,6 @@ from torchvision.models import resnet18
 import weightspace
 from weightspace import DualConv2d, DualLinear, dualize, fold
 
-torch.set_num_threads(1)
-
 
 def small_network(stabilizer=False, dtype=torch.float64):
     """Grouped and padded convolutions, an in-place activation, a linear layer; second weights away from zero."""

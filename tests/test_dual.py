@@ -13,8 +13,6 @@ from torch import nn
 import weightspace
 from weightspace import DualLinear
 
-torch.set_num_threads(1)
-
 
 def written_out_update(x, g, w1, w2, lr, m=None):
     """The rule of the paper, sample by sample at the old weights, as scalars in numpy: the independent check."""

@@ -10,8 +10,6 @@ from torch import nn
 
 from weightspace import DualConv2d, DualLinear
 
-torch.set_num_threads(1)
-
 
 def padded(x, layer):
     """The padded input, in numpy, from the arguments of the layer."""

@@ -10,7 +10,6 @@ from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
 from weightspace.online import OnlineNetworks
 
 SIZES = (6, 5, 4, 3)
-torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -16,8 +16,6 @@ from weightspace.methods import PAPER_METHODS
 from weightspace.online import OnlineNetworks, networks_on
 from weightspace.online_torch import TorchOnlineNetworks
 
-torch.set_num_threads(1)
-
 METHODS = (*PAPER_METHODS, "l2_squared_0.05", "dropout_0.3")
 STATE = ("w1", "w2", "bias", "m")
 DEVICES = [

@@ -220,9 +220,16 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     keys = ["design", "level", "seed"]
     both = wide.merge(own[[*keys, *JUDGED]], on=keys)
     shared = both[(both["design"] == "single") & both["level"].isin(["", LEVELS[0]])]
-    order = ["", *LEVELS]
-    both = pd.concat([both, shared.assign(design="cumulative")], ignore_index=True)
-    return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
+    return in_order(pd.concat([both, shared.assign(design="cumulative")], ignore_index=True), ["", *LEVELS])
+
+
+def in_order(both: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
+    """Training sets by design, then in the order of ``levels``, then by seed."""
+    return both.sort_values(
+        ["design", "level", "seed"],
+        key=lambda column: column.map(list(levels).index) if column.name == "level" else column,
+        ignore_index=True,
+    )
 
 
 def wide_scores(sets: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -252,9 +259,9 @@ def rank_correlations(
     fewer than three sets or values that do not differ.
     """
     rows = []
+    scored = _scored(both, scores)
+    names = [*scored, *outcomes]
     for design, own in both.groupby("design", sort=False):
-        scored = _scored(both, scores)
-        names = [*scored, *outcomes]
         means = own.groupby("level")[names].mean()
         drawn = _drawn_ranks(own, names, draws)
         for (x, (score, of)), y in product(scored.items(), outcomes):
@@ -274,9 +281,9 @@ def seed_correlations(
     both: pd.DataFrame, scores: Sequence[str] = SCORES, outcomes: Sequence[str] = JUDGED
 ) -> pd.DataFrame:
     """As ``rank_correlations`` within each seed: design, of, score, outcome, seed, rho."""
-    rows = []
+    rows, scored = [], _scored(both, scores)
     for (design, seed), own in both.groupby(["design", "seed"], sort=False):
-        for (name, (score, of)), outcome in product(_scored(both, scores).items(), outcomes):
+        for (name, (score, of)), outcome in product(scored.items(), outcomes):
             x, y = own[name], own[outcome]
             defined = len(own) >= 3 and x.nunique() > 1 and y.nunique() > 1
             rho = stats.spearmanr(x, y).statistic if defined else np.nan

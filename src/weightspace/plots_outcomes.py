@@ -39,7 +39,6 @@ OUTCOME_LABELS = {
     "accuracy": "test accuracy",
     "macro_f1": "macro F1",
 }
-_ARM_DESIGNS = {"main": "single", "cumulative": "cumulative"}
 BETTER, WORSE = "#2f6fb5", "#c25a12"
 """Cells of the heat map: blue above the baseline, orange below, the paler the closer."""
 
@@ -116,9 +115,9 @@ def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Map
         axis.set_xlim(*_reach(select(differences, outcome=name)))
         axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
     figure.supxlabel("difference to the baseline (points)", fontsize=9, color=INK)
-    arms = [_ARM_DESIGNS[arm] for arm in differences["arm"].unique()]
+    designs = differences["arm"].replace("main", "single").unique()
     band = plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label="another seed alone, 95 %")
-    _legend_of_designs(figure, arms, [band])
+    _legend_of_designs(figure, designs, [band])
     return figure
 
 

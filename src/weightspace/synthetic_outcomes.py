@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from weightspace.analysis import select
-from weightspace.diversity_outcomes import JUDGED, wide_scores
+from weightspace.diversity_outcomes import JUDGED, in_order, wide_scores
 from weightspace.diversity_synthetic import AUGMENTATIONS, SHARES
 
 SYNTHETIC = tuple(f"synthetic_{share:g}" for share in SHARES)
@@ -25,9 +25,7 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     own = select(table, arm="main").assign(calibration=-table["ece"], level=table["setting"])
     both = wide.merge(own[["level", "seed", "category", *JUDGED]], on=["level", "seed"])
     both = both.assign(design="single", level=both["level"].replace("baseline", ""))
-    order = ["", *SYNTHETIC, *AUGMENTATIONS]
-    keys = ["level", "seed"]
-    return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
+    return in_order(both, ["", *SYNTHETIC, *AUGMENTATIONS])
 
 
 def against_real(values: pd.DataFrame, name: str, settings: tuple[str, ...] = SYNTHETIC) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -141,6 +143,24 @@ def distances(table: pd.DataFrame) -> pd.DataFrame:
             "outcome": table["outcome"],
         }
     )
+
+
+def shift_tests(cases: Mapping[str, Sequence[fair_tests.Case]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``fair_tests.similarities`` and ``distances`` of several kinds of diversity, each corrected by itself.
+
+    cases: by the name of the kind, which takes the place of the match, or stands before it at equal strength.
+    """
+
+    def named(table: pd.DataFrame, name: str) -> pd.DataFrame:
+        return table.assign(
+            match=[name if match == fair_tests.MATCHES[0] else f"{name}, {match}" for match in table["match"]]
+        )
+
+    similar, distant = (
+        pd.concat([named(tested(own), name) for name, own in cases.items()], ignore_index=True)
+        for tested in (fair_tests.similarities, fair_tests.distances)
+    )
+    return similar, distant
 
 
 def equivalence(table: pd.DataFrame) -> pd.DataFrame:

@@ -111,20 +111,24 @@ def _key(*parts: str) -> str:
     return "_".join(parts).replace(".", "").replace("-", "")
 
 
-def effect_numbers(table: pd.DataFrame, differences: pd.DataFrame) -> dict[str, float]:
-    """Numbers on what each setting does: the baseline, what seeds alone do, and every difference by name.
-
-    ``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_`` before
-    the setting; ``low_`` and ``high_``: its interval.
-    """
-    baseline = select(table, arm="main", setting="baseline")
-    outcomes = list(differences["outcome"].unique())
-    found: dict[str, float] = {f"baseline_{name}": float(baseline[name].mean()) for name in outcomes}
-    found |= {f"noise_{name}": value for name, value in diversity_outcomes.seed_noise(table, outcomes).items()}
+def difference_numbers(differences: pd.DataFrame) -> dict[str, float]:
+    """``clean_accuracy_dropout_05`` and so on: difference to the baseline, of the main arm or with ``cumulative_``
+    before the setting; ``low_`` and ``high_``: its interval."""
+    found = {}
     for row in differences.itertuples():
         key = _key(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting).replace("__", "_")
         key = key.replace(" ", "_")
         found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
+    return found
+
+
+def effect_numbers(table: pd.DataFrame, differences: pd.DataFrame) -> dict[str, float]:
+    """Numbers on what each setting does: the baseline, what seeds alone do, and those of ``difference_numbers``."""
+    baseline = select(table, arm="main", setting="baseline")
+    outcomes = list(differences["outcome"].unique())
+    found: dict[str, float] = {f"baseline_{name}": float(baseline[name].mean()) for name in outcomes}
+    found |= {f"noise_{name}": value for name, value in diversity_outcomes.seed_noise(table, outcomes).items()}
+    found |= difference_numbers(differences)
     first = differences[differences["outcome"] == differences["outcome"].iloc[0]]
     return found | {
         "seeds": len(baseline),
@@ -144,8 +148,8 @@ def numbers(
 
     Those of ``effect_numbers``, of groups too; ``rho_weighted_vendi_pixels_calibration_single``: a correlation.
     """
-    every = pd.concat([differences, diversity_outcomes.differences(diversity_outcomes.grouped(table))])
-    found = effect_numbers(table, every) | effect_numbers(table, differences)
+    of_groups = diversity_outcomes.differences(diversity_outcomes.grouped(table))
+    found = effect_numbers(table, differences) | difference_numbers(of_groups)
     for row in correlations.itertuples():
         found[_key("rho", row.score, row.of, row.outcome, row.design)] = row.rho
     robust = select(differences, outcome="effective_robustness", category="augmentation", arm="main")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from weightspace import diversity_shifts, fair_tests, tables_outcomes
+from weightspace import diversity_shifts, fair_tests, tables_diversity, tables_outcomes
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import differences, setting_label
 from weightspace.stats import mean_interval
@@ -52,12 +52,13 @@ def tests(against: pd.DataFrame) -> pd.DataFrame:
 
 def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``fair_tests.similarities`` and ``distances`` of synthetic images and of augmentation; match names them."""
-    similarities, distances = [], []
-    for category, name in (("synthetic", "synthetic images"), ("augmentation", "augmented images")):
-        cases = fair_tests.cases(diversity_shifts.with_diversity(spectra, category), fair_tests.MATCHES[:1])
-        similarities.append(fair_tests.similarities(cases).assign(match=name))
-        distances.append(fair_tests.distances(cases).assign(match=name))
-    return pd.concat(similarities, ignore_index=True), pd.concat(distances, ignore_index=True)
+    names = {"synthetic": "synthetic images", "augmentation": "augmented images"}
+    return tables_diversity.shift_tests(
+        {
+            name: fair_tests.cases(diversity_shifts.with_diversity(spectra, category), fair_tests.MATCHES[:1])
+            for category, name in names.items()
+        }
+    )
 
 
 def numbers(

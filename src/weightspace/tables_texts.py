@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from scipy import stats
 
-from weightspace import diversity_shifts, fair_tests, tables_outcomes, text_outcomes
+from weightspace import diversity_shifts, fair_tests, tables_diversity, tables_outcomes, text_outcomes
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import differences, setting_label
 from weightspace.plots_texts import LABELS
@@ -48,22 +48,14 @@ def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     At equal strength for the judged kind only.
     """
-    similarities, distances = [], []
+    cases = {}
     for task in spectra["dataset"].unique():
         own = select(spectra, dataset=task)
-        for category, label in LABELS.items():
-            if category not in set(own["category"]):
-                continue
+        for category in (name for name in LABELS if name in set(own["category"])):
             matches = fair_tests.MATCHES if category == JUDGED else fair_tests.MATCHES[:1]
-            cases = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
-            name = f"{_TASKS.get(task, task)} {label}"
-            for tables, found in (
-                (similarities, fair_tests.similarities(cases)),
-                (distances, fair_tests.distances(cases)),
-            ):
-                longer = found["match"].where(found["match"] != fair_tests.MATCHES[0], "")
-                tables.append(found.assign(match=[f"{name}, {match}" if match else name for match in longer]))
-    return pd.concat(similarities, ignore_index=True), pd.concat(distances, ignore_index=True)
+            name = f"{_TASKS.get(task, task)} {LABELS[category]}"
+            cases[name] = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
+    return tables_diversity.shift_tests(cases)
 
 
 def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFrame) -> dict[str, float]:
@@ -76,21 +68,17 @@ def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFra
     """
     found: dict[str, float] = {}
     for task, rows in zip(("complaints", "sst2"), tasks(table)):
-        own = effects(rows)
-        found |= {f"{task}_{name}": value for name, value in tables_outcomes.effect_numbers(rows, own).items()}
-        for name in ("accuracy", "ece"):
-            of_sets = own[(own["outcome"] == name) & own["category"].isin(LABELS)]["mean"]
-            found |= {f"{task}_best_{name}": float(of_sets.max()), f"{task}_worst_{name}": float(of_sets.min())}
+        own = tables_outcomes.effect_numbers(rows, effects(rows))
+        found |= {f"{task}_{name}": value for name, value in own.items()}
     for row in correlations.itertuples():
         found[f"rho_{row.design}_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
-    sets = text_outcomes.against_reported(tasks(table)[0])
+    first = tasks(table)[0]
+    sets = text_outcomes.against_reported(first)
     sets = sets[sets["category"] != "baseline"]
     test = stats.spearmanr(sets["reported_gain"], sets["gain"])
-    first = tasks(table)[0]
     means = first[first["category"].isin({"baseline", *LABELS})].groupby("setting")[["accuracy", "updates"]].mean()
     shifts = fair_tests.shifts_of(diversity_shifts.with_diversity(tasks(spectra)[0], JUDGED), "log_norm")
     of_decay = shifts.values[(shifts.settings["category"] == "wd").to_numpy()].mean(axis=(0, 1))
-    inside = (sets["low"] < sets["reported"]) & (sets["reported"] < sets["high"])
     return found | {
         "reported_rho": float(test.statistic),
         "reported_p": float(test.pvalue),
@@ -99,7 +87,6 @@ def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFra
         "embeddings_wd": float(abs(of_decay).max()),
         "median_wd": float(pd.Series(abs(of_decay)).median()),
         "reported_sets": len(sets),
-        "reported_inside": int(inside.sum()),
         "correlated": int((correlations["p_holm"] < 0.05).sum()),
         "tested": int(correlations["p"].notna().sum()),
     }

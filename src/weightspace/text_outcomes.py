@@ -10,7 +10,7 @@ import pandas as pd
 
 from weightspace import released_scores
 from weightspace.analysis import select
-from weightspace.diversity_outcomes import RUN, wide_scores
+from weightspace.diversity_outcomes import RUN, differences, in_order, wide_scores
 from weightspace.diversity_text_sets import SHUFFLED
 from weightspace.spectral_shifts import BASELINE
 from weightspace.stats import mean_interval
@@ -62,8 +62,7 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     )
     keys = ["design", "level", "seed"]
     both = wide.merge(own[[*keys, "category", "updates", *JUDGED]], on=keys)
-    order = ["", *sum(SETS.values(), ())]
-    return both.sort_values(keys, key=lambda c: c.map(order.index) if c.name == "level" else c, ignore_index=True)
+    return in_order(both, ["", *sum(SETS.values(), ())])
 
 
 def resemblances(sets: pd.DataFrame) -> pd.DataFrame:
@@ -98,13 +97,13 @@ def against_reported(table: pd.DataFrame) -> pd.DataFrame:
     own = select(table, arm="main")
     own = own[own["category"].isin({"baseline", *RELEASED})]
     reported = released_scores.text_accuracies().set_index(["category", "level"])
-    baseline = select(own, setting="baseline").set_index("seed")["accuracy"]
     rows = []
     for (category, setting), runs in own.groupby(["category", "setting"], sort=False):
         theirs = 100 * reported.loc[released_name(category, setting), ["share", "low", "high"]]
-        gain = runs["accuracy"].to_numpy() - baseline.loc[runs["seed"]].to_numpy()
-        ours = mean_interval(runs["accuracy"])
-        rows.append((category, setting, *theirs, *ours, len(runs), *mean_interval(gain)))
+        rows.append((category, setting, *theirs, *mean_interval(runs["accuracy"]), len(runs)))
     columns = ["category", "setting", "reported", "reported_low", "reported_high", "ours", "low", "high", "n"]
-    found = pd.DataFrame(rows, columns=[*columns, "gain", "gain_low", "gain_high"])
+    gains = differences(own, ["accuracy"]).set_index("setting")[["mean", "low", "high"]]
+    gains = gains.rename(columns={"mean": "gain", "low": "gain_low", "high": "gain_high"})
+    # The baseline gains nothing over itself.
+    found = pd.DataFrame(rows, columns=columns).join(gains, on="setting").fillna(dict.fromkeys(gains, 0.0))
     return found.assign(reported_gain=found["reported"] - select(found, setting="baseline")["reported"].item())

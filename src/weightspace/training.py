@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 CHANNEL_MEAN = (0.4914, 0.4822, 0.4465)
 CHANNEL_STD = (0.2470, 0.2435, 0.2616)
@@ -154,24 +155,14 @@ class Trainer:
         return torch.cat(parts).cpu().numpy()
 
 
-@torch.no_grad()
 def reset_batch_norm(run: Trainer, samples: NDArray) -> None:
     """Take means and variances of every batch norm anew from ``samples``, batch by batch with equal weights.
 
-    The weights stay as they are, and so does dropout, which is left out. What is left of the last batch counts too.
+    The weights stay as they are; dropout acts as in training. What is left of the last batch counts too.
     """
-    layers = [module for module in run.model.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [layer.momentum for layer in layers]
-    run.model.eval()
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # a plain mean over batches
-        layer.train()
-    for part in torch.from_numpy(samples).to(run.device).split(_PREDICT_BATCH):
-        run.model(run.prepare(part))
-    for layer, momentum in zip(layers, momenta):
-        layer.momentum = momentum
-    run.model.eval()
+    parts = torch.from_numpy(samples).to(run.device).split(_PREDICT_BATCH)
+    run.model.eval()  # as it is left
+    update_bn((run.prepare(part) for part in parts), run.model)
 
 
 def loss_and_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
