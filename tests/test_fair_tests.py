@@ -194,7 +194,7 @@ def test_layers_without_a_value_are_left_out():
     frame = campaign(nothing)
     frame.loc[(frame["layer"] == 7) & (frame["seed"] == 1), "value"] = np.nan
     frame.loc[frame["layer"] == 9, "value"] = 4.0
-    shifts = fair_tests.shifts_of(frame, "log_norm")
+    shifts = fair_tests.shifts_of(frame, ("log_norm",))["log_norm"]
     assert shifts.values.shape == (20, 3, LAYERS - 3)  # these two, and the last
     assert np.isfinite(shifts.values).all()
 
@@ -204,8 +204,8 @@ def test_the_last_layer_is_left_out_of_every_metric():
     frame = campaign(nothing)
     missing = frame[frame["layer"] != LAYERS]
     missing = pd.concat([missing, frame[frame["layer"] == LAYERS].assign(metric="entropy")])
-    assert fair_tests.shifts_of(missing, "log_norm").values.shape[2] == LAYERS - 1
-    assert fair_tests.shifts_of(frame, "log_norm").values.shape[2] == LAYERS - 1
+    assert fair_tests.shifts_of(missing, ("log_norm",))["log_norm"].values.shape[2] == LAYERS - 1
+    assert fair_tests.shifts_of(frame, ("log_norm",))["log_norm"].values.shape[2] == LAYERS - 1
 
 
 def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 
 from weightspace.stats import compare_paired, holm, mean_interval, prediction_interval
 
@@ -46,6 +49,11 @@ def test_constant_ratios():
     assert compare_paired([1, 2, 4], [1, 2, 4]).p == 1
     exact = compare_paired([2, 4, 8], [1, 2, 4])
     assert exact.ratio == pytest.approx(2) and exact.p == 0 and exact.effect_size == np.inf
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_holm_is_that_of_statsmodels(p):
+    np.testing.assert_array_equal(holm(p), multipletests(p, method="holm")[1])
 
 
 def test_holm_by_hand():

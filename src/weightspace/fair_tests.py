@@ -57,13 +57,23 @@ class Shifts:
     training: float
 
 
-def shifts_of(frame: pd.DataFrame, metric: str, arm: str = "main", **options) -> Shifts:
-    """From the records of ``diversity_spectra``; layers without a value in some run are left out, as is the last."""
+def shifts_of(
+    frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options
+) -> dict[str, Shifts]:
+    """Metric -> shifts, from the records of ``diversity_spectra``.
+
+    Layers without a value in some run are left out, as is the last.
+    """
     last = frame["layer"].max()  # of the network: some metrics have no value there
     table, others = (
-        changes(frame, which, metrics=(metric,), **options).pipe(lambda t: t[t["layer"] < last])
+        changes(frame, which, metrics=metrics, **options).pipe(lambda t: t[t["layer"] < last])
         for which in (arm, "independent")
     )
+    return {metric: _shifts(select(table, metric=metric), select(others, metric=metric)) for metric in metrics}
+
+
+def _shifts(table: pd.DataFrame, others: pd.DataFrame) -> Shifts:
+    """From changes of one metric, those of an arm and those of the independent baselines."""
     runs = table.pivot(index=["category", "order", "level", "seed"], columns="layer", values="value")
     more = others.pivot(index="seed", columns="layer", values="value")
     whole = runs.columns[runs.notna().all() & more.notna().all()]
@@ -98,8 +108,7 @@ def product(a: NDArray, b: NDArray) -> NDArray:
 def sizes(frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options) -> pd.DataFrame:
     """How far every setting moves the spectra: category, level, order, metric, size = sqrt(<z, z>), NaN if negative."""
     tables = []
-    for metric in metrics:
-        shifts = shifts_of(frame, metric, arm, **options)
+    for metric, shifts in shifts_of(frame, metrics, arm, **options).items():
         squared = product(shifts.values, shifts.values)
         size = np.sqrt(np.where(squared >= 0, squared, np.nan))
         tables.append(shifts.settings.assign(metric=metric, size=size))
@@ -114,7 +123,7 @@ def settings_map(
     Returns a table with category, level, order, seed (-1: the mean over seeds), x, y (root mean squares over metrics
     and layers, so that 1 is what seeds change), and the shares of the squared mean shifts along both directions.
     """
-    every = [shifts_of(frame, metric, arm, **options) for metric in metrics]
+    every = list(shifts_of(frame, metrics, arm, **options).values())
     settings, values = every[0].settings, np.concatenate([shifts.values for shifts in every], axis=2)
     values /= np.sqrt(values.shape[2])
     mean = values.mean(axis=1)
@@ -244,8 +253,7 @@ def cases(
     """What the tests of this module are about; matches without a level to compare are left out."""
     strength = {match: strengths(frame, match, arm) if match in STRENGTHS else None for match in matches}
     found = []
-    for metric in metrics:
-        shifts = shifts_of(frame, metric, arm, **options)
+    for metric, shifts in shifts_of(frame, metrics, arm, **options).items():
         drawn = resampled(shifts)
         found += [
             Case(match, metric, shifts, weights, drawn)

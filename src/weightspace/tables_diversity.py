@@ -219,7 +219,7 @@ def agreement(judged: pd.DataFrame) -> pd.DataFrame:
 
 def noise_shared(frame: pd.DataFrame, metric: str = "log_norm") -> float:
     """Variance over seeds of the shifts of a setting, relative to that of a difference of two independent runs."""
-    shifts = fair_tests.shifts_of(frame, metric)
+    shifts = fair_tests.shifts_of(frame, (metric,))[metric]
     paired = shifts.values.var(axis=1, ddof=1).mean()
     parts = [shifts.residuals[name] for name in shifts.settings["category"]]
     alone = np.mean([(part**2).mean() for part in parts]) + (shifts.residuals[BASELINE] ** 2).mean()

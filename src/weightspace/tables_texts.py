@@ -77,7 +77,8 @@ def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFra
     sets = sets[sets["category"] != "baseline"]
     test = stats.spearmanr(sets["reported_gain"], sets["gain"])
     means = first[first["category"].isin({"baseline", *LABELS})].groupby("setting")[["accuracy", "updates"]].mean()
-    shifts = fair_tests.shifts_of(diversity_shifts.with_diversity(tasks(spectra)[0], JUDGED), "log_norm")
+    edited = diversity_shifts.with_diversity(tasks(spectra)[0], JUDGED)
+    shifts = fair_tests.shifts_of(edited, ("log_norm",))["log_norm"]
     of_decay = shifts.values[(shifts.settings["category"] == "wd").to_numpy()].mean(axis=(0, 1))
     return found | {
         "reported_rho": float(test.statistic),
