@@ -202,7 +202,9 @@ def resampled(shifts: Shifts, replicates: int = REPLICATES, seed: int = 0) -> ND
     drawn = np.empty((replicates, count, seeds, layers))
     for position, category in enumerate(shifts.settings["category"]):
         drawn[:, position] = noise(category, seeds)
-    return shifts.values + drawn - noise(BASELINE, seeds)[:, None]
+    drawn += shifts.values  # in place: hundreds of megabytes
+    drawn -= noise(BASELINE, seeds)[:, None]
+    return drawn
 
 
 def _profiles(weights: dict[str, NDArray], values: NDArray) -> dict[str, NDArray]:
