@@ -180,14 +180,7 @@ def _weighted_explains_more(training_sets, outcomes: Sequence[str] = diversity_o
 
 
 def _synthetic_helps(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
-    table = diversity_outcomes.outcomes(runs)
-    scores = diversity_outcomes.wide_scores(sets[sets["of"] != ""], ["setting", "seed"])
-    found = [
-        synthetic_outcomes.against_real(scores, "vendi_pixels").assign(unit="Vendi score, pixels"),
-        synthetic_outcomes.against_real(scores, "vendi_embeddings").assign(unit="Vendi score, embeddings"),
-        synthetic_outcomes.against_real(table, "corruption_accuracy").assign(unit="accuracy under corruption"),
-    ]
-    return _judged_by_difference(pd.concat(found), "ratio")
+    return _judged_by_difference(synthetic_outcomes.benefits(diversity_outcomes.outcomes(runs), sets), "ratio")
 
 
 def _synthetic_beats_augmentation(runs: pd.DataFrame) -> list[Finding]:

@@ -24,6 +24,14 @@ CLASSES = {
     "cifar10": "airplane car bird cat deer dog frog horse ship truck".split(),
 }
 """Names of the classes by data set; others are numbered."""
+SETS = {"baseline": "training images", "held_out": "other test images", "random": "noise"}
+"""Sets without a setting of their own."""
+FIDELITY = {
+    "accuracy_percent": "judge is right (%)",
+    "frechet": "Frechet distance of features",
+    "nearest": "distance to nearest training image",
+}
+"""What says how real the images of a set are: metric -> words."""
 SHOWN = ("clean_accuracy", "corruption_accuracy", "ece")
 
 
@@ -73,6 +81,28 @@ def generator_losses(generator: pd.DataFrame) -> Figure:
     axis.set_ylabel("loss (mean squared error)")
     axis.margins(x=0.02)
     axis.set_xlim(right=1.35 * losses["epoch"].max())
+    return figure
+
+
+def fidelity(sets: pd.DataFrame) -> Figure:
+    """How real the images of every set are: three panels, a row per set, means with 95 % t intervals over seeds.
+
+    sets: records of ``diversity_synthetic_sets``.
+    """
+    names = list(sets["setting"].unique())
+    figure, axes = plt.subplots(1, len(FIDELITY), figsize=(9.0, 0.24 * len(names) + 1.1), sharey=True)
+    for axis, (metric, title) in zip(axes, FIDELITY.items()):
+        for place, setting in enumerate(names):
+            mean, low, high = mean_interval(select(sets, metric=metric, setting=setting)["value"])
+            colour = MUTED if setting in ("held_out", "random") else INK
+            if setting in AUGMENTATIONS:
+                colour = METHODS["div"].colour
+            axis.plot([low, high], [place, place], color=colour, linewidth=1)
+            axis.plot(mean, place, "o", color=colour, markersize=4)
+        axis.set_title(title)
+        axis.set_xlim(left=0)
+    axes[0].set_yticks(range(len(names)), [SETS.get(name) or setting_label(name) for name in names])
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
 
 

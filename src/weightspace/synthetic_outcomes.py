@@ -46,6 +46,20 @@ def against_real(values: pd.DataFrame, name: str, settings: tuple[str, ...] = SY
     return pd.DataFrame(rows, columns=["name", "setting", "n", "control", "difference", "ratio", "low", "high", "p"])
 
 
+def benefits(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """``against_real`` for the diversity of the training set and for accuracy under corruption; ``unit`` names them.
+
+    table: from ``diversity_outcomes.outcomes``. sets: records of ``diversity_synthetic_sets``.
+    """
+    scores = wide_scores(sets[sets["of"] != ""], ["setting", "seed"])
+    judged = {
+        "Vendi score, pixels": (scores, "vendi_pixels"),
+        "Vendi score, embeddings": (scores, "vendi_embeddings"),
+        "accuracy under corruption": (table, "corruption_accuracy"),
+    }
+    return pd.concat([against_real(values, name).assign(unit=unit) for unit, (values, name) in judged.items()])
+
+
 def against_augmentation(values: pd.DataFrame, name: str) -> pd.DataFrame:
     """Each share of synthetic images minus each augmentation in the column ``name``, by Tukey's test.
 

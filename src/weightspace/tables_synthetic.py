@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from weightspace import diversity_shifts, fair_tests, tables_diversity, tables_outcomes
+from weightspace import diversity_shifts, fair_tests, synthetic_outcomes, tables_diversity, tables_outcomes
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import differences, setting_label
+from weightspace.plots_synthetic import SETS
 from weightspace.stats import mean_interval
 from weightspace.style import interval, p_value
 from weightspace.tables import plus_minus
 
-_SETS = {"baseline": "training images", "held_out": "other test images", "random": "noise"}
 _MEASURED = {
     ("accuracy_percent", ""): ("judge is right (%)", 1),
     ("frechet", "embeddings"): ("Frechet distance", 2),
@@ -28,24 +28,26 @@ def sets(frame: pd.DataFrame) -> pd.DataFrame:
     """What every set is like: mean ± half the 95 % interval over seeds."""
     rows = []
     for setting, own in frame.groupby("setting", sort=False):
-        row = {"images": _SETS.get(str(setting), setting_label(str(setting)))}
+        row = {"images": SETS.get(str(setting), setting_label(str(setting)))}
         for (metric, of), (heading, decimals) in _MEASURED.items():
             row[heading] = plus_minus(*mean_interval(select(own, metric=metric, of=of)["value"]), decimals)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def tests(against: pd.DataFrame) -> pd.DataFrame:
-    """Settings against real images, or shares against augmentations, with corrected p."""
-    shown = {"what": against["name"].str.replace("_", " "), "images": against["setting"].map(setting_label)}
-    if "other" in against:
-        shown["against"] = against["other"].map(setting_label)
+def tests(outcomes: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Shares of synthetic images against real images alone and against augmentations, with corrected p."""
+    name = "corruption_accuracy"
+    others = synthetic_outcomes.against_augmentation(outcomes, name).assign(unit="accuracy under corruption")
+    found = pd.concat([synthetic_outcomes.benefits(outcomes, sets).assign(other="baseline"), others])
     return pd.DataFrame(
-        shown
-        | {
-            "difference": against["difference"],
-            "95 % interval": [interval(low, high) for low, high in zip(against["low"], against["high"])],
-            "p (corrected)": against["p"].map(p_value),
+        {
+            "what": found["unit"],
+            "images": found["setting"].map(setting_label),
+            "against": [SETS.get(other, setting_label(other)) for other in found["other"]],
+            "difference": found["difference"],
+            "95 % interval": [interval(low, high) for low, high in zip(found["low"], found["high"])],
+            "p (corrected)": found["p"].map(p_value),
         }
     )
 
@@ -62,12 +64,12 @@ def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def numbers(
-    outcomes: pd.DataFrame, sets: pd.DataFrame, generator: pd.DataFrame, both: pd.DataFrame
+    outcomes: pd.DataFrame, sets: pd.DataFrame, generator: pd.DataFrame, correlations: pd.DataFrame
 ) -> dict[str, float]:
     """The numbers that the text of the chapter quotes, by name.
 
     Those of ``tables_outcomes.effect_numbers``; ``judge_synthetic_1`` and so on: a column of ``sets``, mean over seeds;
-    parameters, train_minutes of the generator.
+    ``rho_vendi_pixels_calibration``: a correlation; parameters, loss_train, loss_test: of the generator, at the end.
     """
     found = tables_outcomes.effect_numbers(outcomes, differences(outcomes))
     short = {"accuracy_percent": "judge", "copies_percent": "copies"}
@@ -75,6 +77,13 @@ def numbers(
     for (metric, of, setting), value in means.items():
         key = "_".join(filter(None, (short.get(metric, metric), of, setting))).replace(".", "")
         found[key] = float(value)
-    found["parameters"] = float(select(generator, metric="parameters")["value"].mean())
-    found["train_minutes"] = float(select(generator, metric="train_seconds")["value"].mean() / 60)
-    return found | {"sets_compared": int(both["level"].nunique())}
+    for row in correlations.itertuples():
+        found[f"rho_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
+    last = select(generator, metric="loss", epoch=generator["epoch"].max()).groupby("inputs")["value"].mean()
+    return found | {
+        "parameters": float(select(generator, metric="parameters")["value"].mean()),
+        "loss_train": float(last["train_clean"]),
+        "loss_test": float(last["test"]),
+        "correlated": int((correlations["p_holm"] < 0.05).sum()),
+        "tested": int(correlations["p"].notna().sum()),
+    }
