@@ -195,9 +195,9 @@ def test_a_column_across_the_table_starts_a_new_part():
     html = style.table(frame, across="claim")._repr_html_()
     assert re.findall(r"<tr>(.*?)</tr>", html) == [
         "<th>method</th><th>verdict</th>",
-        '<td class="ws-across" colspan="2">one</td>',
+        '<td class="ws-across" colspan="2"><div>one</div></td>',
         "<td>a</td><td>x</td>",
         "<td></td><td>y</td>",
-        '<td class="ws-across" colspan="2">two</td>',
+        '<td class="ws-across" colspan="2"><div>two</div></td>',
         "<td>a</td><td>y</td>",
     ]

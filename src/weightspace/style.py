@@ -260,7 +260,7 @@ def table(
     body, above, last = [], [""] * len(frame.columns), ""
     for heading, values in zip(headings, frame.itertuples(index=False)):
         if heading != last:
-            body.append(f'<td class="ws-across" colspan="{len(frame.columns)}">{heading}</td>')
+            body.append(f'<td class="ws-across" colspan="{len(frame.columns)}"><div>{heading}</div></td>')
             above, last = [""] * len(frame.columns), heading
         texts = [f"{value:.{decimals}f}" if isinstance(value, float) else str(value) for value in values]
         same = [text == old for text, old in zip(texts, above)]
