@@ -24,12 +24,12 @@ CLASSES = {
     "cifar10": "airplane car bird cat deer dog frog horse ship truck".split(),
 }
 """Names of the classes by data set; others are numbered."""
-SETS = {"baseline": "training images", "held_out": "other test images", "random": "noise"}
+SETS = {"baseline": "training images", "held_out": "other test images", "random": "random bytes"}
 """Sets without a setting of their own."""
 FIDELITY = {
     "accuracy_percent": "judge is right (%)",
     "frechet": "Frechet distance of features",
-    "nearest": "distance to nearest training image",
+    "nearest": "nearest training image",
 }
 """What says how real the images of a set are: metric -> words."""
 SHOWN = ("clean_accuracy", "corruption_accuracy", "ece")
@@ -89,8 +89,9 @@ def fidelity(sets: pd.DataFrame) -> Figure:
 
     sets: records of ``diversity_synthetic_sets``.
     """
-    names = list(sets["setting"].unique())
-    figure, axes = plt.subplots(1, len(FIDELITY), figsize=(9.0, 0.24 * len(names) + 1.1), sharey=True)
+    order = ["baseline", "held_out", *(f"synthetic_{share:g}" for share in SHARES), *AUGMENTATIONS, "random"]
+    names = [name for name in order if name in set(sets["setting"])]
+    figure, axes = plt.subplots(1, len(FIDELITY), figsize=(9.4, 0.24 * len(names) + 1.1), sharey=True)
     for axis, (metric, title) in zip(axes, FIDELITY.items()):
         for place, setting in enumerate(names):
             mean, low, high = mean_interval(select(sets, metric=metric, setting=setting)["value"])
@@ -99,8 +100,10 @@ def fidelity(sets: pd.DataFrame) -> Figure:
                 colour = METHODS["div"].colour
             axis.plot([low, high], [place, place], color=colour, linewidth=1)
             axis.plot(mean, place, "o", color=colour, markersize=4)
-        axis.set_title(title)
+        axis.set_title(title, fontsize=9)
         axis.set_xlim(left=0)
+    axes[1].set_xscale("log")  # noise is a hundred times as far as all else
+    axes[1].set_xlim(left=0.1)
     axes[0].set_yticks(range(len(names)), [SETS.get(name) or setting_label(name) for name in names])
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
