@@ -8,6 +8,7 @@ FIGURES = {
     "16_diversity_outcomes": 8,
     "17_fine_tuning": 5,
     "18_words": 7,
+    "19_synthetic_data": 8,
 }
 """Figures per chapter."""
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis import select
 from weightspace.diversity_shifts import LEVELS
+from weightspace.fair_tests import ALPHA
 from weightspace.plots_released import METRIC_LABELS
 from weightspace.shift_checks import ZERO
 from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
@@ -310,7 +311,7 @@ def _intervals(axis: Axes, table: pd.DataFrame, value: str, heights: Mapping[str
     for row in table.itertuples():
         height, colour = heights[row.metric], OUTCOME_COLOURS[row.outcome]
         axis.plot([row.low, row.high], [height, height], color=colour, linewidth=1.3)
-        face = colour if row.outcome != "tie" else "none"
+        face = colour if row.p_holm < ALPHA else "none"
         axis.plot(getattr(row, value), height, "o", color=colour, markersize=5, markerfacecolor=face)
 
 
@@ -322,7 +323,10 @@ def _metric_rows(axis: Axes, first: bool) -> dict[str, float]:
 
 
 def similarities(table: pd.DataFrame, like: float) -> Figure:
-    """Similarity with its interval: a column per pair, a row of panels per match; filled where significant."""
+    """Similarity with its interval: a column per pair, a row of panels per match.
+
+    Filled where significant, green for a win and red for a loss.
+    """
     matches = list(dict.fromkeys(table["match"]))
     pairs = list(table[["a", "b"]].drop_duplicates().itertuples(index=False))
     figure, axes = plt.subplots(

@@ -67,16 +67,20 @@ def samples(generator: pd.DataFrame, rows: int = 4) -> Figure:
 def generator_losses(generator: pd.DataFrame) -> Figure:
     """Flow matching loss along training, of training and of held-out images, every seed a line."""
     figure, axis = plt.subplots(figsize=(5.6, 3.0))
-    looks = {"train_clean": ("training images", INK, "-"), "test": ("held-out images", METHODS["div"].colour, "--")}
+    looks = {
+        "train_clean": ("training images", INK, "-", -6),
+        "test": ("held-out images", METHODS["div"].colour, "--", 6),
+    }
     losses = select(generator, metric="loss")
-    for inputs, (label, colour, dash) in looks.items():
+    for inputs, (label, colour, dash, above) in looks.items():
         lines = [own.sort_values("epoch") for _, own in select(losses, inputs=inputs).groupby("seed")]
         for own in lines:
             axis.plot(own["epoch"], own["value"], color=colour, linestyle=dash, linewidth=1.1)
-        last = lines[0].iloc[-1]
-        axis.annotate(
-            label, (last["epoch"], last["value"]), (6, 0), textcoords="offset points", color=colour, va="center"
-        )
+        end = (losses["epoch"].max(), np.mean([own["value"].iloc[-1] for own in lines]))
+        axis.annotate(label, end, (6, above), textcoords="offset points", color=colour, va="center")
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:.1g}")
     axis.set_xlabel("epoch of the generator")
     axis.set_ylabel("loss (mean squared error)")
     axis.margins(x=0.02)

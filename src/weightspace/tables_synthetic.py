@@ -69,7 +69,8 @@ def numbers(
     """The numbers that the text of the chapter quotes, by name.
 
     Those of ``tables_outcomes.effect_numbers``; ``judge_synthetic_1`` and so on: a column of ``sets``, mean over seeds;
-    ``rho_vendi_pixels_calibration``: a correlation; parameters, loss_train, loss_test: of the generator, at the end.
+    ``resemblance_synthetic_1``: of embeddings; ``rho_vendi_pixels_calibration``: a correlation; parameters, loss_train,
+    loss_test: of the generator, at the end.
     """
     found = tables_outcomes.effect_numbers(outcomes, differences(outcomes))
     short = {"accuracy_percent": "judge", "copies_percent": "copies"}
@@ -77,6 +78,9 @@ def numbers(
     for (metric, of, setting), value in means.items():
         key = "_".join(filter(None, (short.get(metric, metric), of, setting))).replace(".", "")
         found[key] = float(value)
+    for setting in means.index.unique("setting"):
+        weighted, plain = (means[score, "embeddings", setting] for score in ("weighted_vendi", "vendi"))
+        found[f"resemblance_{setting}".replace(".", "")] = float(weighted / plain)
     for row in correlations.itertuples():
         found[f"rho_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
     last = select(generator, metric="loss", epoch=generator["epoch"].max()).groupby("inputs")["value"].mean()
@@ -87,3 +91,19 @@ def numbers(
         "correlated": int((correlations["p_holm"] < 0.05).sum()),
         "tested": int(correlations["p"].notna().sum()),
     }
+
+
+def weight_numbers(spectra: pd.DataFrame, similarities: pd.DataFrame) -> dict[str, float]:
+    """``shift_synthetic_05``, ``shift_dropout`` and so on: mean shift of the log norm over layers and seeds.
+
+    In units of what seeds change. ``similarity_synthetic_wd_log_norm``: one of ``shift_tests``, of diversity.
+    """
+    shifts = fair_tests.shifts_of(spectra, ("log_norm",))["log_norm"]
+    names = {"dp": "dropout", "wd": "weight_decay"}
+    found = {
+        f"shift_{names.get(setting.category, setting.level)}".replace(".", ""): float(value)
+        for setting, value in zip(shifts.settings.itertuples(), shifts.values.mean(axis=(1, 2)))
+    }
+    for row in select(similarities, a="div").itertuples():
+        found[f"similarity_{row.match.split()[0]}_{row.b}_{row.metric}"] = float(row.similarity)
+    return found
