@@ -64,7 +64,7 @@ style.table(
 # neither; synthetic images with weight decay, though not by as much as the rule asks, where augmented ones in the same networks go with
 # dropout. No diversity score is supported in any family (A3), and the weighted score adds nothing in any (A3b). The released
 # measurements ({doc}`13_released_measurements`), one run per setting, had given the same picture. Synthetic images bring neither diversity nor
-# accuracy out of distribution (A4), and less than augmentation does (A4b).
+# accuracy out of distribution (A4), nor more of it than augmentation does (A4b).
 #
 # A1a, A2a, A2b and A3a judge what the authors released ({doc}`13_released_measurements`), one run per setting, each by a rule of
 # its own. Effects, as a mean with the smallest and the largest in the place of the interval: A1a and A3a, rank correlation; A2a,
