@@ -23,8 +23,6 @@ device = "cpu"
 recompute = False
 
 # %%
-from myst_nb import glue
-
 from weightspace import (
     claims,
     diversity_outcomes,
@@ -46,6 +44,8 @@ runs = experiments.ensure("diversity_synthetic", scale, seeds, device, recompute
 spectra = experiments.ensure("diversity_synthetic_spectra", scale, seeds, "cpu", recompute)
 
 # %% tags=["remove-cell"]
+from myst_nb import glue
+
 outcomes = diversity_outcomes.outcomes(runs)
 both = synthetic_outcomes.training_sets(outcomes, sets)
 correlations = diversity_outcomes.rank_correlations(both)
