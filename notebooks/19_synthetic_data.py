@@ -102,7 +102,7 @@ style.show(
     "synthetic-fidelity",
     note=n,
     frame=sets,
-    alt="Three panels, a row per set. The judge is right on 80 to 87 % of all sets but TrivialAugment and random bytes. Frechet "
+    alt="Three panels, a row per set. The judge is right on more than four fifths of every set but TrivialAugment and random bytes. Frechet "
     "distances rise with the share of synthetic images. Wholly synthetic sets are as far from training images as test images are.",
 )
 

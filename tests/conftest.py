@@ -14,10 +14,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+def _execution():
+    """book/_ext/execution.py, which is not part of the package."""
+    spec = importlib.util.spec_from_file_location("execution", ROOT / "book" / "_ext" / "execution.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["execution"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+EXECUTION = _execution()
+
 # Several workers share the cores: threads that wait for each other take ten times as long as one alone. Set before
 # anything imports numpy or PyTorch; kernels and other processes that a test starts inherit it.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-    os.environ.setdefault(name, "1")
+for name, number in EXECUTION.ONE_THREAD.items():
+    os.environ.setdefault(name, number)
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +40,8 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def execution():
-    """book/_ext/execution.py, which is not part of the package."""
-    spec = importlib.util.spec_from_file_location("execution", ROOT / "book" / "_ext" / "execution.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["execution"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    """The module that executes the notebooks of the book."""
+    return EXECUTION
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +94,7 @@ def run_chapter(tmp_path_factory):
             language="python",
             progress_bar=False,
             km=manager,
-            iopub_timeout=120,
+            iopub_timeout=EXECUTION.IOPUB_TIMEOUT,
         )
         outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
         printed = "".join(output.get("text", "") for output in outputs if output.output_type == "stream")

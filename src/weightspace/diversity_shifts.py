@@ -15,7 +15,7 @@ import pandas as pd
 from weightspace import augmentations, spectral_shifts, text_sets
 from weightspace.analysis import select
 from weightspace.diversity_cifar10 import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
-from weightspace.diversity_synthetic import SHARES
+from weightspace.diversity_synthetic import SYNTHETIC
 from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
 from weightspace.stats import mean_interval
 
@@ -32,7 +32,7 @@ PLACEBO = "placebo"
 
 _DATA = (
     *augmentations.LEVELS,
-    *(f"synthetic_{share:g}" for share in SHARES),
+    *SYNTHETIC,
     *(name for names in text_sets.SETS.values() for name in names),
 )
 LEVELS = (

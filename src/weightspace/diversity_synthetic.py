@@ -23,6 +23,8 @@ from weightspace.experiments import Configuration, Experiment
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the training images of an epoch, those that are synthetic."""
+SYNTHETIC = tuple(f"synthetic_{share:g}" for share in SHARES)
+"""The settings with these shares."""
 AUGMENTATIONS = ("noise50", "aug_mix", "trivial_augment_wide")
 """From weak to strong."""
 EXPLICIT = ("dropout_0.1", "weight_decay_0.0005")
@@ -117,8 +119,8 @@ def settings() -> list[Configuration]:
     """As in ``diversity_cifar10``, with the share of synthetic images."""
     known = {setting["setting"]: setting | {"synthetic_share": 0.0} for setting in diversity_cifar10.settings("paper")}
     synthetic = [
-        known["baseline"] | {"setting": f"synthetic_{share:g}", "category": "synthetic", "synthetic_share": share}
-        for share in SHARES
+        known["baseline"] | {"setting": name, "category": "synthetic", "synthetic_share": share}
+        for name, share in zip(SYNTHETIC, SHARES)
     ]
     return [known["baseline"], *synthetic, *(known[name] for name in (*AUGMENTATIONS, *EXPLICIT))]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import setting_label
-from weightspace.diversity_synthetic import AUGMENTATIONS, SHARES
+from weightspace.diversity_synthetic import AUGMENTATIONS, SHARES, SYNTHETIC
 from weightspace.plots_outcomes import OUTCOME_LABELS
 from weightspace.stats import mean_interval
 from weightspace.style import INK, METHODS, MUTED, use_theme
@@ -24,7 +24,7 @@ CLASSES = {
     "cifar10": "airplane car bird cat deer dog frog horse ship truck".split(),
 }
 """Names of the classes by data set; others are numbered."""
-SETS = {"baseline": "training images", "held_out": "other test images", "random": "random bytes"}
+_SETS = {"baseline": "training images", "held_out": "other test images", "random": "random bytes"}
 """Sets without a setting of their own."""
 FIDELITY = {
     "accuracy_percent": "judge is right (%)",
@@ -88,12 +88,17 @@ def generator_losses(generator: pd.DataFrame) -> Figure:
     return figure
 
 
+def set_label(setting: str) -> str:
+    """A training set or a set to compare with, in words."""
+    return _SETS.get(setting) or setting_label(setting)
+
+
 def fidelity(sets: pd.DataFrame) -> Figure:
     """How real the images of every set are: three panels, a row per set, means with 95 % t intervals over seeds.
 
     sets: records of ``diversity_synthetic_sets``.
     """
-    order = ["baseline", "held_out", *(f"synthetic_{share:g}" for share in SHARES), *AUGMENTATIONS, "random"]
+    order = ["baseline", "held_out", *SYNTHETIC, *AUGMENTATIONS, "random"]
     names = [name for name in order if name in set(sets["setting"])]
     figure, axes = plt.subplots(1, len(FIDELITY), figsize=(9.4, 0.24 * len(names) + 1.1), sharey=True)
     for axis, (metric, title) in zip(axes, FIDELITY.items()):
@@ -108,7 +113,7 @@ def fidelity(sets: pd.DataFrame) -> Figure:
         axis.set_xlim(left=0)
     axes[1].set_xscale("log")  # noise is a hundred times as far as all else
     axes[1].set_xlim(left=0.1)
-    axes[0].set_yticks(range(len(names)), [SETS.get(name) or setting_label(name) for name in names])
+    axes[0].set_yticks(range(len(names)), [set_label(name) for name in names])
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
 
@@ -119,7 +124,7 @@ def by_share(outcomes: pd.DataFrame) -> Figure:
     outcomes: from ``diversity_outcomes.outcomes``. Grey: real images alone, every seed.
     """
     figure, axes = plt.subplots(1, len(SHOWN), figsize=(9.4, 3.1))
-    settings = ["baseline", *(f"synthetic_{share:g}" for share in SHARES)]
+    settings = ["baseline", *SYNTHETIC]
     for axis, name in zip(axes, SHOWN):
         main = select(outcomes, arm="main")
         points = [mean_interval(select(main, setting=setting)[name]) for setting in settings]

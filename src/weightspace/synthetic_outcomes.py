@@ -13,9 +13,7 @@ from scipy import stats
 
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import JUDGED, in_order, wide_scores
-from weightspace.diversity_synthetic import AUGMENTATIONS, SHARES
-
-SYNTHETIC = tuple(f"synthetic_{share:g}" for share in SHARES)
+from weightspace.diversity_synthetic import AUGMENTATIONS, SYNTHETIC
 
 
 def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:

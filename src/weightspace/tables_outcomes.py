@@ -107,8 +107,9 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["outcome", "levels"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _key(*parts: str) -> str:
-    return "_".join(parts).replace(".", "").replace("-", "")
+def number_name(*parts: str) -> str:
+    """What the text calls a number: the parts that are not empty, without what a name may not hold."""
+    return "_".join(filter(None, parts)).replace(".", "").replace("-", "").replace(" ", "_")
 
 
 def difference_numbers(differences: pd.DataFrame) -> dict[str, float]:
@@ -116,8 +117,7 @@ def difference_numbers(differences: pd.DataFrame) -> dict[str, float]:
     before the setting; ``low_`` and ``high_``: its interval."""
     found = {}
     for row in differences.itertuples():
-        key = _key(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting).replace("__", "_")
-        key = key.replace(" ", "_")
+        key = number_name(row.outcome, "cumulative" if row.arm == "cumulative" else "", row.setting)
         found |= {key: row.mean, f"low_{key}": row.low, f"high_{key}": row.high}
     return found
 
@@ -151,7 +151,7 @@ def numbers(
     of_groups = diversity_outcomes.differences(diversity_outcomes.grouped(table))
     found = effect_numbers(table, differences) | difference_numbers(of_groups)
     for row in correlations.itertuples():
-        found[_key("rho", row.score, row.of, row.outcome, row.design)] = row.rho
+        found[number_name("rho", row.score, row.of, row.outcome, row.design)] = row.rho
     robust = select(differences, outcome="effective_robustness", category="augmentation", arm="main")
     means = select(both, design="single").groupby("level").mean(numeric_only=True)
     for of in both.filter(like="resemblance_").columns.str.removeprefix("resemblance_"):
@@ -201,8 +201,8 @@ def trace_numbers(traces: pd.DataFrame) -> dict[str, float]:
         "trace_error": float(100 * (trained["standard_error"] / trained["value"].abs()).median()),
     }
     for setting in values:
-        key = _key("less", setting)
+        key = number_name("less", setting)
         less, low, high = mean_interval(values["baseline"] - values[setting])
-        found |= {_key("trace", setting): float(values[setting].mean())}
+        found |= {number_name("trace", setting): float(values[setting].mean())}
         found |= {key: less, f"low_{key}": low, f"high_{key}": high}
     return found

@@ -7,7 +7,7 @@ import pandas as pd
 from weightspace import diversity_shifts, fair_tests, synthetic_outcomes, tables_diversity, tables_outcomes
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import differences, setting_label
-from weightspace.plots_synthetic import SETS
+from weightspace.plots_synthetic import set_label
 from weightspace.stats import mean_interval
 from weightspace.style import interval, p_value
 from weightspace.tables import plus_minus
@@ -28,7 +28,7 @@ def sets(frame: pd.DataFrame) -> pd.DataFrame:
     """What every set is like: mean ± half the 95 % interval over seeds."""
     rows = []
     for setting, own in frame.groupby("setting", sort=False):
-        row = {"images": SETS.get(str(setting), setting_label(str(setting)))}
+        row = {"images": set_label(str(setting))}
         for (metric, of), (heading, decimals) in _MEASURED.items():
             row[heading] = plus_minus(*mean_interval(select(own, metric=metric, of=of)["value"]), decimals)
         rows.append(row)
@@ -44,7 +44,7 @@ def tests(outcomes: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
         {
             "what": found["unit"],
             "images": found["setting"].map(setting_label),
-            "against": [SETS.get(other, setting_label(other)) for other in found["other"]],
+            "against": found["other"].map(set_label),
             "difference": found["difference"],
             "95 % interval": [interval(low, high) for low, high in zip(found["low"], found["high"])],
             "p (corrected)": found["p"].map(p_value),
@@ -76,11 +76,10 @@ def numbers(
     short = {"accuracy_percent": "judge", "copies_percent": "copies"}
     means = sets.groupby(["metric", "of", "setting"])["value"].mean()
     for (metric, of, setting), value in means.items():
-        key = "_".join(filter(None, (short.get(metric, metric), of, setting))).replace(".", "")
-        found[key] = float(value)
+        found[tables_outcomes.number_name(short.get(metric, metric), of, setting)] = float(value)
     for setting in means.index.unique("setting"):
         weighted, plain = (means[score, "embeddings", setting] for score in ("weighted_vendi", "vendi"))
-        found[f"resemblance_{setting}".replace(".", "")] = float(weighted / plain)
+        found[tables_outcomes.number_name("resemblance", setting)] = float(weighted / plain)
     for row in correlations.itertuples():
         found[f"rho_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
     last = select(generator, metric="loss", epoch=generator["epoch"].max()).groupby("inputs")["value"].mean()
@@ -101,7 +100,7 @@ def weight_numbers(spectra: pd.DataFrame, similarities: pd.DataFrame) -> dict[st
     shifts = fair_tests.shifts_of(spectra, ("log_norm",))["log_norm"]
     names = {"dp": "dropout", "wd": "weight_decay"}
     found = {
-        f"shift_{names.get(setting.category, setting.level)}".replace(".", ""): float(value)
+        tables_outcomes.number_name("shift", names.get(setting.category, setting.level)): float(value)
         for setting, value in zip(shifts.settings.itertuples(), shifts.values.mean(axis=(1, 2)))
     }
     for row in select(similarities, a="div").itertuples():
