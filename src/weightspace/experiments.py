@@ -14,9 +14,10 @@ from importlib import import_module
 import pandas as pd
 from tqdm import tqdm
 
+from weightspace import configuration as typed
 from weightspace import provenance, records
 
-Configuration = dict[str, object]
+Configuration = dict[str, object] | typed.Configuration
 
 _HOMES = tuple(
     f"weightspace.{name}"
@@ -98,6 +99,8 @@ def planned(
     if number < 1:
         raise ValueError(f"seeds must be at least 1, got {number}")
     plan = experiment.configurations(scale, number)
+    if isinstance(plan[0], typed.Configuration):
+        return {c.run_key: c for c in (typed.with_changes(c, changes or {}) for c in plan)}
     shared = {key: value for key, value in plan[0].items() if all(c.get(key) == value for c in plan)}
     if unknown := set(changes or {}) - set(shared):
         raise ValueError(f"{name} has no {', '.join(sorted(unknown))} that all runs share: use {', '.join(shared)}")
@@ -129,7 +132,7 @@ def run(
     groups: dict[tuple, dict[str, Configuration]] = {}
     for key, configuration in plan.items():
         if key not in done:
-            groups.setdefault(tuple(configuration[k] for k in experiment.group_by), {})[key] = configuration
+            groups.setdefault(tuple(_setting(configuration, k) for k in experiment.group_by), {})[key] = configuration
     written = 0
     with tqdm(total=sum(map(len, groups.values())), desc=f"{name} ({scale})", unit="run", disable=not progress) as bar:
         for group in groups.values():
@@ -150,6 +153,10 @@ def run(
             written += records.append(name, scale, rows, replace=recompute)
             bar.update(len(group))
     return written
+
+
+def _setting(configuration: Configuration, name: str) -> object:
+    return getattr(configuration, name) if isinstance(configuration, typed.Configuration) else configuration[name]
 
 
 def ensure(

@@ -1,0 +1,107 @@
+"""What a run is: frozen, typed, validated settings, and the key under which its record is filed.
+
+Every experiment has one such class. Its instances are the only thing that ``compute`` reads: whatever decides a result
+is a field here, and every field decides a result, is checked against the others, or is marked ``IDENTITY``. Sequences
+are tuples, so that a configuration cannot be changed behind its key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+"""For every configuration: a number written as text, an unknown field, NaN and infinity are errors."""
+
+IDENTITY = "identity only"
+"""Marks a field that names a run and decides nothing about it: ``Annotated[str, IDENTITY]``."""
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+Settings = dict[str, Any]
+"""Settings by name, as plain JSON values."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Configuration:
+    """The settings of one run.
+
+    experiment: its name. protocol: raised when a change of the code changes what a run computes, so that old records
+    are not taken for new ones. seed: of all random numbers of the run.
+    ``ValueError`` names every field that has a value it may not have.
+    """
+
+    experiment: Annotated[str, IDENTITY]
+    protocol: Annotated[Count, IDENTITY]
+    seed: Seed
+
+    def settings(self) -> Settings:
+        """All fields by name, as plain JSON values."""
+        return json.loads(self.to_json())
+
+    def to_json(self) -> str:
+        """The settings as JSON text, always the same for the same settings."""
+        return canonical_json(dataclasses.asdict(self))
+
+    @property
+    def run_key(self) -> str:
+        """The key of the run: the first 16 hexadecimal digits of the sha256 of ``to_json``."""
+        return key_of(self.to_json())
+
+
+def canonical_json(settings: Mapping[str, Any]) -> str:
+    """Settings as JSON with sorted names and no blanks: what is digested and what stands on record."""
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+
+def key_of(text: str) -> str:
+    """The run key of a configuration in canonical JSON."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+C = TypeVar("C", bound=Configuration)
+
+
+def with_changes(configuration: C, changes: Mapping[str, Any]) -> C:
+    """The configuration with other values for some fields, checked as a whole.
+
+    ``ValueError`` in one line for a field that does not exist or a value that is not allowed.
+    """
+    names = [field.name for field in dataclasses.fields(configuration)]
+    if unknown := sorted(set(changes) - set(names)):
+        raise ValueError(f"{configuration.experiment} has no setting {', '.join(unknown)}: use {', '.join(names)}")
+    try:
+        return dataclasses.replace(configuration, **{name: _frozen(value) for name, value in changes.items()})
+    except ValidationError as error:
+        raise ValueError(explain(error)) from error
+
+
+def _frozen(value: Any) -> Any:
+    """Lists, as JSON has them, as the tuples that configurations hold."""
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def explain(error: ValidationError) -> str:
+    """What pydantic found, in one line: every field with what it allows and what it got."""
+    parts = []
+    for found in error.errors():
+        name = ".".join(map(str, found["loc"])) or "settings"
+        message = found["msg"].removeprefix("Value error, ")
+        parts.append(f"{name}: {message[:1].lower()}{message[1:]}, got {found['input']!r}" if found["loc"] else message)
+    return "; ".join(parts)
+
+
+def identity_fields(kind: type[Configuration]) -> set[str]:
+    """Names of the fields that are declared to decide nothing."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {name for name, hint in hints.items() if IDENTITY in getattr(hint, "__metadata__", ())}
