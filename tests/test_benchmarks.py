@@ -43,7 +43,7 @@ def test_operations_of_an_image(benchmark, width):
 
 def test_the_loops_run_in_turns(benchmark, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "product_peak", lambda device: 1e12)
-    benchmark.training("cpu", number=70, width=4, rounds=1)
+    benchmark.training("cpu", number=70, width=8, rounds=1)
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 32 ")]
     assert [row[1] for row in rows] == ["weightspace", "DataLoader, 0 workers", "DataLoader, 2 workers"]
     assert rows[0][-1] == "1.00x |" and float(rows[0][2].replace(",", "")) > 0

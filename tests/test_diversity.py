@@ -89,14 +89,14 @@ def test_settings_share_the_start_and_differ_in_the_end(quick, baseline):
 
 def test_stored_spectra_are_those_of_the_weights(baseline):
     """Against singular values, and for the start against the initial weights of the seed."""
-    model = initialized(lambda: ResNet18(width=4), 0)
+    model = initialized(lambda: ResNet18(width=8), 0)
     rows = {(row["layer"], row["unfolding"]): row for row in diversity_runs.spectra(model)}
     weight = model.layer2[0].conv1.weight.detach().double()
-    whole = torch.linalg.svdvals(weight.reshape(8, 36)).square().sort().values
+    whole = torch.linalg.svdvals(weight.reshape(16, 72)).square().sort().values
     slices = torch.cat([torch.linalg.svdvals(weight[:, :, i, j]) for i in range(3) for j in range(3)])
     for unfolding, expected, sides in (
-        ("(out, in k)", whole, (36, 8)),
-        ("slices", slices.square().sort().values, (8, 4)),
+        ("(out, in k)", whole, (72, 16)),
+        ("slices", slices.square().sort().values, (16, 8)),
     ):
         row = rows["layer2.0.conv1", unfolding]
         np.testing.assert_allclose(row["eigenvalues"], expected, rtol=1e-4, atol=1e-6)
@@ -108,7 +108,7 @@ def test_stored_spectra_are_those_of_the_weights(baseline):
 
 def test_every_metric_can_be_computed_from_the_records():
     """The report from stored eigenvalues is that of the network, but for the rounding to single precision."""
-    model = initialized(lambda: ResNet18(width=12), 0)
+    model = initialized(lambda: ResNet18(width=24), 0)
     rows = pd.DataFrame(diversity_runs.spectra(model))
     whole = rows[rows["unfolding"] == "(out, in k)"]
     ours = report_of(diversity_runs.stored_spectra(whole)).set_index("name")

@@ -222,7 +222,7 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
     stamped = source.assign(device="", versions="", seconds=0.0, time="")
     records.append("diversity_cifar10", "quick", stamped)
     frame = diversity_spectra.compute(derived, "cpu")
-    model = initialized(lambda: ResNet18(width=4), first["seed"])
+    model = initialized(lambda: ResNet18(width=8), first["seed"])
     report = spectral_report(model, progress=False).set_index("name")
     start = frame[(frame["epoch"] == 0) & (frame["unfolding"] == "(out, in k)")]
     names = diversity_shifts.layer_names(frame)

@@ -21,7 +21,7 @@ def test_it_is_torchvisions_resnet18_with_another_stem():
 
 
 def test_it_has_21_weight_matrices_as_the_released_measurements():
-    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in ResNet18(width=4).modules()) == 21
+    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in ResNet18(width=8).modules()) == 21
 
 
 def test_initial_convolutions_have_the_stated_variance():

@@ -25,7 +25,7 @@ RN = {"image_size": 32, "patch_size": None, "width": 8, "layers": [1, 2, 1, 1]}
 TINY = {
     "clip_rn50": {"embed_dim": 24, "vision_cfg": RN, "text_cfg": TEXT_TOWER},
     "clip_vit_b32": {"embed_dim": 24, "vision_cfg": VIT, "text_cfg": TEXT_TOWER},
-    "resnet18": {"width": 4},
+    "resnet18": {"width": 8},
     "efficientnet_lite0": {},
     "bert_base": BERT,
     "minilm_l6": BERT,

@@ -20,7 +20,7 @@ def data():
 
 
 def trainer(dropout=0.0, weight_decay=0.0, seed=0, optimizer="adam", lr=3e-3):
-    model = initialized(lambda: ResNet18(dropout, width=4), seed)
+    model = initialized(lambda: ResNet18(dropout, width=8), seed)
     return Trainer(model, Recipe(optimizer, lr, 32, weight_decay), seed)
 
 

@@ -15,7 +15,7 @@ from weightspace.experiments import Configuration
 SIZES: dict[str, Configuration] = {
     "paper": {"dataset": "cifar10", "width": 64, "train_size": 50_000, "epochs": 10},
     "laptop": {"dataset": "cifar10", "width": 16, "train_size": 10_000, "epochs": 3},
-    "quick": {"dataset": "digits", "width": 4, "train_size": 128, "epochs": 1},
+    "quick": {"dataset": "digits", "width": 8, "train_size": 128, "epochs": 1},
 }
 """Per scale: channels of the first stage of the network, number of training images (the first of the file), epochs."""
 

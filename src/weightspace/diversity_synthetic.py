@@ -35,7 +35,7 @@ CATEGORIES = (*diversity_cifar10.CATEGORIES, "synthetic")
 SIZES: dict[str, Configuration] = {
     "paper": {"dataset": "cifar10", "width": 64, "train_size": 10_000, "epochs": 50},
     "laptop": {"dataset": "fashion_mnist", "width": 16, "train_size": 2_000, "epochs": 15},
-    "quick": {"dataset": "digits", "width": 4, "train_size": 64, "epochs": 1},
+    "quick": {"dataset": "digits", "width": 8, "train_size": 64, "epochs": 1},
 }
 """As in ``diversity_protocol``, with so few training images (the first of the file) that more could help."""
 

@@ -1,10 +1,11 @@
 """Training classifiers by mini-batches: one recipe, the same initial weights and data order for a seed.
 
-On a GPU: data on the device, bf16 autocast, channels_last, compiled, fused optimizer. On a CPU: float32, channels_last.
+Data on the device, channels_last, fused optimizer; on a GPU compiled. The precision is the caller's choice.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,25 +21,36 @@ CHANNEL_STD = (0.2470, 0.2435, 0.2616)
 """Of the pixels / 255 of the CIFAR-10 training images, per colour."""
 
 # Random streams of a seed: one does not shift another, so that a regularizer that draws numbers leaves the rest alone.
-WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM, PROBE_STREAM = range(4)
+WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM, PROBE_STREAM, LABEL_STREAM = range(5)
 
-_PREDICT_BATCH = 500
+PRECISIONS = ("float32", "bfloat16 autocast")
+"""What the network computes in; weights, gradients and the optimizer are float32 in both."""
+
+_PREDICT_BATCH = 250
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """optimizer: ``sgd`` (momentum 0.9) or ``adam``; lr: its constant learning rate. weight_decay: coupled L2, added to
-    the gradient of every parameter, as PyTorch's SGD and Adam and paper A's released code have it. Parameters that
-    require no gradient are left out."""
+    """optimizer: ``sgd`` (momentum 0.9) or ``adam``; lr: its learning rate. weight_decay: coupled L2, added to the
+    gradient of every parameter, as PyTorch's SGD and Adam and paper A's released code have it. Parameters that require
+    no gradient are left out. cosine_epochs: the epochs over which the rate falls to zero along half a cosine, or None
+    for a constant rate."""
 
     optimizer: str
     lr: float
     batch_size: int
     weight_decay: float = 0.0
+    cosine_epochs: int | None = None
+
+    def lr_after(self, epochs: float) -> float:
+        """The learning rate after so many epochs, a whole number or not (Loshchilov and Hutter 2017, equation 5)."""
+        if self.cosine_epochs is None:
+            return self.lr
+        return self.lr * (1 + math.cos(math.pi * min(epochs / self.cosine_epochs, 1))) / 2
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         trained = [p for p in model.parameters() if p.requires_grad]
-        options = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": all(p.is_cuda for p in trained)}
+        options = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": True}
         if self.optimizer == "sgd":
             return torch.optim.SGD(trained, momentum=0.9, **options)
         if self.optimizer == "adam":
@@ -81,7 +93,9 @@ class Trainer:
 
     ``model`` holds the weights; what runs is a compiled form of it on a GPU. Draws of dropout depend on the seed alone.
     prepare: makes the model's input of rows of the data, on the device, batch by batch: by default of images. The data
-    are arrays of any shape ``[n, ...]``, texts for one: ``[n, length]`` token numbers with padding.
+    are arrays of any shape ``[n, ...]``, texts for one: ``[n, length]`` token numbers with padding. precision: one of
+    ``PRECISIONS``. replicate: runs of one seed with other replicates start from the same weights, see the batches in
+    another order and draw other dropout masks. after_step: called after every update, to project the weights, say.
     """
 
     def __init__(
@@ -91,15 +105,27 @@ class Trainer:
         seed: int,
         device: str = "cpu",
         prepare: Callable[[Tensor], Tensor] = to_inputs,
+        precision: str = "float32",
+        replicate: int = 0,
+        after_step: Callable[[], None] | None = None,
     ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f"unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}")
         self.model = model.to(device)
         self.recipe, self.seed, self.device, self.prepare = recipe, seed, device, prepare
+        self.precision, self.replicate, self.after_step = precision, replicate, after_step
         self.optimizer = recipe.build(self.model)
-        self._run = torch.compile(self.model) if device == "cuda" else self.model
-        self._dropout_state = torch.Generator(device).manual_seed(derived_seed(seed, DROPOUT_STREAM)).get_state()
+        self._kind = torch.device(device).type
+        self._run = torch.compile(self.model) if self._kind == "cuda" else self.model
+        state = torch.Generator(device).manual_seed(derived_seed(*self._stream(DROPOUT_STREAM)))
+        self._dropout_state = state.get_state()
+
+    def _stream(self, *stream: int) -> list[int]:
+        """Entropy of a random stream of this run. Replicate 0 has the streams that runs had before there were any."""
+        return [self.seed, *stream, *([self.replicate] if self.replicate else [])]
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda")
+        return torch.autocast(self._kind, torch.bfloat16, enabled=self.precision != "float32")
 
     def train_epoch(self, samples: NDArray, labels: NDArray[np.int64], epoch: int) -> tuple[float, float]:
         """One pass over whole batches in an order of its own; mean loss and share of right answers as it trained.
@@ -110,7 +136,7 @@ class Trainer:
         size = self.recipe.batch_size
         if len(samples) < size:
             raise ValueError(f"{len(samples)} samples are less than one batch of {size}")
-        order = np.random.default_rng([self.seed, ORDER_STREAM, epoch]).permutation(len(samples))
+        order = np.random.default_rng(self._stream(ORDER_STREAM, epoch)).permutation(len(samples))
         order = torch.from_numpy(order[: len(samples) // size * size].reshape(-1, size)).to(self.device)
         x, y = torch.from_numpy(samples).to(self.device), torch.from_numpy(labels).to(self.device)
         total, right = (torch.zeros((), device=self.device, dtype=torch.float64) for _ in range(2))
@@ -119,23 +145,30 @@ class Trainer:
         # a convolution is not always the same one, and some add up in random order: both would change the record.
         with torch.random.fork_rng(), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
             self._set_dropout_state(self._dropout_state)
-            for rows in order:
+            for step, rows in enumerate(order):
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self.recipe.lr_after(epoch - 1 + step / len(order))
                 self.optimizer.zero_grad(set_to_none=True)
                 with self._autocast():
                     logits = self._run(self.prepare(x[rows]))
                 loss = F.cross_entropy(logits.float(), y[rows])
                 loss.backward()
                 self.optimizer.step()
+                if self.after_step is not None:
+                    self.after_step()
                 total += loss.detach()
                 right += (logits.argmax(dim=1) == y[rows]).sum()
             self._dropout_state = self._get_dropout_state()
         return total.item() / len(order), right.item() / order.numel()
 
     def _get_dropout_state(self) -> Tensor:
-        return torch.cuda.get_rng_state() if self.device == "cuda" else torch.get_rng_state()
+        return torch.cuda.get_rng_state(self.device) if self._kind == "cuda" else torch.get_rng_state()
 
     def _set_dropout_state(self, state: Tensor) -> None:
-        (torch.cuda.set_rng_state if self.device == "cuda" else torch.set_rng_state)(state)
+        if self._kind == "cuda":
+            torch.cuda.set_rng_state(state, self.device)
+        else:
+            torch.set_rng_state(state)
 
     def logits(self, samples: NDArray) -> NDArray[np.float32]:
         """``[n, classes]`` in evaluation mode: no dropout, running means in batch norm."""

@@ -34,8 +34,9 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = torch.relu(self.bn1(self.conv1(x)))
-        return self.dropout(torch.relu(self.bn2(self.conv2(h)) + self.downsample(x)))
+        # In place: batch norm keeps its input, not its output, so the ReLU may overwrite what it gets.
+        h = torch.relu_(self.bn1(self.conv1(x)))
+        return self.dropout(torch.relu_(self.bn2(self.conv2(h)) + self.downsample(x)))
 
 
 class ResNet18(nn.Module):
@@ -43,12 +44,16 @@ class ResNet18(nn.Module):
 
     As in paper A's from-scratch experiment: a 3x3 stem of stride 1 with a 3x3 max pool of stride 2 behind it, dropout
     after each residual addition and before ``fc``. width: channels of the first stage, 64 in the paper, doubled by
-    each later stage. Layers are named as in torchvision, initial values are drawn as there: N(0, 2 / (outputs k^2)) for
-    convolutions, PyTorch's default for ``fc``. ``ValueError`` for a dropout outside [0, 1).
+    each later stage; a multiple of 8, because oneDNN's kernels for AVX2 write beyond their buffers where 1x1
+    convolutions have fewer channels (PyTorch 2.12, channels_last). Layers are named as in torchvision, initial values
+    are drawn as there: N(0, 2 / (outputs k^2)) for convolutions, PyTorch's default for ``fc``. ``ValueError`` for a
+    dropout outside [0, 1) or another width.
     """
 
     def __init__(self, dropout: float = 0.0, width: int = 64, classes: int = 10) -> None:
         check_dropout(dropout)
+        if width < 8 or width % 8:
+            raise ValueError(f"width must be a multiple of 8, got {width}")
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -69,7 +74,7 @@ class ResNet18(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What the last layer sees, ``[batch, 8 width]``: the mean over the places of the last stage."""
-        x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(torch.relu_(self.bn1(self.conv1(x))))
         for stage in range(STAGES):
             x = getattr(self, f"layer{stage + 1}")(x)
         return x.mean(dim=(2, 3))
