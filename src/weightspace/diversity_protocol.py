@@ -28,6 +28,10 @@ def base_configuration(experiment: str, scale: str, sizes: Mapping[str, Configur
     return {"experiment": experiment, "protocol": 1, **sizes[scale], "precision": PRECISION[scale]}
 
 
+DIGITS_TEST_SIZE = 500
+"""The digits have no test part of their own: the last ones are for tests."""
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images ``[n, side, side, 3]`` of bytes with labels, and the test part. origin: where the data are from."""
@@ -43,13 +47,14 @@ class Images:
 def load_images(dataset: str) -> Images:
     """CIFAR-10 as it is; grey sets in three equal colours: 28x28 in a black border, the 8x8 digits magnified.
 
-    The last 500 digits are for tests. A name that the registry of data sets has not is that of a folder of images.
+    A name that the registry of data sets has not is that of a folder of images.
     """
     raw = data.load(dataset) if dataset in data.REGISTRY else image_folders.load(dataset)
     origin = {"data_digest": raw.digest, "data_variant": raw.variant}
     if dataset == "digits":
         x = _three_colours(np.kron((raw.x * (255 / 16)).astype(np.uint8), np.ones((4, 4), np.uint8)))
-        return Images(x[:-500], raw.y[:-500], x[-500:], raw.y[-500:], origin)
+        first = len(x) - DIGITS_TEST_SIZE
+        return Images(x[:first], raw.y[:first], x[first:], raw.y[first:], origin)
     x, test_x = raw.x, raw.test_x
     if x.ndim == 3:
         x, test_x = (_three_colours(np.pad(grey, ((0, 0), (2, 2), (2, 2)))) for grey in (x, test_x))

@@ -31,6 +31,7 @@ _HOMES = tuple(
         "dual_classification_tuned",
         "dual_contrastive",
         "inference_cost",
+        "scratch",
         "diversity_tuning",
         "diversity_cifar10",
         "diversity_spectra",

@@ -1,0 +1,188 @@
+"""The from-scratch experiment: what its settings are, that each acts, that what is recorded is what was trained."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from weightspace import experiments, scratch
+from weightspace.configuration import with_changes
+from weightspace.diversity_protocol import load_images
+from weightspace.scratch_runs import MATRIX, norm_keeper, rounded, spectra, train_and_measure, trainer, training_labels
+from weightspace.training import Recipe
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """The baseline at the quick scale, without the corrupted images."""
+    first = scratch.configurations("quick", 1)[0]
+    return with_changes(first, {"corruption_size": 0, "test_size": 16, "spectra_epochs": [0, 2], "score_epochs": [1]})
+
+
+@pytest.fixture(scope="module")
+def records(plain):
+    return train_and_measure(plain, "cpu")
+
+
+def final(frame):
+    return frame[frame["epoch"] == frame["epoch"].max()]
+
+
+def test_the_plan_is_papers_settings_and_ours_with_several_baselines():
+    plan = scratch.configurations("laptop", 10)
+    names = Counter(c.setting for c in plan)
+    assert len(names) == 25 and names.pop("baseline") == 10 * scratch.BASELINES and set(names.values()) == {10}
+    categories = Counter(c.category for c in plan if c.seed == 0)
+    assert categories == {
+        "baseline": 3,
+        "dropout": 6,
+        "weight_decay": 6,
+        "augmentation": 11,
+        "combined": 1,
+    }
+    assert len({c.run_key for c in plan}) == len(plan)
+    assert [c.seed for c in plan] == sorted(c.seed for c in plan)  # whole seeds first
+
+
+def test_the_paper_scale_has_both_rates():
+    assert {c.lr for c in experiments.planned("diversity_from_scratch").values()} == {3e-3, 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_size": 1_298}, "train_size: digits has 1,297 training images, got 1,298"),
+        ({"batch_size": 129}, "batch_size must be at most train_size, 128, got 129"),
+        ({"score_epochs": [3]}, "score_epochs must not lie beyond epochs, 2"),
+        ({"augmentation": "mixup"}, "augmentation: input should be '', 'auto_augment'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(plain, changes, message):
+    with pytest.raises(ValueError, match=message):
+        with_changes(plain, changes)
+
+
+def test_the_same_configuration_gives_the_same_record(plain, records):
+    again = train_and_measure(plain, "cpu")
+    assert again["value"].tolist() == records["value"].tolist()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dropout": 0.5},
+        {"weight_decay": 0.1},
+        {"augmentation": "flip_crop"},
+        {"kernel_norm": "fixed"},
+        {"replicate": 1},
+        {"schedule": "constant"},
+        {"label_noise": 0.5},
+        {"seed": 1},
+    ],
+)
+def test_what_is_changed_acts(plain, records, changes):
+    changed = train_and_measure(with_changes(plain, changes), "cpu")
+    pick = "metric == 'norm' and layer == 'layer1.0.conv1' and batch_norm == 'folded'"
+    assert final(changed).query(pick)["value"].item() != final(records).query(pick)["value"].item()
+
+
+def test_replicates_start_from_the_same_weights_and_see_another_order(plain):
+    runs = [trainer(with_changes(plain, {"replicate": k}), "cpu") for k in (0, 1)]
+    for ours, theirs in zip(runs[0].model.parameters(), runs[1].model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    x, y = load_images("digits").x[:64], load_images("digits").y[:64]
+    seen = []
+    for run in runs:
+        run.model.conv1.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
+        run.train_epoch(x, y, 1)
+    assert not torch.equal(seen[0], seen[2])
+    assert torch.equal(*(torch.cat(seen[k : k + 2]).flatten(1).sum(1).sort().values for k in (0, 2)))
+
+
+def test_training_stops_at_the_loss_that_was_asked_for(plain, records):
+    first = records.query("inputs == 'train' and metric == 'loss' and epoch == 1")["value"].item()
+    stopped = train_and_measure(with_changes(plain, {"stop_loss": first}), "cpu")
+    assert stopped["epoch"].max() == 1
+    assert {"train_clean", "test", ""} <= set(stopped.query("epoch == 1")["inputs"])  # the end is measured
+    assert train_and_measure(with_changes(plain, {"stop_loss": 0.9 * first, "epochs": 2}), "cpu")["epoch"].max() == 2
+
+
+def test_the_rate_falls_along_half_a_cosine():
+    recipe = Recipe("adam", 0.2, 8, cosine_epochs=4)
+    assert [recipe.lr_after(t) for t in (0, 2, 4, 5)] == pytest.approx([0.2, 0.1, 0, 0])
+    assert recipe.lr_after(1) == pytest.approx(0.1 * (1 + 2**-0.5))
+    assert Recipe("adam", 0.2, 8).lr_after(3) == 0.2
+
+
+def test_kernels_keep_their_norm_and_the_network_what_it_computes(plain):
+    """Batch norm undoes a factor of the kernel in front of it, but for its eps."""
+    run = trainer(plain, "cpu")
+    kernels = [m.weight for m in run.model.modules() if isinstance(m, nn.Conv2d)]
+    before = [k.detach().norm().item() for k in kernels]
+    keep = norm_keeper(run.model)
+    x = torch.randn(16, 3, 32, 32)
+    expected = run.model.train()(x)
+    with torch.no_grad():
+        for kernel in kernels:
+            kernel.mul_(3.0)
+    tripled = run.model(x)
+    keep()
+    assert [k.detach().norm().item() for k in kernels] == pytest.approx(before)
+    torch.testing.assert_close(run.model(x), expected)
+    torch.testing.assert_close(tripled, expected, atol=2e-3, rtol=2e-3)
+
+
+def test_label_noise_is_of_the_seed_and_of_the_stated_fraction(plain):
+    clean = training_labels(plain)
+    noisy = training_labels(with_changes(plain, {"label_noise": 0.25}))
+    assert (noisy != clean).sum() == 32
+    assert np.array_equal(noisy, training_labels(with_changes(plain, {"label_noise": 0.25, "dropout": 0.5})))
+    assert not np.array_equal(noisy, training_labels(with_changes(plain, {"label_noise": 0.25, "seed": 1})))
+
+
+def test_folded_kernels_act_as_convolution_and_batch_norm_do(plain):
+    """A folded row, applied to a patch, changes as the output of the batch norm does (in evaluation)."""
+    run = trainer(plain, "cpu")
+    images = load_images("digits")
+    run.train_epoch(images.x[:128], images.y[:128], 1)
+    model = run.model.eval()
+    rows = {(r["layer"], r["batch_norm"], r["unfolding"]): r for r in spectra(model)}
+    block = model.layer2[0]
+    x = torch.randn(64, 8, 8, 8)
+    for name, conv, norm in (
+        ("layer2.0.conv1", block.conv1, block.bn1),
+        ("layer2.0.downsample.0", block.downsample[0], block.downsample[1]),
+    ):
+        with torch.no_grad():
+            response = norm(conv(x)) - norm(conv(torch.zeros_like(x)))
+            patches = nn.functional.unfold(x, conv.kernel_size, padding=conv.padding, stride=conv.stride)
+            outputs = response.flatten(2).transpose(1, 2).reshape(-1, 16)
+            inputs = patches.transpose(1, 2).reshape(outputs.shape[0], -1)
+            matrix = torch.linalg.lstsq(inputs.double(), outputs.double()).solution.T
+        expected = torch.linalg.svdvals(matrix).square().sort().values
+        row = rows[name, "folded", MATRIX]
+        np.testing.assert_allclose(row["eigenvalues"], expected, rtol=2e-4, atol=1e-5)
+    assert ("fc", "folded", MATRIX) not in rows and ("fc", "apart", MATRIX) in rows
+
+
+def test_scaling_a_kernel_leaves_the_folded_spectrum():
+    """With the statistics that belong to it: the raw spectrum says nothing about the function."""
+    run = trainer(scratch.configurations("quick", 1)[0], "cpu")
+    conv, norm = run.model.layer1[0].conv1, run.model.layer1[0].bn1
+    key = ("layer1.0.conv1", "folded", MATRIX)
+    before = {(r["layer"], r["batch_norm"], r["unfolding"]): r["value"] for r in spectra(run.model)}
+    with torch.no_grad():
+        conv.weight.mul_(2.0)
+        norm.running_var.mul_(4.0)
+    after = {(r["layer"], r["batch_norm"], r["unfolding"]): r["value"] for r in spectra(run.model)}
+    assert after[key] == pytest.approx(before[key], rel=1e-4)
+    raw = ("layer1.0.conv1", "apart", MATRIX)
+    assert after[raw] == pytest.approx(4 * before[raw], rel=1e-5)
+
+
+def test_stored_eigenvalues_are_rounded_to_sixteen_bits():
+    values = np.random.default_rng(0).lognormal(0, 3, 1000).astype(np.float32)
+    assert np.abs(rounded(values) / values - 1).max() <= 2**-16
+    assert (rounded(values).view(np.uint32) & 0xFF == 0).all()
