@@ -126,10 +126,10 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
 
     unfolding ``(out, in k)`` is the matrix that maps a patch to the output channels; ``slices`` has one matrix per
     place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
-    WeightWatcher's factor of 1/2. batch_norm ``apart``: the kernel as it is. ``folded``, of the first unfolding and of layers in front
-    of a batch norm: each row times gamma / sqrt(variance + eps) of the norm behind it, the matrix that acts on a patch
-    in evaluation. The scale of a kernel in front of a batch norm does not change the network; that of the folded one
-    does.
+    WeightWatcher's factor of 1/2. batch_norm ``apart``: the kernel as it is. ``folded``, of the first unfolding and of
+    layers in front of a batch norm: each row times gamma / sqrt(variance + eps) of the norm behind it, the matrix that
+    acts on a patch in evaluation. The scale of a kernel in front of a batch norm does not change the network; that of
+    the folded one does.
 
     N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32 rounded to 16 significant bits. value:
     their sum before rounding, the squared Frobenius norm.
