@@ -97,6 +97,25 @@ def verdict(wins: int, ties: int, losses: int) -> str:
     return "not supported" if wins < REJECT * total else "mixed"
 
 
+DECIDED = 2 / 3
+"""Fraction of comparisons that must be decided before there is a verdict other than undecided."""
+
+
+def decided(in_favour: int, against: int, undecided: int) -> str:
+    """The verdict where every comparison was decided for the claim, against it, or not at all.
+
+    undecided: fewer than two thirds of the comparisons were decided, or there was none to judge. Of those that were,
+    supported: at least 80 % for the claim; not supported: at least 80 % against; mixed: anything between.
+    """
+    number = in_favour + against
+    if number == 0 or number < DECIDED * (number + undecided) - 1e-9:
+        return "undecided"
+    # Compared as whole numbers of comparisons: 4 of 5 are 80 %.
+    if in_favour >= SUPPORT * number - 1e-9:
+        return "supported"
+    return "not supported" if against >= SUPPORT * number - 1e-9 else "mixed"
+
+
 def finding(
     method: object,
     comparisons: pd.DataFrame,
