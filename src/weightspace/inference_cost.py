@@ -59,7 +59,7 @@ class InferenceConfiguration(Configuration):
         usual = MODELS[self.model]["input"]
         fits = self.input == usual or (len(usual) == 3 and len(self.input) == 3 and self.input[0] == usual[0])
         if not fits:
-            raise ValueError(f"input: {self.model} takes {usual}, got {self.input}")
+            raise ValueError(f"input: the model {self.model} takes {usual}, got {self.input}")
         if "plain" not in self.forms or len(set(self.forms)) < len(self.forms):
             raise ValueError(f"forms: plain and others, each once, got {self.forms}")
         return self

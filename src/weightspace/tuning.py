@@ -100,6 +100,8 @@ class TunedConfiguration(SplitConfiguration):
 
     @model_validator(mode="after")
     def _candidates_can_be_trained(self) -> TunedConfiguration:
+        if not self.candidates:
+            raise ValueError("candidates: those of at least one tuned method, got none")
         for name, group in self.candidates.items():
             if not group:
                 raise ValueError(f"candidates: {name} has none")
