@@ -247,3 +247,99 @@ def test_the_keys_of_committed_records_are_those_of_the_plan(root, name, scale):
     file = root / "results" / scale / f"{name}.parquet"
     on_record = set(pq.read_table(file, columns=["run_key"])["run_key"].to_pylist())
     assert on_record and experiments.planned(name, scale).keys() <= on_record
+
+
+# --- what cannot run
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("dual_regression", {"turns": -3}, "turns: input should be greater than or equal to 1, got -3"),
+        ("dual_classification", {"turns": "abc"}, "turns: input should be a valid integer, got 'abc'"),
+        ("dual_classification", {"train_size": 1798}, "train_size: digits has 1,797 rows to draw .* from, got 1,798"),
+        ("dual_regression", {"train_size": 443}, "train_size: diabetes has 442 rows to draw .* from, got 443"),
+        ("dual_sparse", {"dataset": "mnist", "train_size": 55_001}, "train_size: mnist has 55,000 rows"),
+        ("dual_noise", {"dataset": "cifar10", "train_size": 10_001}, "train_size: cifar10 has 10,000 rows"),
+        (
+            "dual_classification",
+            {"hidden": [20, 20, 20]},
+            r"layers: . of them have . hidden widths, got hidden \(20, 20",
+        ),
+        (
+            "dual_classification",
+            {"task": "regression"},
+            "task: the dataset digits is for classification, got regression",
+        ),
+        ("dual_classification", {"method": "l2_x"}, "method: unknown method 'l2_x': use one of dual, dual_stabilized"),
+        ("dual_classification", {"dtype": "float16"}, "dtype: input should be 'float32' or 'float64', got 'float16'"),
+        ("dual_sparse", {"noise_std": 0.1}, "noise_std: no run of this experiment reads it, so it has to stay 0.3"),
+        ("dual_noise", {"input_noise": [-0.1]}, "input_noise.0: input should be greater than or equal to 0, got -0.1"),
+        ("dual_noise", {"label_noise": 1.5}, "label_noise: input should be less than or equal to 1, got 1.5"),
+        (
+            "dual_imbalance",
+            {"imbalance_ratio": 0},
+            "imbalance_ratio: input should be greater than or equal to 1, got 0",
+        ),
+        ("dual_instability", {"looks_per_turn": 501}, "looks_per_turn: at most updates_per_turn, 500, got 501"),
+        ("dual_instability", {"layers": 3, "hidden": [9, 9]}, "layers: no run of this experiment reads it.* stay 2"),
+        ("dual_neurons", {"units_shown": 21}, "units_shown: the first layer has 20 units, got 21"),
+        ("dual_contrastive", {"batch_size": 1501}, "batch_size: at most half of .* 1,500 samples, got 1,501"),
+        ("dual_contrastive", {"rates": []}, "rates: tuple should have at least 1 item"),
+        ("dual_regression_losses", {"loss_edges": 2}, "loss_edges: input should be greater than or equal to 3, got 2"),
+        ("dual_regression_tuned", {"validation_share": 1.0}, "validation_share: input should be less than 1, got 1.0"),
+        ("dual_regression_tuned", {"candidates": {}}, "candidates: those of at least one tuned method, got none"),
+        (
+            "dual_regression_tuned",
+            {"candidates": {"a": [["sgd", 0.1, 0.0]]}},
+            "candidates: a has an unknown method 'sgd'",
+        ),
+        ("dual_classification_tuned", {"candidates": {"a": [["sgd", 0.1, 0.5]]}}, "candidates: .* rho, 0 but for sam"),
+        (
+            "dual_classification_tuned",
+            {"candidates": {"a": [["dual", 0.1, 1.5]]}},
+            r"candidates: .* a share in \(0, 1\]",
+        ),
+        ("dual_classification_tuned", {"batch_size": 3001}, "batch_size: at most .* 3,000 samples, got 3,001"),
+        ("dual_inference_cost", {"input": [3, 8, 8]}, r"input: the model mlp.* takes \(784,\), got \(3, 8, 8\)"),
+        ("dual_inference_cost", {"forms": ["dual"]}, "forms: plain and others, each once"),
+        ("spectra_primer", {"N": 1}, "N: equal to M in study sample, at least M elsewhere, got N 1, M 25"),
+        ("spectra_primer", {"strength": 1.0}, "strength: study edge with ensemble gaussian does not read it"),
+        ("spectra_primer", {"tail_index": 1.0}, "tail_index: positive for heavy_tailed entries, else 0, got 1"),
+        (
+            "training_spectra",
+            {"dropout": 0.5},
+            "dropout: positive in the arm of that name, else 0, got 0.5 in arm plain",
+        ),
+        ("training_spectra", {"test_images": 1797}, "test_images: fewer than the 1,797 images of digits, got 1,797"),
+        (
+            "released_measurements",
+            {"tasks": ["complaints"]},
+            "tasks: the model clip_rn50 has cifar10, .* got complaints",
+        ),
+        ("released_measurements", {"digest": "0"}, "digest: that of the dataset simulated is none, got 0"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_one_line(name, changes, message):
+    with pytest.raises(ValueError, match=message) as found:
+        with_changes(next(iter(experiments.planned(name, "quick", 1).values())), changes)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("dual_regression_tuned", {"train_size": 1}, "validation_share 0.25 of train_size 1 leaves no rows"),
+        ("dual_imbalance", {"train_size": 1797}, "train_size: 1,797 samples at imbalance_ratio 1 are too many"),
+    ],
+)
+def test_what_the_draw_of_the_rows_does_not_allow_is_refused_when_computing(name, changes, message):
+    (configuration, *_) = experiments.planned(name, "quick", 1).values()
+    with pytest.raises(ValueError, match=message):
+        experiments.get(name).compute([with_changes(configuration, changes)], "cpu")
+
+
+def test_runs_of_different_settings_are_not_computed_together():
+    first, second, *_ = experiments.planned("dual_regression", "quick", 2).values()
+    with pytest.raises(ValueError, match="computed together differ in turns"):
+        protocol.compute_protocol([first, with_changes(second, {"turns": 5})], "cpu")
