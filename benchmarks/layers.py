@@ -87,7 +87,7 @@ def inference() -> None:
         plain = found["plain"]["parameter_bytes"]
         for form, own in found.items():
             print(
-                f"| {configuration['model']} | {configuration['batch']} | {form} | {own['latency_ms']:.3f} "
+                f"| {configuration.model} | {configuration.batch} | {form} | {own['latency_ms']:.3f} "
                 f"| {own['latency_ratio']:.2f}x | {own['parameter_bytes'] / plain:.2f}x |",
                 flush=True,
             )

@@ -22,6 +22,7 @@ from weightspace import (
     tables,
     tuning,
 )
+from weightspace.configuration import with_changes
 from weightspace.data import Dataset
 from weightspace.methods import PAPER_METHODS
 from weightspace.online import OnlineNetworks
@@ -62,7 +63,7 @@ def test_images_are_the_rows_and_the_scale_of_the_released_code(monkeypatch, nam
     if len(shape) == 3:  # height, width, channel: neighbours in memory are the colours of one pixel
         np.testing.assert_allclose(problem.x[0, :3], raw.x[0, 0, 0] / 255, atol=1e-7)
     np.testing.assert_allclose(problem.unseen(np.arange(5))[0], raw.test_x.reshape(20, -1) / 255, atol=1e-7)
-    noisy = problem.noisy(problem.x, 0)
+    noisy = problem.noisy(problem.x, 0, 0.3)
     assert noisy.min() == 0 and noisy.max() == 1 and noisy.dtype == np.float32
     np.testing.assert_array_equal(problem.values(np.array([0.25])), [25.0])
 
@@ -80,14 +81,14 @@ def test_the_quick_scale_fills_the_contract():
 def test_configurations_at_paper_scale_are_the_papers():
     plan = list(experiments.planned("dual_classification").values())
     assert len(plan) == 3 * 2 * 3 * 5 * 20
-    assert {c["lr"] for c in plan} == {1e-3} and {c["subset_seed"] for c in plan} == {5}
-    assert {(c["layers"], tuple(c["hidden"])) for c in plan} == {(2, (20,)), (3, (64, 32))}
+    assert {c.lr for c in plan} == {1e-3} and {c.subset_seed for c in plan} == {5}
+    assert {(c.layers, c.hidden) for c in plan} == {(2, (20,)), (3, (64, 32))}
     instability = list(experiments.planned("dual_instability").values())
-    assert len({c["seed"] for c in instability}) >= 50
-    assert {(c["dataset"], c["layers"], c["train_size"]) for c in instability} == {("cifar10", 2, 500)}
-    sparse = {c["train_size"] for c in experiments.planned("dual_sparse").values()}
+    assert len({c.seed for c in instability}) >= 50
+    assert {(c.dataset, c.layers, c.train_size) for c in instability} == {("cifar10", 2, 500)}
+    sparse = {c.train_size for c in experiments.planned("dual_sparse").values()}
     assert min(sparse) == 50 and max(sparse) == 5000
-    noise = {c["label_noise"] for c in experiments.planned("dual_noise").values()}
+    noise = {c.label_noise for c in experiments.planned("dual_noise").values()}
     assert min(noise) == 0 and max(noise) == 0.6
 
 
@@ -137,15 +138,13 @@ def test_long_tails_keep_the_total_and_the_ratio(ratio):
 
 
 def test_class_weights_have_mean_one_over_the_samples_and_recalls_are_those_of_the_classes():
-    configuration = next(
-        c for c in experiments.planned("dual_imbalance", "quick").values() if c["imbalance_ratio"] == 10
-    )
-    group = [configuration | {"method": method} for method in dual_imbalance.METHODS]
+    configuration = next(c for c in experiments.planned("dual_imbalance", "quick").values() if c.imbalance_ratio == 10)
+    group = [with_changes(configuration, {"method": method}) for method in dual_imbalance.METHODS]
     frame = dual_imbalance.compute(group, "cpu")
     problem = protocol.load_problem("digits")
-    rng = np.random.default_rng([configuration["seed"], protocol.SPLIT_STREAM])
+    rng = np.random.default_rng([configuration.seed, protocol.SPLIT_STREAM])
     indices, classes = dual_imbalance.long_tail(problem, 100, 10, rng)
-    networks = protocol.train_seed(configuration, problem, indices, ["dual"])
+    networks = protocol.train_seed(configuration, problem, indices, ["dual"], lr=1e-3)
     x, y = problem.unseen(indices)
     answer = networks.predict(x)[0].argmax(axis=1)
     recall = np.array([100 * (answer[y == k] == k).mean() for k in range(10)])
@@ -166,7 +165,7 @@ def test_copies_of_a_row_get_the_same_wrong_label(monkeypatch):
     original = protocol.train_seed
 
     def watch(configuration, problem, indices, methods, labels=None, **options):
-        seen[configuration["label_noise"]] = (indices, labels, problem.y[indices])
+        seen[configuration.label_noise] = (indices, labels, problem.y[indices])
         return original(configuration, problem, indices, methods, labels=labels, **options)
 
     monkeypatch.setattr(dual_curves, "train_seed", watch)
@@ -206,7 +205,7 @@ def test_falls_and_fluctuations_of_known_series():
 def test_the_step_gain_is_what_an_update_does_to_its_own_output(method):
     """Bias and weights of the output layer move z of the same sample by -gain * g, but for the decay of the weights."""
     plan = protocol.protocol_configurations("x", "quick", ("digits",), 1, (method,))
-    runs = protocol.ProtocolRuns([c for c in plan if c["layers"] == 2])
+    runs = protocol.ProtocolRuns([c for c in plan if c.layers == 2])
     runs.train_turn()
     runs.train_indices = runs.train_indices[:1]
     gain = analysis.select(dual_instability.unit_statistics(runs, 0), layer=2)["step_gain"].to_numpy()
@@ -270,15 +269,13 @@ def test_every_tuned_classifier_has_the_same_budget_and_is_judged(dataset):
 
 def test_tuning_looks_at_training_rows_only(monkeypatch):
     """Wrecking the test part must not change what is chosen, only how it scores."""
-    monkeypatch.setattr(
-        dual_classification_tuned,
-        "TUNED",
-        {name: dual_classification_tuned.TUNED[name] for name in ("tuned_lr", "tuned_adam")},
+    few = {name: tuple(dual_classification_tuned.TUNED[name]) for name in ("tuned_lr", "tuned_adam")}
+    configuration = next(
+        iter(experiments.planned("dual_classification_tuned", "quick", 1, {"candidates": few}).values())
     )
-    configuration = next(iter(experiments.planned("dual_classification_tuned", "quick", 1).values()))
     honest = dual_classification_tuned.compute([configuration], "cpu")
     problem = protocol.load_problem("digits")
-    subset = sampling.paper_training_indices(len(problem.x), 100, configuration["subset_seed"])
+    subset = sampling.paper_training_indices(len(problem.x), 100, configuration.subset_seed)
     wrecked = problem.y.copy()
     unseen = sampling.left_out(len(problem.x), subset)
     wrecked[unseen] = (wrecked[unseen] + 1) % 10

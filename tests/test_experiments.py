@@ -56,7 +56,7 @@ def test_running_again_computes_only_what_is_missing(monkeypatch):
     original = dual_regression.compute_protocol
 
     def watch(group, device):
-        computed.extend((c["layers"], c["method"], c["seed"]) for c in group)
+        computed.extend((c.layers, c.method, c.seed) for c in group)
         return original(group, device)
 
     watched = [
@@ -81,15 +81,19 @@ def test_a_setting_that_all_runs_share_can_be_changed(capsys):
     assert main([*command, "--set", "lr=0.002", "--set", "noise_std=0"]) == 0
     assert "dual_regression (quick): 10 runs computed" in capsys.readouterr().out
     changed = experiments.planned("dual_regression", "quick", 1, {"lr": 0.002, "noise_std": 0})
-    assert {c["lr"] for c in changed.values()} == {0.002}
+    assert {c.lr for c in changed.values()} == {0.002}
     assert records.keys("dual_regression", "quick") == changed.keys()
     assert (
         experiments.missing_runs("dual_regression", "quick", 1)
         == experiments.planned("dual_regression", "quick", 1).keys()
     )
     for wrong, message in (
-        ("layers=2", "dual_regression has no layers that all runs share: use experiment, protocol, dataset"),
-        ("model=clip_rn50", "dual_regression has no model that all runs share"),
+        ("layers=2", "layers: 2 of them have 1 hidden widths, got hidden (64, 32)"),
+        ("model=clip_rn50", "dual_regression has no setting model: use experiment, protocol"),
+        ("turns=-3", "turns: input should be greater than or equal to 1, got -3"),
+        ("turns=abc", "turns: input should be a valid integer, got 'abc'"),
+        ("train_size=1000000000", "train_size: diabetes has 442 rows to draw training samples from, got 1,000,000,000"),
+        ("method=duel", "method: unknown method 'duel': use one of dual"),
         ("lr", "--set needs NAME=VALUE, got 'lr'"),
     ):
         assert main([*command, "--set", wrong]) == 1
@@ -98,7 +102,7 @@ def test_a_setting_that_all_runs_share_can_be_changed(capsys):
 
 def test_a_run_does_not_depend_on_its_neighbours():
     everything = experiments.planned("dual_regression", "quick", 2)
-    chosen = {key: c for key, c in everything.items() if c["layers"] == 2}
+    chosen = {key: c for key, c in everything.items() if c.layers == 2}
     together = dual_regression.compute_protocol(list(chosen.values()), "cpu").set_index(
         ["run_key", "turn", "test_inputs"]
     )
@@ -136,7 +140,7 @@ def test_tuning_looks_at_training_rows_only(monkeypatch):
     configuration = next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values()))
     honest = dual_regression.compute_tuned([configuration], "cpu")
     problem = protocol.load_problem("diabetes")
-    subset = sampling.paper_training_indices(len(problem.x), 100, configuration["subset_seed"])
+    subset = sampling.paper_training_indices(len(problem.x), 100, configuration.subset_seed)
     wrecked = problem.y.copy()
     wrecked[sampling.left_out(len(problem.x), subset)] += 100.0
     monkeypatch.setattr(dual_regression, "load_problem", lambda name: replace(problem, y=wrecked))
@@ -151,7 +155,7 @@ def test_every_tuned_method_has_the_same_budget():
 
 
 def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
-    configuration = dict(next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values())))
+    configuration = next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values()))
     original = tuning.OnlineNetworks
 
     class Exploding(original):
@@ -173,8 +177,8 @@ def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
 def test_configurations_at_paper_scale_are_the_papers():
     plan = list(experiments.planned("dual_regression").values())
     assert len(plan) == 12 * 5 * 20
-    assert {tuple(c["hidden"]) for c in plan} == {(20,), (64, 32)}
-    assert all(c["turns"] * c["updates_per_turn"] == 60_000 and c["lr"] == 1e-3 and c["subset_seed"] == 5 for c in plan)
+    assert {c.hidden for c in plan} == {(20,), (64, 32)}
+    assert all(c.updates == 60_000 and c.lr == 1e-3 and c.subset_seed == 5 for c in plan)
 
 
 def test_ensure_loads_or_says_what_to_run(capsys):

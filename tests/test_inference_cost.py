@@ -27,8 +27,8 @@ def test_the_quick_scale_fills_the_record(tmp_path, monkeypatch):
 
 def test_paper_scale_is_both_models_at_both_batch_sizes():
     plan = list(experiments.planned("dual_inference_cost").values())
-    assert {(c["model"], c["batch"]) for c in plan} == {(m, b) for m in inference_cost.MODELS for b in (1, 64)}
-    assert len(plan) == 4 * 20 and {c["threads"] for c in plan} == {1}
+    assert {(c.model, c.batch) for c in plan} == {(m, b) for m in inference_cost.MODELS for b in (1, 64)}
+    assert len(plan) == 4 * 20 and {c.threads for c in plan} == {1}
 
 
 @pytest.mark.parametrize("model", inference_cost.MODELS)

@@ -136,7 +136,8 @@ def test_random_numbers_are_those_of_the_compiled_loops():
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", ["dual_regression", "dual_classification"])
 def test_the_records_are_the_same(name, device, monkeypatch):
-    group = [c | {"updates_per_turn": 70} for c in experiments.planned(name, "quick", 2).values() if c["layers"] == 3]
+    plan = experiments.planned(name, "quick", 2, {"updates_per_turn": 70}).values()
+    group = [c for c in plan if c.layers == 3]
     compiled = protocol.compute_protocol(group, "cpu")
     monkeypatch.setattr(protocol, "networks_on", lambda _: partial(TorchOnlineNetworks, device=device))
     frame = protocol.compute_protocol(group, device)

@@ -1,5 +1,7 @@
 """The simulations of the primer: ensembles against closed forms, experiments that repeat, regularizers that act."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from scipy import stats
 
 from weightspace import experiments, random_matrices, spectra_primer, training_spectra
 from weightspace.analysis import select
+from weightspace.configuration import with_changes
 from weightspace.spectra import eigenvalues, marchenko_pastur
 from weightspace.stats import share_interval
 
@@ -64,8 +67,9 @@ def test_power_law_samples_have_the_density_they_promise():
 
 
 def compute(study, ensemble, N, M, seeds, **settings):
-    common = {"study": study, "ensemble": ensemble, "N": N, "M": M, "strength": 0.0, "tail_index": 0.0} | settings
-    return spectra_primer.compute([common | {"seed": seed} for seed in range(seeds)], "cpu")
+    settings = {"strength": 0.0, "tail_index": 0.0} | settings
+    kind = partial(spectra_primer.PrimerConfiguration, experiment="spectra_primer", study=study, ensemble=ensemble)
+    return spectra_primer.compute([kind(N=N, M=M, seed=seed, **settings) for seed in range(seeds)], "cpu")
 
 
 def test_noise_passes_its_edge_once_in_twenty():
@@ -114,7 +118,7 @@ def test_a_run_depends_on_its_configuration_only(name):
     plan = list(experiments.planned(name, "quick", 2).values())
     compute_runs = experiments.get(name).compute
     last = plan[-1]
-    group = [c for c in plan if all(c[key] == last[key] for key in experiments.get(name).group_by)]
+    group = [c for c in plan if all(getattr(c, key) == getattr(last, key) for key in experiments.get(name).group_by)]
     together = compute_runs(group, "cpu")
     alone = compute_runs([last], "cpu")
     own = together[together["run_key"] == alone["run_key"].iloc[0]].reset_index(drop=True)
@@ -123,9 +127,8 @@ def test_a_run_depends_on_its_configuration_only(name):
 
 
 def looks(arm, updates=30, **changed):
-    return list(
-        training_spectra.train(training_spectra.configuration(arm, 1, "quick") | {"updates": updates} | changed)
-    )
+    configuration = training_spectra.configuration(arm, 1, "quick")
+    return list(training_spectra.train(with_changes(configuration, {"updates": updates} | changed)))
 
 
 def test_training_begins_with_noise_and_learns():
@@ -149,7 +152,7 @@ def test_regularizers_act_on_the_first_update_already():
 
 
 def test_recorded_spectra_are_those_of_the_training():
-    configuration = training_spectra.configuration("dropout", 0, "quick") | {"updates": 3}
+    configuration = with_changes(training_spectra.configuration("dropout", 0, "quick"), {"updates": 3})
     frame = training_spectra.compute([configuration], "cpu")
     for look in training_spectra.train(configuration):
         for layer, values in enumerate(look.eigenvalues, start=1):

@@ -7,14 +7,17 @@ mini-batches. How a method is tuned: ``weightspace.tuning``.
 from __future__ import annotations
 
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
 from weightspace import tuning
-from weightspace.experiments import Configuration, Experiment
+from weightspace.configuration import STRICT, Count, dataclass
+from weightspace.experiments import Experiment
 from weightspace.online import OnlineNetworks
-from weightspace.protocol import LR, ORDER_STREAM, base_configuration, identity, load_problem
+from weightspace.protocol import LR, ORDER_STREAM, Images, base_settings, identity, load_problem
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
@@ -47,26 +50,48 @@ def candidates(dataset: str) -> dict[str, list[tuning.Candidate]]:
 _STACKS = (("sgd", "adam"), ("sam",))
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TunedClassificationConfiguration(tuning.TunedConfiguration):
+    """All tuned methods of one seed in classification; candidates are online methods and sgd, adam and sam.
+
+    batch_size: samples of one step of these, at most all updates.
+    """
+
+    dataset: Images
+    batch_size: Count = BATCH_SIZE
+
+    OPTIMIZERS: ClassVar[tuple[str, ...]] = sum(_STACKS, ())
+
+    @model_validator(mode="after")
+    def _has_a_batch(self) -> TunedClassificationConfiguration:
+        if self.batch_size > self.updates:
+            raise ValueError(
+                f"batch_size: at most turns x updates_per_turn, {self.updates:,} samples, got {self.batch_size:,}"
+            )
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[TunedClassificationConfiguration]:
     return [
-        base_configuration("dual_classification_tuned", scale, dataset, LAYERS, train_size)
-        | tuning.settings(seed, candidates(dataset))
-        | {"batch_size": BATCH_SIZE}
+        TunedClassificationConfiguration(
+            **base_settings("dual_classification_tuned", scale, dataset, LAYERS, train_size),
+            **tuning.settings(seed, candidates(dataset)),
+        )
         for seed in range(seeds)  # outermost: a campaign that is cut short has whole seeds
         for dataset, train_size in product(DATASETS[scale], TRAIN_SIZES[scale])
     ]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[TunedClassificationConfiguration], device: str) -> pd.DataFrame:
     return pd.concat([_compute_seed(configuration) for configuration in group], ignore_index=True)
 
 
-def _compute_seed(configuration: Configuration) -> pd.DataFrame:
+def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFrame:
     # Here: reading records does not have to wait for PyTorch.
     from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
 
-    seed, updates = configuration["seed"], configuration["turns"] * configuration["updates_per_turn"]
-    problem = load_problem(configuration["dataset"])
+    seed, updates = configuration.seed, configuration.updates
+    problem = load_problem(configuration.dataset)
 
     def train(indices: np.ndarray, due: list[tuning.Candidate], sets: list[tuning.Rows]) -> dict:
         """(error, cross entropy, accuracy): the last does not judge, but goes on record."""
@@ -78,26 +103,26 @@ def _compute_seed(configuration: Configuration) -> pd.DataFrame:
                     accuracy = 100 * float((z.argmax(axis=1) == y).mean())
                     found.setdefault(candidate, []).append((*tuning.score_outputs(z, y), accuracy))
 
-        if online := [c for c in due if c[0] not in sum(_STACKS, ())]:
+        if online := [c for c in due if c[0] not in configuration.OPTIMIZERS]:
             for stopped, networks in tuning.train_online(configuration, problem, indices, online):
                 score(stopped, networks)
         for optimizers in _STACKS:
             if part := [c for c in due if c[0] in optimizers]:
-                sizes = (problem.x.shape[1], *configuration["hidden"], problem.outputs)
+                sizes = (problem.x.shape[1], *configuration.hidden, problem.outputs)
                 stack = MinibatchNetworks(sizes, [Optimizer(*c) for c in part], seed)
-                order = batch_order(seed, ORDER_STREAM, len(indices), updates, configuration["batch_size"])
+                order = batch_order(seed, ORDER_STREAM, len(indices), updates, configuration.batch_size)
                 stack.train(problem.x[indices], problem.y[indices], order)
                 score(part, stack)
         return found
 
     rows = []
-    for choice in tuning.choose(configuration, problem, candidates(configuration["dataset"]), train):
+    for choice in tuning.choose(configuration, problem, train):
         for test_inputs, (_, _, accuracy) in (("clean", choice.clean), ("noisy", choice.noisy)):
             rows.append(
                 identity(configuration)
                 | {
                     "method": choice.method,
-                    "turn": configuration["turns"],
+                    "turn": configuration.turns,
                     "test_inputs": test_inputs,
                     "metric": problem.metric,
                     "value": accuracy,

@@ -7,15 +7,34 @@ own, and the test is the official test split. Networks, learning rate and number
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
 import numpy as np
 import pandas as pd
 
 from weightspace import sampling
-from weightspace.experiments import Configuration, Experiment
+from weightspace.configuration import (
+    LATER,
+    STRICT,
+    Fraction,
+    NotNegative,
+    Positive,
+    Seed,
+    common,
+    dataclass,
+    unread,
+)
+from weightspace.experiments import Experiment
 from weightspace.protocol import (
     FRESH_SUBSETS,
     LABEL_STREAM,
-    base_configuration,
+    LR,
+    NOISE_STD,
+    Images,
+    Method,
+    NetworkConfiguration,
+    base_settings,
     identity,
     load_problem,
     train_seed,
@@ -31,10 +50,50 @@ INPUT_NOISE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """Standard deviations on test inputs, in units of the pixel range; clipped to [0, 1] as in the paper."""
 
 
-def _configurations(experiment: str, scale: str, seeds: int, train_sizes, label_noises) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SparseConfiguration(NetworkConfiguration):
+    """A network trained on a training subset of its own and tested on other images.
+
+    method: an online method. subset_seed: draws the training rows, with RandomState. label_noise: fraction of the
+    distinct training rows with a wrong label. lr: learning rate. input_noise: standard deviations of the noise on the
+    test inputs, one test each, where no label is wrong; in units of the pixel range.
+    """
+
+    dataset: Images
+    method: Method
+    subset_seed: Seed
+    label_noise: Fraction
+    noise_std: Annotated[float, unread(NOISE_STD)] = NOISE_STD
+    lr: Annotated[Positive, LATER] = LR
+    input_noise: Annotated[tuple[NotNegative, ...], LATER] = (0.0,)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class NoiseConfiguration(SparseConfiguration):
+    """The same, and input_noise has always been one of the settings."""
+
+    input_noise: tuple[NotNegative, ...] = INPUT_NOISE
+
+
+Kind = TypeVar("Kind", bound=SparseConfiguration)
+
+
+def _configurations(
+    kind: type[Kind],
+    experiment: str,
+    scale: str,
+    seeds: int,
+    train_sizes: Sequence[int],
+    label_noises: Sequence[float],
+) -> list[Kind]:
     return [
-        base_configuration(experiment, scale, dataset, LAYERS, train_size)
-        | {"method": method, "seed": seed, "subset_seed": FRESH_SUBSETS + seed, "label_noise": label_noise}
+        kind(
+            **base_settings(experiment, scale, dataset, LAYERS, train_size),
+            method=method,
+            seed=seed,
+            subset_seed=FRESH_SUBSETS + seed,
+            label_noise=label_noise,
+        )
         for dataset in DATASETS[scale]
         for train_size in train_sizes
         for label_noise in label_noises
@@ -43,37 +102,36 @@ def _configurations(experiment: str, scale: str, seeds: int, train_sizes, label_
     ]
 
 
-def sparse_configurations(scale: str, seeds: int) -> list[Configuration]:
-    return _configurations("dual_sparse", scale, seeds, SPARSE_SIZES[scale], (0.0,))
+def sparse_configurations(scale: str, seeds: int) -> list[SparseConfiguration]:
+    return _configurations(SparseConfiguration, "dual_sparse", scale, seeds, SPARSE_SIZES[scale], (0.0,))
 
 
-def noise_configurations(scale: str, seeds: int) -> list[Configuration]:
-    plan = _configurations("dual_noise", scale, seeds, (NOISE_SIZE[scale],), LABEL_NOISE[scale])
-    return [c | {"input_noise": list(INPUT_NOISE)} for c in plan]
+def noise_configurations(scale: str, seeds: int) -> list[NoiseConfiguration]:
+    return _configurations(NoiseConfiguration, "dual_noise", scale, seeds, (NOISE_SIZE[scale],), LABEL_NOISE[scale])
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[SparseConfiguration], device: str) -> pd.DataFrame:
     """After the last update: accuracy on the official test part, also with noisy inputs if no label is wrong."""
-    first = group[0]
-    problem = load_problem(first["dataset"])
-    indices = sampling.paper_training_indices(len(problem.x), first["train_size"], first["subset_seed"])
+    first = common(group, "method")
+    problem = load_problem(first.dataset)
+    indices = sampling.paper_training_indices(len(problem.x), first.train_size, first.subset_seed)
     # Copies of a row get the same wrong label: noise sits on the images, not on the draws.
     rows, copies = np.unique(indices, return_inverse=True)
-    rng = np.random.default_rng([first["seed"], LABEL_STREAM])
-    labels = sampling.flip_labels(problem.y[rows], first["label_noise"], problem.outputs, rng)[copies]
-    networks = train_seed(first, problem, indices, [c["method"] for c in group], labels=labels)
+    rng = np.random.default_rng([first.seed, LABEL_STREAM])
+    labels = sampling.flip_labels(problem.y[rows], first.label_noise, problem.outputs, rng)[copies]
+    networks = train_seed(first, problem, indices, [c.method for c in group], lr=first.lr, labels=labels)
     x, y = problem.unseen(indices)
     train_values = problem.values(networks.score(problem.x[indices], labels))
     records = []
-    for std in first.get("input_noise", [0.0]) if first["label_noise"] == 0 else [0.0]:
-        values = problem.values(networks.score(x if std == 0 else problem.noisy(x, first["seed"], std), y))
+    for std in first.input_noise if first.label_noise == 0 else (0.0,):
+        values = problem.values(networks.score(x if std == 0 else problem.noisy(x, first.seed, std), y))
         for configuration, value, train_value in zip(group, values, train_values):
             records.append(
                 identity(configuration)
                 | {
-                    "label_noise": first["label_noise"],
+                    "label_noise": first.label_noise,
                     "input_noise": std,
-                    "turn": first["turns"],
+                    "turn": first.turns,
                     "test_inputs": "noisy" if std else "clean",
                     "metric": problem.metric,
                     "value": value,

@@ -7,12 +7,27 @@ per seed. The test is the balanced official test split.
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from weightspace import sampling
-from weightspace.experiments import Configuration, Experiment
-from weightspace.protocol import SPLIT_STREAM, Problem, base_configuration, identity, load_problem, train_seed
+from weightspace.configuration import LATER, STRICT, Count, Positive, common, dataclass, unread
+from weightspace.experiments import Experiment
+from weightspace.protocol import (
+    LR,
+    NOISE_STD,
+    SPLIT_STREAM,
+    Images,
+    NetworkConfiguration,
+    Problem,
+    base_settings,
+    identity,
+    load_problem,
+    train_seed,
+)
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 RATIOS = {"paper": (1, 10, 50, 100), "quick": (1, 10)}
@@ -35,10 +50,30 @@ METHODS = {
 logits shifted by log(n_k / n) while training (logit adjustment, Menon et al. 2021, with tau = 1)."""
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImbalanceConfiguration(NetworkConfiguration):
+    """A network trained on a long-tailed training set, without replacement.
+
+    method: a key of ``METHODS``. imbalance_ratio: size of the most frequent class by that of the rarest. lr: learning
+    rate. minority_classes: number of rarest, and of most frequent, classes whose mean recall is taken.
+    """
+
+    dataset: Images
+    method: Literal[tuple(METHODS)]  # type: ignore[valid-type]
+    imbalance_ratio: Count
+    noise_std: Annotated[float, unread(NOISE_STD)] = NOISE_STD
+    lr: Annotated[Positive, LATER] = LR
+    minority_classes: Annotated[int, Field(ge=1, le=10), LATER] = MINORITY_CLASSES
+
+
+def configurations(scale: str, seeds: int) -> list[ImbalanceConfiguration]:
     return [
-        base_configuration("dual_imbalance", scale, dataset, LAYERS, TOTAL[scale])
-        | {"method": method, "seed": seed, "imbalance_ratio": ratio}
+        ImbalanceConfiguration(
+            **base_settings("dual_imbalance", scale, dataset, LAYERS, TOTAL[scale]),
+            method=method,
+            seed=seed,
+            imbalance_ratio=ratio,
+        )
         for dataset in DATASETS[scale]
         for ratio in RATIOS[scale]
         for seed in range(seeds)
@@ -57,12 +92,18 @@ def long_tail(problem: Problem, total: int, ratio: float, rng: np.random.Generat
     return sampling.long_tailed_indices(rank, ratio, rng, round(total / shares.sum())), classes
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[ImbalanceConfiguration], device: str) -> pd.DataFrame:
     """Balanced accuracy and mean recall of the rarest classes, in percent, after the last update."""
-    first = group[0]
-    problem = load_problem(first["dataset"])
-    rng = np.random.default_rng([first["seed"], SPLIT_STREAM])
-    indices, classes = long_tail(problem, first["train_size"], first["imbalance_ratio"], rng)
+    first = common(group, "method")
+    problem = load_problem(first.dataset)
+    rng = np.random.default_rng([first.seed, SPLIT_STREAM])
+    try:
+        indices, classes = long_tail(problem, first.train_size, first.imbalance_ratio, rng)
+    except ValueError as error:
+        raise ValueError(
+            f"train_size: {first.train_size:,} samples at imbalance_ratio {first.imbalance_ratio} are too many for the "
+            f"classes of {first.dataset}: {error}"
+        ) from error
     counts = np.bincount(problem.y[indices], minlength=problem.outputs)
     share = counts / counts.sum()
     plain = np.ones(problem.outputs), np.zeros(problem.outputs)
@@ -71,10 +112,10 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
         "weighted": (1 / (problem.outputs * share), plain[1]),
         "adjusted": (plain[0], np.log(share)),
     }
-    rules = [METHODS[c["method"]] for c in group]
+    rules = [METHODS[c.method] for c in group]
     weights, shifts = (np.stack([losses[loss][part] for _, loss in rules]) for part in (0, 1))
     networks = train_seed(
-        first, problem, indices, [rule for rule, _ in rules], class_weights=weights, logit_shifts=shifts
+        first, problem, indices, [rule for rule, _ in rules], lr=first.lr, class_weights=weights, logit_shifts=shifts
     )
     x, y = problem.unseen(indices)
     right = networks.sample_scores(x, y)
@@ -83,15 +124,15 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     for configuration, own in zip(group, recall):
         values = {
             "balanced_accuracy_percent": own.mean(),
-            "minority_recall_percent": own[classes[-MINORITY_CLASSES:]].mean(),
-            "majority_recall_percent": own[classes[:MINORITY_CLASSES]].mean(),
+            "minority_recall_percent": own[classes[-first.minority_classes :]].mean(),
+            "majority_recall_percent": own[classes[: first.minority_classes]].mean(),
         }
         for metric, value in values.items():
             rows.append(
                 identity(configuration)
                 | {
-                    "imbalance_ratio": first["imbalance_ratio"],
-                    "turn": first["turns"],
+                    "imbalance_ratio": first.imbalance_ratio,
+                    "turn": first.turns,
                     "test_inputs": "clean",
                     "metric": metric,
                     "value": value,

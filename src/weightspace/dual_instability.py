@@ -8,13 +8,24 @@ taken off): a test of the cause that we propose.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
-from weightspace.experiments import Configuration, Experiment
+from weightspace.configuration import STRICT, Count, dataclass, unread
+from weightspace.experiments import Experiment
 from weightspace.methods import STABILIZER_GAIN
-from weightspace.protocol import LR, PAPER_SUBSET_SEED, TURNS, ProtocolRuns, base_configuration, identity
+from weightspace.protocol import (
+    NOISE_STD,
+    TURNS,
+    Images,
+    ProtocolConfiguration,
+    ProtocolRuns,
+    base_settings,
+    identity,
+)
 
 METHODS = ("dual", "dual_stabilized", "gradient_descent")
 INPUTS = ("as published", "centred")
@@ -22,18 +33,35 @@ LOOKS_PER_TURN = 4
 _SETTING = {"paper": ("cifar10", 500), "quick": ("digits", 100)}
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class InstabilityConfiguration(ProtocolConfiguration):
+    """A network of two layers in the released protocol, looked into while it is trained.
+
+    inputs: ``as published``, or ``centred``, with the mean of the distinct training images taken off.
+    looks_per_turn: how often a turn, at most its updates.
+    """
+
+    dataset: Images
+    layers: Annotated[int, unread(2)] = 2
+    noise_std: Annotated[float, unread(NOISE_STD)] = NOISE_STD
+    inputs: Literal[INPUTS]  # type: ignore[valid-type]
+    looks_per_turn: Count = LOOKS_PER_TURN
+
+    @model_validator(mode="after")
+    def _has_updates_between_looks(self) -> InstabilityConfiguration:
+        if self.looks_per_turn > self.updates_per_turn:
+            raise ValueError(
+                f"looks_per_turn: at most updates_per_turn, {self.updates_per_turn}, got {self.looks_per_turn}"
+            )
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[InstabilityConfiguration]:
     dataset, train_size = _SETTING[scale]
     return [
-        base_configuration("dual_instability", scale, dataset, 2, train_size)
-        | {
-            "method": method,
-            "seed": seed,
-            "lr": LR,
-            "subset_seed": PAPER_SUBSET_SEED,
-            "inputs": inputs,
-            "looks_per_turn": LOOKS_PER_TURN,
-        }
+        InstabilityConfiguration(
+            **base_settings("dual_instability", scale, dataset, 2, train_size), method=method, seed=seed, inputs=inputs
+        )
         for inputs in INPUTS
         for method in METHODS
         for seed in range(seeds)
@@ -51,7 +79,7 @@ def unit_statistics(runs: ProtocolRuns, run: int) -> pd.DataFrame:
     """
     x, y = runs.problem.x[runs.train_indices].astype(np.float64), runs.problem.y[runs.train_indices]
     (w1, w2, b), (v1, v2, c) = runs.networks.layers(run)
-    method, lr = runs.networks.methods[run], runs.group[run]["lr"]
+    method, lr = runs.networks.methods[run], runs.group[run].lr
     hidden = x @ (w1 - w2).T + b
     h = np.maximum(hidden, 0)
     z = h @ (v1 - v2).T + c
@@ -82,22 +110,22 @@ def unit_statistics(runs: ProtocolRuns, run: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[InstabilityConfiguration], device: str) -> pd.DataFrame:
     """Accuracy four times a turn with what goes with it, and the statistics of every unit after each turn.
 
     Rows with unit -1 belong to the whole network: metric ``accuracy_percent``, ``step_gain`` (mean over the outputs)
     and ``largest_mean_output`` (of the hidden units). Rows of a unit: the columns of ``unit_statistics`` as metrics.
     """
     runs = ProtocolRuns(group, device)
-    if group[0]["inputs"] == "centred":
+    if runs.common.inputs == "centred":
         x = runs.problem.x
         runs.problem = replace(runs.problem, x=x - x[np.unique(runs.train_indices)].mean(axis=0))
     rows = []
-    for _ in range(TURNS):
-        for updates in runs.train_in_parts(LOOKS_PER_TURN):
+    for _ in range(runs.common.turns):
+        for updates in runs.train_in_parts(runs.common.looks_per_turn):
             accuracy = runs.problem.values(runs.test_sample_scores(noisy=False).mean(axis=1, dtype=np.float64))
             for run, configuration in enumerate(group):
-                common = identity(configuration) | {"inputs": configuration["inputs"], "updates": updates}
+                common = identity(configuration) | {"inputs": configuration.inputs, "updates": updates}
                 units = unit_statistics(runs, run)
                 hidden, top = units[units["layer"] == 1], units[units["layer"] == 2]
                 whole = {
@@ -106,7 +134,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
                     "largest_mean_output": hidden["mean_output"].max(),
                 }
                 rows += [common | {"layer": 0, "unit": -1, "metric": k, "value": v} for k, v in whole.items()]
-                if updates % configuration["updates_per_turn"] == 0:
+                if updates % configuration.updates_per_turn == 0:
                     long = units.melt(["layer", "unit"], var_name="metric")
                     rows += [common | row for row in long.to_dict("records")]
     return pd.DataFrame(rows).assign(**runs.problem.origin)

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
-from weightspace.experiments import Configuration, Experiment
-from weightspace.protocol import TURNS, ProtocolRuns, identity, protocol_configurations
+from weightspace.configuration import LATER, STRICT, dataclass, unread
+from weightspace.experiments import Experiment
+from weightspace.methods import PAPER_METHODS
+from weightspace.protocol import NOISE_STD, ProtocolConfiguration, ProtocolRuns, base_settings, identity
 
 _SETTING = {"paper": ("mnist", 1000), "quick": ("digits", 100)}
 LAYERS = 2
 UNITS_SHOWN = 10
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class NeuronsConfiguration(ProtocolConfiguration):
+    """A network of the released protocol, trained on square images of one channel.
+
+    units_shown: units of the first layer whose weights are kept, in the run of seed 0; at most its width.
+    """
+
+    dataset: Literal["digits", "fashion_mnist", "mnist"]
+    noise_std: Annotated[float, unread(NOISE_STD)] = NOISE_STD
+    units_shown: Annotated[int, Field(ge=0), LATER] = UNITS_SHOWN
+
+    @model_validator(mode="after")
+    def _has_the_units(self) -> NeuronsConfiguration:
+        width = (*self.hidden, 10)[0]
+        if self.seed == 0 and self.units_shown > width:
+            raise ValueError(f"units_shown: the first layer has {width} units, got {self.units_shown}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[NeuronsConfiguration]:
     dataset, train_size = _SETTING[scale]
-    plan = protocol_configurations("dual_neurons", scale, (dataset,), seeds)
-    return [c for c in plan if c["layers"] == LAYERS and c["train_size"] == train_size]
+    return [
+        NeuronsConfiguration(
+            **base_settings("dual_neurons", scale, dataset, LAYERS, train_size), method=method, seed=seed
+        )
+        for method in PAPER_METHODS
+        for seed in range(seeds)
+    ]
 
 
 def describe_weights(weights: np.ndarray, start: np.ndarray, silent: np.ndarray) -> dict[str, float]:
@@ -41,7 +70,7 @@ def describe_weights(weights: np.ndarray, start: np.ndarray, silent: np.ndarray)
     }
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[NeuronsConfiguration], device: str) -> pd.DataFrame:
     """Per run the numbers of ``describe_weights``; of seed 0 also the weights of the first ten units.
 
     Rows of metric ``weights`` carry W1 and W2 of one unit in the columns w1 and w2 (little-endian float32), their
@@ -49,7 +78,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     """
     runs = ProtocolRuns(group, device)
     start = [runs.networks.layers(run)[0][0].copy() for run in range(len(group))]
-    for _ in range(TURNS):
+    for _ in range(runs.common.turns):
         runs.train_turn()
     silent = ~runs.problem.x[runs.train_indices].any(axis=0)
     rows = []
@@ -60,7 +89,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
         for metric, value in describe_weights(w1 - w2, start[run], silent).items():
             if np.isfinite(value):
                 rows.append(common | {"metric": metric, "value": value})
-        for unit in range(UNITS_SHOWN) if configuration["seed"] == 0 else ():
+        for unit in range(configuration.units_shown) if configuration.seed == 0 else ():
             rows.append(
                 common
                 | {

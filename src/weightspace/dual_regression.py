@@ -8,21 +8,25 @@ strength is tuned on held-out training data, on a fresh training subset for ever
 from __future__ import annotations
 
 from itertools import product
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from weightspace import tuning
-from weightspace.experiments import Configuration, Experiment
+from weightspace.configuration import IDENTITY, STRICT, Count, dataclass
+from weightspace.experiments import Experiment
 from weightspace.protocol import (
     CELL,
     DEVICES,
     HIDDEN,
     LR,
     TRAIN_SIZES,
-    TURNS,
+    ProtocolConfiguration,
     ProtocolRuns,
-    base_configuration,
+    Table,
+    base_settings,
     compute_protocol,
     identity,
     load_problem,
@@ -33,27 +37,40 @@ DATASETS = {"paper": ("california_housing", "wine_quality_white"), "quick": ("di
 
 # --- loss per sample -------------------------------------------------------------------------------------------
 
-LOSS_EDGES = (0.0, *(float(10.0**k) for k in np.arange(-1.0, 4.01, 0.25)), float("inf"))
-"""Bins of the squared error x 10^4: quarter decades from 0.1 to 10,000, and what lies outside."""
+LOSS_EDGES = 23
+"""Edges of the bins of the squared error x 10^4: 0, quarter decades from 0.1 to 10,000, infinity."""
 
 
-def losses_configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class LossesConfiguration(ProtocolConfiguration):
+    """A network of the released protocol whose losses are counted. loss_edges: number of edges of the bins."""
+
+    dataset: Table
+    loss_edges: Annotated[int, Field(ge=3, le=100)] = LOSS_EDGES
+
+
+def edges_of_losses(number: int) -> np.ndarray:
+    """0, ``number`` - 2 quarter decades from 0.1 upwards, infinity."""
+    return np.array([0.0, *10.0 ** (0.25 * np.arange(number - 2) - 1), np.inf])
+
+
+def losses_configurations(scale: str, seeds: int) -> list[LossesConfiguration]:
     wanted = "wine_quality_white" if scale == "paper" else DATASETS[scale][0]
-    everything = protocol_configurations("dual_regression_losses", scale, (wanted,), seeds)
-    return [c | {"loss_edges": len(LOSS_EDGES)} for c in everything]
+    return protocol_configurations("dual_regression_losses", scale, (wanted,), seeds, kind=LossesConfiguration)
 
 
-def compute_losses(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute_losses(group: list[LossesConfiguration], device: str) -> pd.DataFrame:
     """After the last turn, the share of left-out samples whose squared error x 10^4 falls in each bin."""
     runs = ProtocolRuns(group, device)
-    for _ in range(TURNS):
+    edges = edges_of_losses(runs.common.loss_edges)
+    for _ in range(runs.common.turns):
         runs.train_turn()
     rows = []
     for test_inputs in ("clean", "noisy"):
         errors = 1e4 * runs.test_sample_scores(noisy=test_inputs == "noisy").astype(np.float64)
         for configuration, sample in zip(group, errors):
-            counts = np.histogram(sample, bins=LOSS_EDGES)[0]
-            for low, high, count in zip(LOSS_EDGES[:-1], LOSS_EDGES[1:], counts):
+            counts = np.histogram(sample, bins=edges)[0]
+            for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts):
                 rows.append(
                     identity(configuration)
                     | {
@@ -81,23 +98,30 @@ TUNED: dict[str, list[tuning.Candidate]] = tuning.TUNED | {
 """Candidates per tuned method: the same number for each."""
 
 
-def tuned_configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TunedRegressionConfiguration(tuning.TunedConfiguration):
+    """All tuned methods of one seed in regression; candidates are online methods."""
+
+    protocol: Annotated[Count, IDENTITY] = 2  # 1 kept a choice that diverged when trained again
+    dataset: Table
+
+
+def tuned_configurations(scale: str, seeds: int) -> list[TunedRegressionConfiguration]:
     return [
-        base_configuration("dual_regression_tuned", scale, dataset, layers, train_size)
-        | tuning.settings(seed, TUNED)
-        | {"protocol": 2}  # 1 kept a choice that diverged when trained again
+        TunedRegressionConfiguration(
+            **base_settings("dual_regression_tuned", scale, dataset, layers, train_size), **tuning.settings(seed, TUNED)
+        )
         for dataset, layers, train_size in product(DATASETS[scale], HIDDEN, TRAIN_SIZES[scale])
         for seed in range(seeds)
     ]
 
 
-def compute_tuned(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute_tuned(group: list[TunedRegressionConfiguration], device: str) -> pd.DataFrame:
     return pd.concat([_compute_tuned_seed(configuration) for configuration in group], ignore_index=True)
 
 
-def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
-    problem = load_problem(configuration["dataset"])
-    updates = configuration["turns"] * configuration["updates_per_turn"]
+def _compute_tuned_seed(configuration: TunedRegressionConfiguration) -> pd.DataFrame:
+    problem = load_problem(configuration.dataset)
 
     def train(indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]) -> dict:
         """Mean squared errors."""
@@ -108,21 +132,21 @@ def _compute_tuned_seed(configuration: Configuration) -> pd.DataFrame:
         return found
 
     rows = []
-    for choice in tuning.choose(configuration, problem, TUNED, train):
+    for choice in tuning.choose(configuration, problem, train):
         method, lr, share = choice.candidate
         for test_inputs, (value,) in (("clean", choice.clean), ("noisy", choice.noisy)):
             rows.append(
                 identity(configuration)
                 | {
                     "method": choice.method,
-                    "turn": configuration["turns"],
+                    "turn": configuration.turns,
                     "test_inputs": test_inputs,
                     "metric": problem.metric,
                     "value": 1e4 * value,
                     "validation_value": 1e4 * choice.validation[0],
                     "chosen": method,
                     "chosen_lr": lr,
-                    "chosen_updates": round(share * updates),
+                    "chosen_updates": round(share * configuration.updates),
                 }
                 | problem.origin
             )

@@ -11,21 +11,23 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
 from weightspace import analysis
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.configuration import IDENTITY, STRICT, Configuration, Count, dataclass
+from weightspace.experiments import Experiment
 from weightspace.stats import mean_interval
 
 FORMS = ("plain", "folded", "dual")
 """An ordinary model; the dual model after ``fold``; the dual model as it is trained, with two weights."""
 
-MODELS = {
-    "mlp_784_64_32_10": {"label": "MLP 784-64-32-10", "input": [784], "calls": {1: 60, 64: 20}, "rounds": 41},
-    "resnet18": {"label": "ResNet-18, 32 x 32", "input": [3, 32, 32], "calls": {1: 2, 64: 1}, "rounds": 11},
+MODELS: dict[str, dict[str, Any]] = {
+    "mlp_784_64_32_10": {"label": "MLP 784-64-32-10", "input": (784,), "calls": {1: 60, 64: 20}, "rounds": 41},
+    "resnet18": {"label": "ResNet-18, 32 x 32", "input": (3, 32, 32), "calls": {1: 2, 64: 1}, "rounds": 11},
 }
 """Label, shape of one input, forward passes per timing by batch size (so that one takes milliseconds), rounds."""
 
@@ -33,21 +35,47 @@ _AT_SCALE = {"paper": tuple(MODELS), "quick": ("mlp_784_64_32_10",)}
 _NO_DATA = {"data_digest": "none", "data_variant": "none"}
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class InferenceConfiguration(Configuration):
+    """One repetition of the timing of a model.
+
+    model: a key of ``MODELS``; input: shape of one of its inputs; batch: number of inputs. forms: those that are timed,
+    ``plain`` among them. calls: forward passes per timing; rounds: timings of every form. threads, dtype: of PyTorch.
+    seed: of weights and inputs.
+    """
+
+    protocol: Annotated[Count, IDENTITY] = 1  # raised when a change of the code changes what a run measures
+    model: Literal[tuple(MODELS)]  # type: ignore[valid-type]
+    input: tuple[Count, ...]
+    batch: Count
+    forms: tuple[Literal[FORMS], ...] = FORMS  # type: ignore[valid-type]
+    calls: Count
+    rounds: Count
+    threads: Count = 1
+    dtype: Literal["float32", "float64"] = "float32"
+
+    @model_validator(mode="after")
+    def _fits_the_model(self) -> InferenceConfiguration:
+        usual = MODELS[self.model]["input"]
+        fits = self.input == usual or (len(usual) == 3 and len(self.input) == 3 and self.input[0] == usual[0])
+        if not fits:
+            raise ValueError(f"input: the model {self.model} takes {usual}, got {self.input}")
+        if "plain" not in self.forms or len(set(self.forms)) < len(self.forms):
+            raise ValueError(f"forms: plain and others, each once, got {self.forms}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[InferenceConfiguration]:
     return [
-        {
-            "experiment": "dual_inference_cost",
-            "protocol": 1,  # raised when a change of the code changes what a run measures
-            "model": model,
-            "input": MODELS[model]["input"],
-            "batch": batch,
-            "forms": list(FORMS),
-            "calls": calls,
-            "rounds": MODELS[model]["rounds"],
-            "threads": 1,
-            "dtype": "float32",
-            "seed": seed,
-        }
+        InferenceConfiguration(
+            experiment="dual_inference_cost",
+            model=model,
+            input=MODELS[model]["input"],
+            batch=batch,
+            calls=calls,
+            rounds=MODELS[model]["rounds"],
+            seed=seed,
+        )
         for model in _AT_SCALE[scale]
         for batch, calls in MODELS[model]["calls"].items()
         for seed in range(seeds)
@@ -93,7 +121,7 @@ def seconds_in_turns(calls: dict[str, Callable[[], object]], repeat: int, rounds
     return taken
 
 
-def measure(configuration: Configuration) -> dict[str, dict[str, float]]:
+def measure(configuration: InferenceConfiguration) -> dict[str, dict[str, float]]:
     """Per form: latency_ms of one forward pass, latency_ratio to the plain form, parameter_bytes.
 
     The number of threads and the random state of PyTorch are left as they were.
@@ -102,14 +130,16 @@ def measure(configuration: Configuration) -> dict[str, dict[str, float]]:
 
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        torch.manual_seed(configuration["seed"])
-        torch.set_num_threads(configuration["threads"])
+        torch.manual_seed(configuration.seed)
+        torch.set_num_threads(configuration.threads)
         try:
             with torch.inference_mode(False):  # the parameters are ordinary tensors
-                forms = make_forms(configuration["model"])
-            x = torch.randn(configuration["batch"], *configuration["input"])
+                made = make_forms(configuration.model)
+                dtype = getattr(torch, configuration.dtype)
+                forms = {name: made[name].to(dtype) for name in configuration.forms}
+            x = torch.randn(configuration.batch, *configuration.input).to(dtype)
             calls = {name: (lambda form=form: form(x)) for name, form in forms.items()}
-            taken = seconds_in_turns(calls, configuration["calls"], configuration["rounds"])
+            taken = seconds_in_turns(calls, configuration.calls, configuration.rounds)
         finally:
             torch.set_num_threads(threads)
     return {
@@ -122,15 +152,15 @@ def measure(configuration: Configuration) -> dict[str, dict[str, float]]:
     }
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[InferenceConfiguration], device: str) -> pd.DataFrame:
     """Latency and memory of the three forms, a row per form and metric."""
     rows = []
     for configuration in group:
         for form, metrics in measure(configuration).items():
             for metric, value in metrics.items():
                 rows.append(
-                    {name: configuration[name] for name in ("model", "batch", "seed")}
-                    | {"form": form, "metric": metric, "value": value, "run_key": run_key(configuration)}
+                    {name: getattr(configuration, name) for name in ("model", "batch", "seed")}
+                    | {"form": form, "metric": metric, "value": value, "run_key": configuration.run_key}
                     | _NO_DATA
                 )
     return pd.DataFrame(rows)

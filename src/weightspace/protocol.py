@@ -7,20 +7,32 @@ and test noise, so that comparisons are paired.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Annotated, Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 from numba import get_num_threads
+from pydantic import AfterValidator, model_validator
 
 from weightspace import data, sampling
-from weightspace.experiments import Configuration
-from weightspace.methods import PAPER_METHODS
+from weightspace.configuration import (
+    IDENTITY,
+    STRICT,
+    Configuration,
+    Count,
+    NotNegative,
+    Positive,
+    Seed,
+    Settings,
+    common,
+    dataclass,
+)
+from weightspace.methods import PAPER_METHODS, parse_method
 from weightspace.online import OnlineNetworks, networks_on
-from weightspace.records import run_key
 
 HIDDEN = {2: (20,), 3: (64, 32)}
 """Hidden widths of the "2 layer" and the "3 layer" network (paper B, released code)."""
@@ -43,7 +55,7 @@ DEVICES = ("cpu", "cuda")
 """Where they can be computed."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
     """A data set as the protocol scales it.
 
@@ -61,7 +73,7 @@ class Problem:
     metric: str
     origin: dict[str, str]
 
-    def noisy(self, x: np.ndarray, seed: int, std: float = NOISE_STD) -> np.ndarray:
+    def noisy(self, x: np.ndarray, seed: int, std: float) -> np.ndarray:
         """x + N(0, std^2), clipped to [0, 1] for images: the noise test of the released code."""
         clip = (0.0, 1.0) if self.task == "classification" else None
         return sampling.add_input_noise(x, std, np.random.default_rng([seed, NOISE_STREAM]), clip)
@@ -105,29 +117,109 @@ def sample_order(seed: int, part: int, indices: np.ndarray, updates: int) -> np.
     return indices[np.random.default_rng([seed, ORDER_STREAM, part]).integers(0, len(indices), updates)]
 
 
-def base_configuration(experiment: str, scale: str, dataset: str, layers: int, train_size: int) -> Configuration:
-    """The settings that every run of an experiment with this protocol has."""
+# --- what a run is ---------------------------------------------------------------------------------------------
+
+Table = Literal["california_housing", "wine_quality_red", "wine_quality_white", "diabetes"]
+Images = Literal["fashion_mnist", "mnist", "cifar10", "digits"]
+ROWS = {name: data.REGISTRY[name].rows for name in (*get_args(Table), *get_args(Images))} | {
+    "mnist": 55_000,
+    "cifar10": 10_000,
+}
+"""Rows that training samples are drawn from; see ``load_problem``."""
+
+
+def _known(method: str) -> str:
+    parse_method(method)
+    return method
+
+
+Method = Annotated[str, AfterValidator(_known)]
+"""Name of an online method, see ``weightspace.methods``."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class NetworkConfiguration(Configuration):
+    """What every run of paper B's networks has.
+
+    dataset, task: name of a data set and what it is for. layers: number of weight matrices; hidden: units of the
+    layers between them, one number less. train_size: training samples, drawn with replacement, at most as many as the
+    set has rows. turns, updates_per_turn: training has turns x updates_per_turn updates of one sample each. noise_std:
+    standard deviation of the noise on the test inputs, in units of the inputs. dtype: of weights and activations of
+    the online networks.
+    """
+
+    protocol: Annotated[Count, IDENTITY] = 1
+    dataset: Table | Images
+    task: Literal["regression", "classification"]
+    layers: Count
+    hidden: tuple[Count, ...]
+    train_size: Count
+    turns: Count = TURNS
+    updates_per_turn: Count
+    noise_std: NotNegative = NOISE_STD
+    dtype: Literal["float32", "float64"] = "float32"
+
+    @model_validator(mode="after")
+    def _fits_the_data(self) -> NetworkConfiguration:
+        task, rows = data.REGISTRY[self.dataset].task, ROWS[self.dataset]
+        if self.task != task:
+            raise ValueError(f"task: the dataset {self.dataset} is for {task}, got {self.task}")
+        if len(self.hidden) != self.layers - 1:
+            raise ValueError(
+                f"layers: {self.layers} of them have {self.layers - 1} hidden widths, got hidden {self.hidden}"
+            )
+        if self.train_size > rows:
+            raise ValueError(
+                f"train_size: {self.dataset} has {rows:,} rows to draw training samples from, got {self.train_size:,}"
+            )
+        return self
+
+    @property
+    def updates(self) -> int:
+        """All updates of the training."""
+        return self.turns * self.updates_per_turn
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ProtocolConfiguration(NetworkConfiguration):
+    """A network of the released protocol.
+
+    method: how it is trained (``weightspace.methods``). lr: learning rate. subset_seed: draws the training rows, with
+    RandomState.
+    """
+
+    method: Method
+    lr: Positive = LR
+    subset_seed: Seed = PAPER_SUBSET_SEED
+
+
+Kind = TypeVar("Kind", bound=ProtocolConfiguration)
+
+
+def base_settings(experiment: str, scale: str, dataset: str, layers: int, train_size: int) -> Settings:
+    """The settings of a ``NetworkConfiguration`` but for the seed, at a scale."""
     return {
         "experiment": experiment,
-        "protocol": 1,  # raised when a change of the code changes what a run computes
         "dataset": dataset,
         "task": data.REGISTRY[dataset].task,
         "layers": layers,
-        "hidden": list(HIDDEN[layers]),
+        "hidden": HIDDEN[layers],
         "train_size": train_size,
-        "turns": TURNS,
         "updates_per_turn": UPDATES_PER_TURN[scale],
-        "noise_std": NOISE_STD,
-        "dtype": "float32",
     }
 
 
 def protocol_configurations(
-    experiment: str, scale: str, datasets: tuple[str, ...], seeds: int, methods: tuple[str, ...] = PAPER_METHODS
-) -> list[Configuration]:
+    experiment: str,
+    scale: str,
+    datasets: Sequence[str],
+    seeds: int,
+    methods: Sequence[str] = PAPER_METHODS,
+    *,
+    kind: type[Kind] = ProtocolConfiguration,  # type: ignore[assignment]
+) -> list[Kind]:
     return [
-        base_configuration(experiment, scale, dataset, layers, train_size)
-        | {"method": method, "seed": seed, "lr": LR, "subset_seed": PAPER_SUBSET_SEED}
+        kind(**base_settings(experiment, scale, dataset, layers, train_size), method=method, seed=seed)
         for dataset in datasets
         for layers in HIDDEN
         for train_size in TRAIN_SIZES[scale]
@@ -136,33 +228,31 @@ def protocol_configurations(
     ]
 
 
-def identity(configuration: Configuration) -> dict[str, object]:
+def identity(configuration: NetworkConfiguration) -> dict[str, object]:
     """The columns of a record that say which run a row belongs to."""
     columns = ("dataset", "task", "layers", "train_size", "method", "seed")
-    return {name: configuration[name] for name in columns if name in configuration} | {
-        "run_key": run_key(configuration)
+    return {name: getattr(configuration, name) for name in columns if hasattr(configuration, name)} | {
+        "run_key": configuration.run_key
     }
 
 
 class ProtocolRuns:
     """Runs of one data set, depth and training size, trained turn by turn as in the released code."""
 
-    def __init__(self, group: list[Configuration], device: str = "cpu") -> None:
-        first = group[0]
+    def __init__(self, group: Sequence[ProtocolConfiguration], device: str = "cpu") -> None:
         self.group = group
-        self.problem = load_problem(first["dataset"])
-        self.train_indices = sampling.paper_training_indices(
-            len(self.problem.x), first["train_size"], first["subset_seed"]
-        )
+        self.common = first = common(group, "method", "lr", "seed")
+        self.problem = load_problem(first.dataset)
+        self.train_indices = sampling.paper_training_indices(len(self.problem.x), first.train_size, first.subset_seed)
         self.test_indices = sampling.left_out(len(self.problem.x), self.train_indices)
-        self.seeds = np.array([c["seed"] for c in group])
+        self.seeds = np.array([c.seed for c in group])
         self.networks = networks_on(device)(
-            (self.problem.x.shape[1], *first["hidden"], self.problem.outputs),
-            [c["method"] for c in group],
+            (self.problem.x.shape[1], *first.hidden, self.problem.outputs),
+            [c.method for c in group],
             self.seeds.tolist(),
             task=self.problem.task,
-            lr=[c["lr"] for c in group],
-            dtype=np.dtype(first["dtype"]).type,
+            lr=[c.lr for c in group],
+            dtype=np.dtype(first.dtype).type,
         )
         self.turn = 0
 
@@ -172,7 +262,7 @@ class ProtocolRuns:
 
     def train_in_parts(self, parts: int) -> Iterator[int]:
         """Train one turn and stop after each of its equal parts to let the caller look; yields all updates so far."""
-        updates = self.group[0]["updates_per_turn"]
+        updates = self.common.updates_per_turn
         orders = {seed: sample_order(seed, self.turn, self.train_indices, updates) for seed in set(self.seeds.tolist())}
         order = np.stack([orders[seed] for seed in self.seeds.tolist()])
         for part in np.array_split(order, parts, axis=1):
@@ -191,24 +281,26 @@ class ProtocolRuns:
         if not noisy:
             return self.networks.sample_scores(x, y)
         scores = np.empty((len(self.seeds), len(x)), self.networks.dtype)
+        disturb = partial(self.problem.noisy, x, std=self.common.noise_std)
         seeds, threads = sorted(set(self.seeds.tolist())), get_num_threads()
         with ThreadPoolExecutor(threads) as pool:
             # Drawing noise for tens of thousands of images takes longer than testing on them; all seeds at once would
             # fill the memory.
             for first in range(0, len(seeds), threads):
                 batch = seeds[first : first + threads]
-                for seed, disturbed in zip(batch, pool.map(partial(self.problem.noisy, x), batch)):
+                for seed, disturbed in zip(batch, pool.map(disturb, batch)):
                     runs = self.seeds == seed
                     scores[runs] = self.networks.select(runs).sample_scores(disturbed, y)
         return scores
 
 
 def train_seed(
-    configuration: Configuration,
+    configuration: NetworkConfiguration,
     problem: Problem,
     indices: np.ndarray,
     methods: Sequence[str],
     *,
+    lr: float,
     labels: np.ndarray | None = None,
     **options,
 ) -> OnlineNetworks:
@@ -217,14 +309,15 @@ def train_seed(
     labels: taken instead of those of the rows. options go to ``OnlineNetworks``. For the experiments that vary the
     training set: all updates of the protocol in one go.
     """
-    seed, updates = configuration["seed"], configuration["turns"] * configuration["updates_per_turn"]
+    seed, updates = configuration.seed, configuration.updates
     networks = OnlineNetworks(
-        (problem.x.shape[1], *configuration["hidden"], problem.outputs),
+        (problem.x.shape[1], *configuration.hidden, problem.outputs),
         methods,
         [seed] * len(methods),
         task=problem.task,
-        dtype=np.dtype(configuration["dtype"]).type,
-        **({"lr": LR} | options),
+        lr=lr,
+        dtype=np.dtype(configuration.dtype).type,
+        **options,
     )
     order = sample_order(seed, 0, np.arange(len(indices)), updates)
     networks.train(
@@ -235,7 +328,7 @@ def train_seed(
     return networks
 
 
-def compute_protocol(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute_protocol(group: list[ProtocolConfiguration], device: str) -> pd.DataFrame:
     """Test value after each turn, clean; after the last turn also with noisy inputs."""
     runs = ProtocolRuns(group, device)
     rows = []
@@ -255,7 +348,7 @@ def compute_protocol(group: list[Configuration], device: str) -> pd.DataFrame:
                 | runs.problem.origin
             )
 
-    for _ in range(TURNS):
+    for _ in range(runs.common.turns):
         runs.train_turn()
         record("clean")
     record("noisy")

@@ -8,12 +8,16 @@ weight decay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
 from weightspace import released
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.configuration import IDENTITY, LATER, STRICT, Configuration, Count, dataclass
+from weightspace.experiments import Experiment
 from weightspace.released import Release
 from weightspace.spectral_shifts import BASELINE, METRICS
 
@@ -62,18 +66,50 @@ def levels(model: str) -> dict[str, tuple[str, ...]]:
     return _TEXT if model == "bert" else _VISION
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+SIMULATED = "simulated"
+SIMULATED_LAYERS = 12
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ReleasedConfiguration(Configuration):
+    """The measurements of one model.
+
+    dataset: the release, or ``simulated``. digest: of the files of the release, ``none`` of simulated ones. model,
+    tasks: keys of ``FOLDERS`` and of its values. simulated_layers, seed: of simulated measurements only, else 12 and 0.
+    """
+
+    protocol: Annotated[Count, IDENTITY] = 1  # raised when a change of the code changes what a run measures
+    dataset: Literal[released.NAME, SIMULATED]  # type: ignore[valid-type]
+    digest: str
+    model: Literal[tuple(FOLDERS)]  # type: ignore[valid-type]
+    tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], Field(min_length=1)]  # type: ignore[valid-type]
+    simulated_layers: Annotated[Count, LATER] = SIMULATED_LAYERS
+
+    @model_validator(mode="after")
+    def _is_in_the_release(self) -> ReleasedConfiguration:
+        digest = "none" if self.dataset == SIMULATED else released.DIGEST
+        if self.digest != digest:
+            raise ValueError(f"digest: that of the dataset {self.dataset} is {digest}, got {self.digest}")
+        if unknown := [task for task in self.tasks if task not in FOLDERS[self.model]]:
+            known = ", ".join(FOLDERS[self.model])
+            raise ValueError(f"tasks: the model {self.model} has {known}, got {', '.join(unknown)}")
+        for name, default in (("seed", 0), ("simulated_layers", SIMULATED_LAYERS)):
+            if self.dataset != SIMULATED and getattr(self, name) != default:
+                raise ValueError(f"{name}: {default} for what was measured once, got {getattr(self, name)}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[ReleasedConfiguration]:
     del seeds  # one run per setting was released
     return [
-        {
-            "experiment": "released_measurements",
-            "protocol": 1,  # raised when a change of the code changes what a run measures
-            "dataset": released.NAME if scale == "paper" else "simulated",
-            "digest": released.DIGEST if scale == "paper" else "none",
-            "model": model,
-            "tasks": list(FOLDERS[model]),
-            "seed": 0,
-        }
+        ReleasedConfiguration(
+            experiment="released_measurements",
+            dataset=released.NAME if scale == "paper" else SIMULATED,
+            digest=released.DIGEST if scale == "paper" else "none",
+            model=model,
+            tasks=tuple(FOLDERS[model]),
+            seed=0,
+        )
         for model in MODELS
     ]
 
@@ -146,7 +182,7 @@ def scores(release: Release, model: str, task: str) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(quantity="score", task=task, layer=-1, layer_name="")
 
 
-def simulated(model: str, tasks: list[str], layers: int = 12, seed: int = 0) -> pd.DataFrame:
+def simulated(model: str, tasks: Sequence[str], layers: int = SIMULATED_LAYERS, seed: int = 0) -> pd.DataFrame:
     """Changes that are noise of the same size in every setting, the baseline too, but for weight decay (quick scale).
 
     Change of layer l in a setting: s_l z with z standard normal and s_l one scale per layer; weight decay of the
@@ -171,13 +207,14 @@ def simulated(model: str, tasks: list[str], layers: int = 12, seed: int = 0) -> 
     return pd.DataFrame(rows, columns=names)
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[ReleasedConfiguration], device: str) -> pd.DataFrame:
     """The rows of all tasks of each model: quantity is change, initial_sd or score (layer -1)."""
     frames = []
     for configuration in group:
-        model, tasks = configuration["model"], configuration["tasks"]
-        if configuration["dataset"] == "simulated":
-            frame = simulated(model, tasks).assign(data_digest="none", data_variant="simulated")
+        model, tasks = configuration.model, configuration.tasks
+        if configuration.dataset == SIMULATED:
+            frame = simulated(model, tasks, configuration.simulated_layers, configuration.seed)
+            frame = frame.assign(data_digest="none", data_variant="simulated")
         else:
             release = released.load()
             parts = [changes(release, model, task) for task in tasks]
@@ -185,7 +222,9 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
             frame = pd.concat([part for part in parts if len(part)], ignore_index=True)
             frame = frame.assign(data_digest=release.digest, data_variant="canonical")
         frames.append(
-            frame.assign(dataset=configuration["dataset"], model=model, seed=0, run_key=run_key(configuration))
+            frame.assign(
+                dataset=configuration.dataset, model=model, seed=configuration.seed, run_key=configuration.run_key
+            )
         )
     return pd.concat(frames, ignore_index=True)
 

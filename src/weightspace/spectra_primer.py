@@ -7,14 +7,24 @@ A run is one random matrix (or one power-law sample), drawn anew for every seed,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
 from weightspace import random_matrices
 from weightspace.analysis import select
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.configuration import (
+    IDENTITY,
+    LATER,
+    STRICT,
+    Configuration,
+    Count,
+    NotNegative,
+    dataclass,
+)
+from weightspace.experiments import Experiment
 from weightspace.spectra import marchenko_pastur, metrics, power_law
 from weightspace.spectra.eigen import eigenvalues
 from weightspace.stats import share_interval
@@ -37,14 +47,76 @@ PLANTED = tuple(np.linspace(2.0, 12.0, 10).tolist())
 """Strengths of ten planted directions, in multiples of the threshold."""
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
-    """Studies: ``edge`` (pure noise of many sizes), ``spike`` (one planted direction), ``entries`` (heavy-tailed
-    entries of many tail indices), ``sample`` (power-law samples of many sizes), ``kinds`` (four kinds of spectra of one
-    size), ``aspect`` (noise of many aspect ratios), ``unfolding`` (a kernel of noise, unfolded in two ways).
+ENSEMBLES = {
+    "edge": ("gaussian",),
+    "spike": ("spiked",),
+    "entries": ("heavy_tailed",),
+    "sample": ("power_law",),
+    "kinds": ("power_law", "heavy_tailed", "spiked", "gaussian"),
+    "aspect": ("gaussian",),
+    "unfolding": ("gaussian",),
+}
+"""What each study draws from: ``edge`` (pure noise of many sizes), ``spike`` (one planted direction), ``entries``
+(heavy-tailed entries of many tail indices), ``sample`` (power-law samples of many sizes), ``kinds`` (four kinds of
+spectra of one size), ``aspect`` (noise of many aspect ratios), ``unfolding`` (a kernel of noise, unfolded in two
+ways)."""
 
-    strength: of the planted direction in study ``spike``, 1 is the threshold; tail_index: of heavy-tailed entries.
-    Both are 0 where they do not apply.
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PrimerConfiguration(Configuration):
+    """One random matrix N x M, N >= M, or one power-law sample of M = N values; M is at least 2.
+
+    study, ensemble: see ``ENSEMBLES``. strength: of the planted direction in study ``spike``, 1 is the threshold;
+    tail_index: of heavy-tailed entries, above 0. Both are 0 where they do not apply. alpha: of power-law samples, above
+    1. planted: strengths of the planted directions in study ``kinds``. interval_replicates (study ``sample``),
+    goodness_replicates (``kinds``): bootstrap samples. What a study does not read has its default.
     """
+
+    protocol: Annotated[Count, IDENTITY] = 1  # raised when a change of the code changes what a run measures
+    study: Literal[tuple(ENSEMBLES)]  # type: ignore[valid-type]
+    ensemble: Literal[ENSEMBLES["kinds"]]  # type: ignore[valid-type]
+    N: Count
+    M: Annotated[int, Field(ge=2)]
+    strength: NotNegative
+    tail_index: NotNegative
+    alpha: Annotated[float, Field(gt=1), LATER] = ALPHA_TRUE
+    planted: Annotated[tuple[NotNegative, ...], Field(min_length=1), LATER] = PLANTED
+    interval_replicates: Annotated[Count, LATER] = INTERVAL_REPLICATES
+    goodness_replicates: Annotated[Count, LATER] = GOODNESS_REPLICATES
+
+    @model_validator(mode="after")
+    def _holds_what_the_study_reads(self) -> PrimerConfiguration:
+        if self.ensemble not in ENSEMBLES[self.study]:
+            allowed = " or ".join(ENSEMBLES[self.study])
+            raise ValueError(f"study {self.study} has ensemble {allowed}, got {self.ensemble}")
+        if (self.study == "sample" and self.N != self.M) or self.N < self.M:
+            raise ValueError(
+                f"N: equal to M in study sample, at least M elsewhere, got N {self.N}, M {self.M}, study {self.study}"
+            )
+        if (self.ensemble == "heavy_tailed") != (self.tail_index > 0):
+            raise ValueError(
+                f"tail_index: positive for heavy_tailed entries, else 0, got {self.tail_index:g} for {self.ensemble}"
+            )
+        read: dict[str, tuple[bool, Any]] = {
+            "strength": (self.study == "spike", 0.0),
+            "alpha": (self.ensemble == "power_law", ALPHA_TRUE),
+            "planted": (self.study == "kinds" and self.ensemble == "spiked", PLANTED),
+            "interval_replicates": (self.study == "sample", INTERVAL_REPLICATES),
+            "goodness_replicates": (self.study == "kinds", GOODNESS_REPLICATES),
+        }
+        for name, (is_read, default) in read.items():
+            if not is_read and getattr(self, name) != default:
+                raise ValueError(
+                    f"{name}: study {self.study} with ensemble {self.ensemble} does not read it, so it has to stay "
+                    f"{default}, got {getattr(self, name)}"
+                )
+        if self.study == "kinds" and len(self.planted) > self.M:
+            raise ValueError(f"planted: at most M = {self.M} directions, got {len(self.planted)}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[PrimerConfiguration]:
+    """Study by study, cell by cell; see ``ENSEMBLES``."""
     small = _SMALL_SIDE[scale]
     cells = [("edge", "gaussian", 2 * M, M, 0.0, 0.0) for M in _SIDES[scale]]
     cells += [
@@ -59,53 +131,53 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     cells += [("aspect", "gaussian", Q * small, small, 0.0, 0.0) for Q in _ASPECT_RATIOS[scale]]
     cells += [("unfolding", "gaussian", _CHANNELS[scale], _CHANNELS[scale], 0.0, 0.0)]
     return [
-        {
-            "experiment": "spectra_primer",
-            "protocol": 1,  # raised when a change of the code changes what a run measures
-            "study": study,
-            "ensemble": ensemble,
-            "N": N,
-            "M": M,
-            "strength": strength,
-            "tail_index": tail_index,
-            "seed": seed,
-        }
+        PrimerConfiguration(
+            experiment="spectra_primer",
+            study=study,
+            ensemble=ensemble,
+            N=N,
+            M=M,
+            strength=strength,
+            tail_index=tail_index,
+            seed=seed,
+        )
         for study, ensemble, N, M, strength, tail_index in cells
         for seed in range(seeds)
     ]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[PrimerConfiguration], device: str) -> pd.DataFrame:
     """A row per run and metric; the metrics of a study are those of its function below."""
     rows = []
     for configuration in group:
         identity = {
-            name: configuration[name] for name in ("study", "ensemble", "N", "M", "strength", "tail_index", "seed")
+            name: getattr(configuration, name)
+            for name in ("study", "ensemble", "N", "M", "strength", "tail_index", "seed")
         }
-        identity |= {"run_key": run_key(configuration), "data_digest": "none", "data_variant": "none"}
-        found = _STUDIES[configuration["study"]](configuration)
+        identity |= {"run_key": configuration.run_key, "data_digest": "none", "data_variant": "none"}
+        found = _STUDIES[configuration.study](configuration)
         rows += [identity | {"metric": metric, "value": float(value)} for metric, value in found.items()]
     return pd.DataFrame(rows)
 
 
-def _generator(configuration: Configuration) -> np.random.Generator:
+def _generator(configuration: PrimerConfiguration) -> np.random.Generator:
     """The same noise for every strength and tail index of a seed."""
-    return np.random.default_rng([configuration["seed"], configuration["N"], configuration["M"]])
+    return np.random.default_rng([configuration.seed, configuration.N, configuration.M])
 
 
-def _matrix(configuration: Configuration, strengths: Sequence[float] = PLANTED) -> np.ndarray:
-    N, M, rng = configuration["N"], configuration["M"], _generator(configuration)
-    if configuration["ensemble"] == "spiked":
-        return random_matrices.spiked(N, M, strengths, rng)
-    if configuration["ensemble"] == "heavy_tailed":
-        return random_matrices.heavy_tailed(N, M, configuration["tail_index"], rng)
+def _matrix(configuration: PrimerConfiguration, strengths: Sequence[float] = ()) -> np.ndarray:
+    N, M, rng = configuration.N, configuration.M, _generator(configuration)
+    if configuration.ensemble == "spiked":
+        return random_matrices.spiked(N, M, strengths or configuration.planted, rng)
+    if configuration.ensemble == "heavy_tailed":
+        return random_matrices.heavy_tailed(N, M, configuration.tail_index, rng)
     return random_matrices.gaussian(N, M, rng)
 
 
-def _edge(configuration: Configuration) -> dict[str, float]:
+def _edge(configuration: PrimerConfiguration) -> dict[str, float]:
     """largest: of the eigenvalues of W^T W / N; above_edge: whether it lies above the 95 % Tracy-Widom edge of the
     true sigma; num_spikes: what the fit reports, all of them false."""
-    N, M = configuration["N"], configuration["M"]
+    N, M = configuration.N, configuration.M
     values = eigenvalues(_matrix(configuration))
     return {
         "largest": values[-1] / N,
@@ -114,35 +186,35 @@ def _edge(configuration: Configuration) -> dict[str, float]:
     }
 
 
-def _spike(configuration: Configuration) -> dict[str, float]:
+def _spike(configuration: PrimerConfiguration) -> dict[str, float]:
     """largest: of the eigenvalues of W^T W / N; num_spikes: as the fit reports them."""
-    N = configuration["N"]
-    values = eigenvalues(_matrix(configuration, [configuration["strength"]]))
+    N = configuration.N
+    values = eigenvalues(_matrix(configuration, [configuration.strength]))
     return {"largest": values[-1] / N, "num_spikes": marchenko_pastur.fit(values, N).num_spikes}
 
 
-def _entries(configuration: Configuration) -> dict[str, float]:
+def _entries(configuration: PrimerConfiguration) -> dict[str, float]:
     return _alphas(eigenvalues(_matrix(configuration)))
 
 
-def _sample(configuration: Configuration) -> dict[str, float]:
-    """A power-law sample of M values with alpha = ``ALPHA_TRUE``; covered: whether the bootstrap interval holds it."""
-    values = random_matrices.power_law_sample(configuration["M"], ALPHA_TRUE, _generator(configuration))
-    low, high = power_law.interval(values, replicates=INTERVAL_REPLICATES, seed=configuration["seed"])
-    return _alphas(values) | {"covered": low <= ALPHA_TRUE <= high}
+def _sample(configuration: PrimerConfiguration) -> dict[str, float]:
+    """A power-law sample of M values of the given alpha; covered: whether the bootstrap interval holds it."""
+    values = random_matrices.power_law_sample(configuration.M, configuration.alpha, _generator(configuration))
+    low, high = power_law.interval(values, replicates=configuration.interval_replicates, seed=configuration.seed)
+    return _alphas(values) | {"covered": low <= configuration.alpha <= high}
 
 
-def _kinds(configuration: Configuration) -> dict[str, float]:
+def _kinds(configuration: PrimerConfiguration) -> dict[str, float]:
     """alpha with what is offered to judge it: p of the goodness of fit, the likelihood ratio against a lognormal
     (positive where the power law is the likelier, with its p), spikes and D of the Marchenko-Pastur fit."""
-    if configuration["ensemble"] == "power_law":
-        values = random_matrices.power_law_sample(configuration["M"], ALPHA_TRUE, _generator(configuration))
+    if configuration.ensemble == "power_law":
+        values = random_matrices.power_law_sample(configuration.M, configuration.alpha, _generator(configuration))
     else:
         values = eigenvalues(_matrix(configuration))
-    bulk = marchenko_pastur.fit(values, configuration["N"])
+    bulk = marchenko_pastur.fit(values, configuration.N)
     ratio, ratio_p = power_law.likelihood_ratio(values, "lognormal")
     return _alphas(values) | {
-        "p": power_law.goodness_of_fit(values, replicates=GOODNESS_REPLICATES, seed=configuration["seed"]),
+        "p": power_law.goodness_of_fit(values, replicates=configuration.goodness_replicates, seed=configuration.seed),
         "ratio_lognormal": ratio,
         "ratio_lognormal_p": ratio_p,
         "num_spikes": bulk.num_spikes,
@@ -150,22 +222,22 @@ def _kinds(configuration: Configuration) -> dict[str, float]:
     }
 
 
-def _aspect(configuration: Configuration) -> dict[str, float]:
+def _aspect(configuration: PrimerConfiguration) -> dict[str, float]:
     """alpha of pure noise: with searched xmin, of the upper half, and of submatrices of a fixed aspect ratio."""
     matrix = _matrix(configuration)
     values = eigenvalues(matrix)
     return _alphas(values) | {
         "alpha_upper_half": power_law.hill(values),
-        "alpha_fixed_aspect": power_law.fixed_aspect_alpha(matrix, seed=configuration["seed"]),
+        "alpha_fixed_aspect": power_law.fixed_aspect_alpha(matrix, seed=configuration.seed),
     }
 
 
-def _unfolding(configuration: Configuration) -> dict[str, float]:
+def _unfolding(configuration: PrimerConfiguration) -> dict[str, float]:
     """stable_rank and alpha of one 3 x 3 kernel of noise in the conventions of WeightWatcher (nine slices, pooled) and
     of this package (one matrix, reshaped). Neither depends on the factor that WeightWatcher applies."""
     from weightspace.spectra.report import layer_spectra  # here: reading records does not have to wait for PyTorch
 
-    kernel = _generator(configuration).normal(size=(configuration["N"], configuration["M"], 3, 3))
+    kernel = _generator(configuration).normal(size=(configuration.N, configuration.M, 3, 3))
     found = {}
     for unfolding, convention in (("slices", "weightwatcher"), ("reshaped", "weightspace")):
         (layer,) = layer_spectra({"conv.weight": kernel}, convention=convention, progress=False)

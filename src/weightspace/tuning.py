@@ -7,15 +7,18 @@ tested once on rows that it has not seen.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from weightspace import sampling
-from weightspace.experiments import Configuration
+from weightspace.configuration import LATER, STRICT, FrozenDict, Positive, Seed, Settings, dataclass
+from weightspace.methods import parse_method
 from weightspace.online import OnlineNetworks
-from weightspace.protocol import FRESH_SUBSETS, LR, SPLIT_STREAM, Problem, sample_order
+from weightspace.protocol import FRESH_SUBSETS, LR, SPLIT_STREAM, Method, NetworkConfiguration, Problem, sample_order
 
 VALIDATION_SHARE = 0.25
 BUDGET = 8
@@ -29,12 +32,8 @@ STOPPING_SHARES = (1 / 48, 1 / 24, 1 / 12, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0)
 Candidate = tuple[str, float, float]
 """Online: (method, learning rate, share of the updates). Mini-batches: (optimizer, learning rate, rho of SAM)."""
 
-UNTUNED: dict[str, Candidate] = {
-    "gradient_descent": ("gradient_descent", LR, 1.0),
-    "dual": ("dual", LR, 1.0),
-    "dual_stabilized": ("dual_stabilized", LR, 1.0),
-}
-"""As the paper sets them."""
+UNTUNED = ("gradient_descent", "dual", "dual_stabilized")
+"""Tested as the paper sets them."""
 
 TUNED: dict[str, list[Candidate]] = {
     "tuned_lr": [("gradient_descent", lr, 1.0) for lr in LEARNING_RATES],
@@ -53,7 +52,7 @@ Train = Callable[[np.ndarray, list[Candidate], list[Rows]], dict[Candidate, list
 """(training indices, candidates, sets of rows to score on) -> scores of every candidate, one for each set."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Choice:
     """What tuning chose for one method.
 
@@ -69,39 +68,98 @@ class Choice:
     noisy: Score
 
 
-def settings(seed: int, tuned: dict[str, list[Candidate]]) -> Configuration:
+_Inside = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SplitConfiguration(NetworkConfiguration):
+    """A run that judges on held-out training rows.
+
+    subset_seed: draws all training rows, with RandomState. validation_share: of the distinct rows among them that
+    candidates are judged on.
+    """
+
+    subset_seed: Seed
+    validation_share: _Inside = VALIDATION_SHARE
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TunedConfiguration(SplitConfiguration):
+    """All tuned methods of one seed.
+
+    candidates: by name of a tuned method, see ``Candidate``; learning rates are positive, shares of the updates in
+    (0, 1], rho is 0 but for SAM. untuned: online methods that are tested besides, with the learning rate lr.
+    """
+
+    candidates: FrozenDict[str, tuple[Candidate, ...]]
+    untuned: Annotated[tuple[Method, ...], LATER] = UNTUNED
+    lr: Annotated[Positive, LATER] = LR
+
+    OPTIMIZERS: ClassVar[tuple[str, ...]] = ()
+    """Mini-batch optimizers that may be candidates besides the online methods."""
+
+    @model_validator(mode="after")
+    def _candidates_can_be_trained(self) -> TunedConfiguration:
+        if not self.candidates:
+            raise ValueError("candidates: those of at least one tuned method, got none")
+        for name, group in self.candidates.items():
+            if not group:
+                raise ValueError(f"candidates: {name} has none")
+            for method, lr, third in group:
+                online = method not in self.OPTIMIZERS
+                if online:
+                    try:
+                        parse_method(method)
+                    except ValueError as error:
+                        raise ValueError(f"candidates: {name} has an {error}") from error
+                allowed = 0 < third <= 1 if online else third == 0 or (method == "sam" and third > 0)
+                if lr <= 0 or not allowed:
+                    third_allowed = "a share in (0, 1]" if online else "rho, 0 but for sam"
+                    raise ValueError(
+                        f"candidates: each is a method, a positive learning rate and {third_allowed}, "
+                        f"got {(method, lr, third)} for {name}"
+                    )
+        return self
+
+
+def settings(seed: int, tuned: dict[str, list[Candidate]]) -> Settings:
     """What the configuration of a run with tuning holds besides the protocol."""
     return {
         "seed": seed,
         "subset_seed": FRESH_SUBSETS + seed,
-        "validation_share": VALIDATION_SHARE,
-        "candidates": {name: [list(c) for c in candidates] for name, candidates in tuned.items()},
+        "candidates": {name: tuple(candidates) for name, candidates in tuned.items()},
     }
 
 
-def split(configuration: Configuration, problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def split(configuration: SplitConfiguration, problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices of all training rows, of those to train candidates on, and of those to judge them on."""
-    subset = sampling.paper_training_indices(len(problem.x), configuration["train_size"], configuration["subset_seed"])
-    rng = np.random.default_rng([configuration["seed"], SPLIT_STREAM])
-    return subset, *sampling.split_validation(subset, configuration["validation_share"], rng)
+    subset = sampling.paper_training_indices(len(problem.x), configuration.train_size, configuration.subset_seed)
+    rng = np.random.default_rng([configuration.seed, SPLIT_STREAM])
+    fit, validation = sampling.split_validation(subset, configuration.validation_share, rng)
+    if not len(fit) or not len(validation):
+        raise ValueError(
+            f"validation_share {configuration.validation_share:g} of train_size {configuration.train_size} leaves "
+            "no rows to train on or none to judge on"
+        )
+    return subset, fit, validation
 
 
 def train_online(
-    configuration: Configuration, problem: Problem, indices: np.ndarray, candidates: list[Candidate]
+    configuration: NetworkConfiguration, problem: Problem, indices: np.ndarray, candidates: list[Candidate]
 ) -> Iterator[tuple[list[Candidate], OnlineNetworks]]:
     """Train online candidates; yields those that stop at the same time with their networks, first to last.
 
     Candidates that differ only in when to stop are one training, looked at several times.
     """
-    seed, updates = configuration["seed"], configuration["turns"] * configuration["updates_per_turn"]
+    seed, updates = configuration.seed, configuration.updates
     trained = sorted({(method, lr) for method, lr, _ in candidates})
     networks = OnlineNetworks(
-        (problem.x.shape[1], *configuration["hidden"], problem.outputs),
+        (problem.x.shape[1], *configuration.hidden, problem.outputs),
         [method for method, _ in trained],
         [seed] * len(trained),
         task=problem.task,
         lr=[lr for _, lr in trained],
-        dtype=np.dtype(configuration["dtype"]).type,
+        dtype=np.dtype(configuration.dtype).type,
     )
     x, y = problem.x[indices], problem.y[indices]
     order = np.broadcast_to(sample_order(seed, 0, np.arange(len(x)), updates), (len(trained), updates))
@@ -112,9 +170,8 @@ def train_online(
 
 
 def choose(
-    configuration: Configuration,
+    configuration: TunedConfiguration,
     problem: Problem,
-    tuned: dict[str, list[Candidate]],
     train: Train,
 ) -> list[Choice]:
     """Tune every method and test what was chosen, the untuned methods first.
@@ -123,12 +180,14 @@ def choose(
     the next best.
     """
     subset, fit, validation = split(configuration, problem)
+    tuned = configuration.candidates
     candidates = sorted({c for group in tuned.values() for c in group})
     held_out = train(fit, candidates, [(problem.x[validation], problem.y[validation])])
-    rankings = {name: [candidate] for name, candidate in UNTUNED.items()}
+    rankings = {name: [(name, configuration.lr, 1.0)] for name in configuration.untuned}
     rankings |= {name: sorted(group, key=held_out.__getitem__) for name, group in tuned.items()}
     x, y = problem.unseen(subset)
-    sets = [(problem.x[subset], problem.y[subset]), (x, y), (problem.noisy(x, configuration["seed"]), y)]
+    noisy = problem.noisy(x, configuration.seed, configuration.noise_std)
+    sets = [(problem.x[subset], problem.y[subset]), (x, y), (noisy, y)]
     final: dict[Candidate, list[Score]] = {}
     while waiting := sorted({ranking[0] for ranking in rankings.values()} - final.keys()):
         final |= train(subset, waiting, sets)
