@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 
 from weightspace.configuration import (
     IDENTITY,
+    LATER,
     STRICT,
     Configuration,
     Count,
     Fraction,
+    FrozenDict,
     Positive,
+    common,
     dataclass,
+    fields_marked,
     identity_fields,
     key_of,
+    unread,
     with_changes,
 )
 
@@ -84,3 +89,58 @@ def test_a_configuration_cannot_be_changed():
 
 def test_fields_that_name_and_decide_nothing():
     assert identity_fields(Example) == {"experiment", "protocol", "label"}
+
+
+# --- fields that came later, settings by name, settings that nothing reads
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Grown(Example):
+    """The same experiment after one of its constants became a field."""
+
+    units: Annotated[Count, LATER] = 10
+    rates: FrozenDict[str, tuple[float, ...]] = dataclasses.field(default_factory=lambda: {"sgd": (0.1, 0.2)})
+    noise: Annotated[float, unread(0.3)] = 0.3
+
+
+GROWN = Grown(experiment="example", protocol=1, seed=0)
+
+
+def test_a_field_that_came_later_is_in_the_key_once_it_is_changed():
+    assert "units" not in GROWN.settings() and fields_marked(Grown, LATER) == {"units"}
+    changed = with_changes(GROWN, {"units": 3})
+    assert changed.settings() == GROWN.settings() | {"units": 3} and changed.run_key != GROWN.run_key
+    assert with_changes(changed, {"units": 10}).run_key == GROWN.run_key
+    with pytest.raises(ValueError, match="units: input should be greater than or equal to 1, got 0"):
+        with_changes(GROWN, {"units": 0})
+
+
+def test_settings_by_name_cannot_be_changed_and_have_a_hash():
+    assert GROWN.settings()["rates"] == {"sgd": [0.1, 0.2]}
+    assert with_changes(GROWN, json.loads(GROWN.to_json())) == GROWN and hash(GROWN) == hash(with_changes(GROWN, {}))
+    assert with_changes(GROWN, {"rates": {"adam": [0.1]}}).rates == {"adam": (0.1,)}
+    for change in (
+        lambda rates: rates.__setitem__("sgd", ()),
+        lambda rates: rates.update(adam=()),
+        lambda rates: rates.pop("sgd"),
+        lambda rates: rates.__delitem__("sgd"),
+        lambda rates: rates.clear(),
+        lambda rates: rates.setdefault("adam", ()),
+    ):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change(GROWN.rates)
+    assert GROWN.rates == {"sgd": (0.1, 0.2)}
+
+
+def test_a_setting_that_nothing_reads_has_one_value():
+    with pytest.raises(ValueError, match="noise: no run of this experiment reads it, so it has to stay 0.3, got 0.0"):
+        with_changes(GROWN, {"noise": 0.0})
+
+
+def test_runs_that_are_computed_together_share_their_settings():
+    group = [with_changes(GROWN, {"seed": seed}) for seed in range(3)]
+    assert common(group, "seed") is group[0]
+    with pytest.raises(ValueError, match="runs of example that are computed together differ in seed"):
+        common(group)
+    with pytest.raises(ValueError, match="together differ in lr, units"):
+        common([*group, with_changes(GROWN, {"lr": 1.0, "units": 1})], "seed")

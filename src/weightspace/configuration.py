@@ -10,17 +10,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 """For every configuration: a number written as text, an unknown field, NaN and infinity are errors."""
 
 IDENTITY = "identity only"
 """Marks a field that names a run and decides nothing about it: ``Annotated[str, IDENTITY]``."""
+
+LATER = "later than the records"
+"""Marks a field that was a constant of the code when the first records were made: ``Annotated[int, LATER] = 3``.
+
+While it has its default it is no part of the settings, so that the keys of those records stay what they are.
+"""
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -30,6 +37,38 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 Settings = dict[str, Any]
 """Settings by name, as plain JSON values."""
+
+K, V = TypeVar("K"), TypeVar("V")
+
+
+class Frozen(dict[K, V]):
+    """A dictionary that cannot be changed, and has a hash."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("the settings of a configuration cannot be changed: use with_changes")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+FrozenDict = Annotated[dict[K, V], AfterValidator(Frozen)]
+"""Type of a field with settings by name, ``FrozenDict[str, int]``: a ``dict`` goes in, a ``Frozen`` comes out."""
+
+
+def unread(value: Any) -> AfterValidator:
+    """For a setting that stands in the keys of the records although no run reads it: it has this one value.
+
+    ``Annotated[float, unread(0.3)] = 0.3``
+    """
+
+    def check(given: Any) -> Any:
+        if given != value:
+            raise ValueError(f"no run of this experiment reads it, so it has to stay {value!r}")
+        return given
+
+    return AfterValidator(check)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -51,7 +90,11 @@ class Configuration:
 
     def to_json(self) -> str:
         """The settings as JSON text, always the same for the same settings."""
-        return canonical_json(dataclasses.asdict(self))
+        later = fields_marked(type(self), LATER)
+        values = ((field, getattr(self, field.name)) for field in dataclasses.fields(self))
+        return canonical_json(
+            {field.name: value for field, value in values if field.name not in later or value != field.default}
+        )
 
     @property
     def run_key(self) -> str:
@@ -87,7 +130,9 @@ def with_changes(configuration: C, changes: Mapping[str, Any]) -> C:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists, as JSON has them, as the tuples that configurations hold."""
+    """Lists, as JSON has them, as the tuples that configurations hold, also within dictionaries."""
+    if isinstance(value, dict):
+        return {name: _frozen(item) for name, item in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
@@ -103,5 +148,24 @@ def explain(error: ValidationError) -> str:
 
 def identity_fields(kind: type[Configuration]) -> set[str]:
     """Names of the fields that are declared to decide nothing."""
+    return set(fields_marked(kind, IDENTITY))
+
+
+@lru_cache
+def fields_marked(kind: type[Configuration], marker: str) -> frozenset[str]:
+    """Names of the fields whose type is annotated with ``IDENTITY`` or ``LATER``."""
     hints = get_type_hints(kind, include_extras=True)
-    return {name for name, hint in hints.items() if IDENTITY in getattr(hint, "__metadata__", ())}
+    return frozenset(name for name, hint in hints.items() if marker in getattr(hint, "__metadata__", ()))
+
+
+def common(configurations: Sequence[C], *varying: str) -> C:
+    """The first of some configurations, for reading the settings that all of them share.
+
+    varying: the fields in which they may differ. ``ValueError`` names any other in which they do: what is computed
+    together must not be computed with the settings of a neighbour.
+    """
+    first = configurations[0]
+    names = [field.name for field in dataclasses.fields(first) if field.name not in varying]
+    if different := [name for name in names if any(getattr(c, name) != getattr(first, name) for c in configurations)]:
+        raise ValueError(f"runs of {first.experiment} that are computed together differ in {', '.join(different)}")
+    return first
