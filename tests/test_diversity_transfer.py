@@ -23,7 +23,7 @@ NAME = "diversity_transfer"
 
 def planned(scale="quick", seeds=1, **chosen):
     plan = experiments.planned(NAME, scale, seeds).values()
-    return [c for c in plan if all(c[key] == value for key, value in chosen.items())]
+    return [c for c in plan if all(getattr(c, key) == value for key, value in chosen.items())]
 
 
 @pytest.mark.parametrize(("scale", "seeds"), [("laptop", 3), ("paper", 5)])
@@ -185,7 +185,7 @@ def test_the_rate_is_the_best_of_the_tuning():
 def test_statistics_of_batch_norm_are_told_from_the_weights():
     """The network is that of the campaign, and new statistics change what it says and nothing else."""
     plan = experiments.planned("diversity_batch_norm", "quick", 1).values()
-    (c,) = [c for c in plan if c["setting"] == "noise50"]
+    (c,) = [c for c in plan if c.setting == "noise50"]
     found = diversity_batch_norm.compute([c], "cpu").pivot(index="inputs", columns="metric", values="value")
     assert found.index.tolist() == ["test", "test_changed", "test_new_statistics"]
     (own,) = [p for p in planned(arm="main", setting="noise50")]
