@@ -150,6 +150,9 @@ def test_other_networks_and_data_are_the_same_command(folder, monkeypatch):
     )
     monkeypatch.setattr(diversity_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
     changes = {"model": "clip_vit_b32", "dataset": "mine", "resolution": 224}
+    with pytest.raises(ValueError, match="train_size: mine has 40 training images, got 48"):
+        experiments.planned(NAME, "quick", 1, changes)
+    changes |= {"train_size": 40, "test_size": 8}
     plan = experiments.planned(NAME, "quick", 1, changes)
     frame = diversity_transfer.compute([next(iter(plan.values()))], "cpu")
     assert set(frame["model"]) == {"clip_vit_b32"} and set(frame["dataset"]) == {"mine"}

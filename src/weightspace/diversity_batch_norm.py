@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 import pandas as pd
 
 from weightspace import experiments
-from weightspace.configuration import IDENTITY, STRICT, Count, dataclass
-from weightspace.diversity_protocol import Epochs, load_images
+from weightspace.configuration import IDENTITY, LATER, STRICT, Count, dataclass
+from weightspace.diversity_protocol import Epochs, Severities, load_images
 from weightspace.diversity_transfer import TransferConfiguration
 from weightspace.experiments import Experiment
 
@@ -33,6 +33,7 @@ class BatchNormConfiguration(TransferConfiguration):
     arm: Literal["main"]
     corruption_size: Annotated[Count, IDENTITY]
     spectra_epochs: Annotated[Epochs, IDENTITY]
+    severities: Annotated[Severities, LATER, IDENTITY] = (1, 2, 3, 4, 5)
 
 
 def derived(parents: Sequence[TransferConfiguration], scale: str) -> list[BatchNormConfiguration]:
