@@ -196,7 +196,7 @@ def reset_batch_norm(run: Trainer, samples: NDArray) -> None:
     """
     parts = torch.from_numpy(samples).to(run.device).split(_PREDICT_BATCH)
     run.model.eval()  # as it is left
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), run._autocast():
         torch.manual_seed(derived_seed(run.seed, STATISTICS_STREAM))
         update_bn((run.prepare(part) for part in parts), run.model)
 
