@@ -46,8 +46,8 @@ profiles = diversity_shifts.profiles_by_seed(shifts)
 
 # %% tags=["remove-cell"]
 plan = list(experiments.planned("diversity_cifar10", scale, seeds).values())[0]
-numbers = tables_diversity.numbers(spectra) | {"images": f"{plan['train_size']:,}", "n_seeds": len(profiles)}
-for name, value in (numbers | {name: plan[name] for name in ("epochs", "width", "lr", "batch_size")}).items():
+numbers = tables_diversity.numbers(spectra) | {"images": f"{plan.train_size:,}", "n_seeds": len(profiles)}
+for name, value in (numbers | {name: getattr(plan, name) for name in ("epochs", "width", "lr", "batch_size")}).items():
     glue(name, value, display=False)
 layers = "Convolutions as the paper takes them: the eigenvalues of the k x k slices pooled."
 

@@ -53,7 +53,7 @@ def test_the_recipe_is_the_best_of_the_tuning():
 @pytest.fixture(scope="module")
 def quick():
     """The quick scale's plan by arm and setting, seed 0, and a function that computes one of it."""
-    plan = {(c["arm"], c["setting"]): c for c in experiments.planned(NAME, "quick", 1).values()}
+    plan = {(c.arm, c.setting): c for c in experiments.planned(NAME, "quick", 1).values()}
     return lambda arm, setting: diversity_cifar10.compute([plan[arm, setting]], "cpu")
 
 
@@ -141,7 +141,7 @@ def test_cumulative_levels_stand_on_the_one_before():
 def by_setting(name, **chosen):
     """The quick plan's configurations of seed 0 that have the chosen values."""
     plan = experiments.planned(name, "quick", 1).values()
-    return [c for c in plan if all(c[key] == value for key, value in chosen.items())]
+    return [c for c in plan if all(getattr(c, key) == value for key, value in chosen.items())]
 
 
 def test_looking_at_the_curvature_does_not_change_the_training(baseline):
@@ -171,7 +171,7 @@ def test_each_trace_is_of_its_own_batch_and_leaves_the_network_alone():
 def test_the_images_as_they_are_keep_their_whole_score():
     """rho of a set with itself is 1; other images have less of it, and other numbers of things in them."""
     chosen = by_setting("diversity_sets", arm="single")
-    chosen = [c for c in chosen if c["augmentation"] in ("", "noise50", "trivial_augment_wide")]
+    chosen = [c for c in chosen if c.augmentation in ("", "noise50", "trivial_augment_wide")]
     frame = diversity_sets.compute(chosen, "cpu").pivot_table(
         index="augmentation", columns=["of", "metric"], values="value"
     )
@@ -193,9 +193,9 @@ def test_a_run_that_is_deleted_is_computed_again_alone(tmp_path, monkeypatch, ba
     trained = []
 
     def short(configuration, device):
-        trained.append((configuration["arm"], configuration["setting"], configuration["seed"]))
-        identity = {name: configuration[name] for name in ("arm", "category", "setting", "seed")}
-        return baseline.assign(**identity, run_key=records.run_key(configuration))
+        trained.append((configuration.arm, configuration.setting, configuration.seed))
+        identity = {name: getattr(configuration, name) for name in ("arm", "category", "setting", "seed")}
+        return baseline.assign(**identity, run_key=configuration.run_key)
 
     monkeypatch.setattr(diversity_runs, "train_and_measure", short)
     assert experiments.run(NAME, "quick", progress=False) == len(trained) == 16

@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 from weightspace import diversity_cifar10, diversity_synthetic, experiments, image_generator, synthetic_runs
+from weightspace.configuration import with_changes
 from weightspace.diversity_protocol import load_images
-from weightspace.records import RecordError, run_key
+from weightspace.diversity_synthetic import GeneratorConfiguration
+from weightspace.records import RecordError
 from weightspace.training import loss_and_accuracy
 
 NAME = "diversity_synthetic"
@@ -18,7 +20,9 @@ NAME = "diversity_synthetic"
 
 def plan(name=NAME, scale="quick", **chosen):
     return [
-        c for c in experiments.planned(name, scale, 1).values() if all(c[key] == value for key, value in chosen.items())
+        c
+        for c in experiments.planned(name, scale, 1).values()
+        if all(getattr(c, key) == value for key, value in chosen.items())
     ]
 
 
@@ -32,7 +36,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generator():
-    return diversity_synthetic.generator_configuration("quick", 0)
+    return GeneratorConfiguration(**diversity_synthetic.generator_settings("quick", 0))
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +59,21 @@ def test_the_plan(scale, seeds):
 
 
 def test_all_experiments_of_a_seed_name_the_same_generator(generator):
-    keys = {run_key(c["generator"]) for name in (NAME, f"{NAME}_sets") for c in plan(name, category="synthetic")}
-    assert keys == {run_key(generator)}
+    keys = {c.made_by.run_key for name in (NAME, f"{NAME}_sets") for c in plan(name, category="synthetic")}
+    assert keys == {generator.run_key}
     (own,) = plan(f"{NAME}_generator")
-    assert own == generator | {"grid": diversity_synthetic.GRID_ROWS}
+    assert own.settings() == generator.settings() | {"grid": diversity_synthetic.GRID_ROWS}
+    assert own.generator == generator
 
 
 def test_neither_generator_nor_judge_needs_more_images_than_there_are():
     rows = {"cifar10": (50_000, 10_000), "fashion_mnist": (60_000, 10_000), "digits": (1297, 500)}
     for scale in ("quick", "laptop", "paper"):
         c = plan(f"{NAME}_sets", scale)[0]
-        train, test = rows[c["dataset"]]
-        assert c["train_size"] + c["judge_size"] <= train and c["set_size"] <= c["train_size"]
-        assert 2 * c["set_size"] <= test  # the reference and the held-out images
-        assert c["epochs"] in diversity_synthetic.TESTS[scale]["spectra_epochs"]
+        train, test = rows[c.dataset]
+        assert c.train_size + c.judge_size <= train and c.set_size <= c.train_size
+        assert 2 * c.set_size <= test  # the reference and the held-out images
+        assert c.epochs in diversity_synthetic.TESTS[scale]["spectra_epochs"]
 
 
 def test_bytes_become_values_and_bytes_again():
@@ -113,7 +118,7 @@ def test_a_share_of_the_images_gives_way_to_others_of_its_class(monkeypatch):
             synthetic = (x[:, 5, 5, 0] == 200 + (2 if epoch == 2 else 1)) & (x[:, 6, 6, 1] > 200)
             np.testing.assert_array_equal(x[~synthetic], real[~synthetic])
             np.testing.assert_array_equal(x[synthetic, 0, 0, 0], np.flatnonzero(synthetic))
-            replaced[c["synthetic_share"], epoch] = synthetic
+            replaced[c.synthetic_share, epoch] = synthetic
     assert [int(replaced[share, 1].sum()) for share in (0, 0.25, 0.5, 0.75, 1)] == [0, 16, 32, 48, 64]
     assert (replaced[0.25, 1] <= replaced[0.5, 1]).all()
     assert (replaced[0.5, 1] != replaced[0.5, 2]).any() and (replaced[0.5, 1] != replaced[0.5, 3]).any()
@@ -122,7 +127,9 @@ def test_a_share_of_the_images_gives_way_to_others_of_its_class(monkeypatch):
 
 def test_the_loss_starts_where_no_velocity_leaves_it(generator):
     """The untrained network says 0: the loss is E (x_1 - x_0)^2 = 1 + mean x_1^2."""
-    _, losses = image_generator.trained_generator(generator | {"generator_lr": 1e-12, "generator_epochs": 1}, "cpu")
+    _, losses = image_generator.trained_generator(
+        with_changes(generator, {"generator_lr": 1e-12, "generator_epochs": 1}), "cpu"
+    )
     for inputs, x in (("train_clean", load_images("digits").x[:32]), ("test", load_images("digits").test_x[:32])):
         expected = 1 + (image_generator.to_values(x, 1, 0) ** 2).mean().item()
         assert losses[inputs] == pytest.approx(expected, rel=0.02)
@@ -137,7 +144,7 @@ def test_training_lowers_the_loss_and_repeats(made, generator):
     again = image_generator.generated(model, np.tile(labels, 2), generator, "cpu")
     np.testing.assert_array_equal(again.reshape(made.images.shape), made.images)
     assert (made.images[0] != made.images[1]).any()  # the second copy is drawn anew
-    other, _ = image_generator.trained_generator(generator | {"seed": 1}, "cpu")
+    other, _ = image_generator.trained_generator(with_changes(generator, {"seed": 1}), "cpu")
     assert (image_generator.generated(other, labels, generator, "cpu") != made.images[0]).any()
 
 
@@ -151,7 +158,7 @@ def test_the_images_are_made_once(made, generator, monkeypatch):
 
 
 def test_damaged_images_are_named(cache, generator):
-    c = generator | {"seed": 77}
+    c = with_changes(generator, {"seed": 77})
     file = image_generator.synthetic_file(c)
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"PK\x03\x04 cut off")
@@ -189,7 +196,7 @@ def test_the_record_of_a_generator(made):
 
 
 def test_the_record_of_another_seed_has_no_pictures(made, generator):
-    frame = diversity_synthetic.compute_generator([generator | {"grid": 0}], "cpu")
+    frame = diversity_synthetic.compute_generator([with_changes(plan(f"{NAME}_generator")[0], {"grid": 0})], "cpu")
     assert set(frame["metric"]) == {"loss", "parameters", "train_seconds", "sample_seconds"}
     assert frame["label"].eq(-1).all() and frame["label"].dtype == int and frame["image"].eq(b"").all()
 
@@ -199,13 +206,13 @@ def test_the_record_of_another_seed_has_no_pictures(made, generator):
 def test_a_generator_on_a_gpu_finds_what_one_on_a_cpu_finds(made, generator):
     model, losses = image_generator.trained_generator(generator, "cuda")
     assert losses["test"][-1] < losses["test"][0]
-    np.testing.assert_allclose(losses["test"], made.test, rtol=0.1)  # other draws, and bf16
+    np.testing.assert_allclose(losses["test"], made.test, rtol=0.1)  # other draws
     images = image_generator.generated(model, load_images("digits").y[:64], generator, "cuda")
     assert images.shape == made.images[0].shape and images.dtype == np.uint8
 
 
 def test_what_is_said_of_sets_whose_truth_is_known(made):
-    chosen = [c for c in plan(f"{NAME}_sets") if c["setting"] in ("baseline", "held_out", "random", "synthetic_1")]
+    chosen = [c for c in plan(f"{NAME}_sets") if c.setting in ("baseline", "held_out", "random", "synthetic_1")]
     frame = diversity_synthetic.compute_sets(chosen, "cpu")
     table = frame.pivot(index="setting", columns=["of", "metric"], values="value")
     plain = table[""]
@@ -230,7 +237,7 @@ def test_the_judge_has_learned_from_images_of_its_own(monkeypatch):
     images = load_images("digits")
     np.testing.assert_array_equal(seen[0][0], images.x[64:192])
     np.testing.assert_array_equal(seen[0][1], images.y[64:192])
-    assert run.seed == diversity_synthetic.JUDGE_SEEDS and len(seen) == c["judge_epochs"]
+    assert run.seed == c.judge_seeds and len(seen) == c.judge_epochs
     assert loss_and_accuracy(run.logits(images.x[:8]), images.y[:8])[0] > 0
 
 
@@ -238,7 +245,7 @@ def test_records_have_the_columns_of_the_campaign_on_cifar10(made):
     (c,) = plan(arm="main", setting="synthetic_1")
     frame = diversity_synthetic.compute([c], "cpu")
     (baseline,) = [c for c in experiments.planned("diversity_cifar10", "quick", 1).values()
-                   if c["arm"] == "main" and c["category"] == "baseline"]  # fmt: skip
+                   if c.arm == "main" and c.category == "baseline"]  # fmt: skip
     assert list(frame) == list(diversity_cifar10.compute([baseline], "cpu"))
     assert set(frame["category"]) == {"synthetic"} and frame["eigenvalues"].notna().any()
     assert len(set(frame.loc[frame["inputs"] == "test", "metric"])) == 3

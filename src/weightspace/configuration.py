@@ -96,6 +96,10 @@ class Configuration:
             {field.name: value for field, value in values if field.name not in later or value != field.default}
         )
 
+    def following(self, changes: Mapping[str, Any]) -> Settings:
+        """The changes, with those that they bring about in other fields: here none."""
+        return dict(changes)
+
     @property
     def run_key(self) -> str:
         """The key of the run: the first 16 hexadecimal digits of the sha256 of ``to_json``."""
@@ -120,6 +124,7 @@ def with_changes(configuration: C, changes: Mapping[str, Any]) -> C:
 
     ``ValueError`` in one line for a field that does not exist or a value that is not allowed.
     """
+    changes = configuration.following(changes)
     names = [field.name for field in dataclasses.fields(configuration)]
     if unknown := sorted(set(changes) - set(names)):
         raise ValueError(f"{configuration.experiment} has no setting {', '.join(unknown)}: use {', '.join(names)}")

@@ -7,49 +7,74 @@ are after these statistics, and nothing else, have been taken anew from training
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
 import pandas as pd
 
-from weightspace.diversity_protocol import load_images
-from weightspace.diversity_transfer import configurations as transfer_configurations
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace import experiments
+from weightspace.configuration import IDENTITY, LATER, STRICT, Count, dataclass
+from weightspace.diversity_protocol import Epochs, Severities, load_images
+from weightspace.diversity_transfer import TransferConfiguration
+from weightspace.experiments import Experiment
+
+PARENT = "diversity_transfer"
 
 SETTINGS = ("baseline", "aug_mix", "noise50", "auto1")
 TEST_EPOCH = 0
 """Of the random numbers that change the test images: no epoch of training has it."""
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BatchNormConfiguration(TransferConfiguration):
+    """A run of the main arm of ``diversity_transfer``. Corruptions and spectra are not looked at again."""
+
+    arm: Literal["main"]
+    corruption_size: Annotated[Count, IDENTITY]
+    spectra_epochs: Annotated[Epochs, IDENTITY]
+    severities: Annotated[Severities, LATER, IDENTITY] = (1, 2, 3, 4, 5)
+
+
+def derived(parents: Sequence[TransferConfiguration], scale: str) -> list[BatchNormConfiguration]:
+    """The runs that repeat some of the parents' and look at their batch norm."""
     return [
-        run | {"experiment": "diversity_batch_norm"}
-        for run in transfer_configurations(scale, seeds)
-        if run["arm"] == "main" and (run["setting"] in SETTINGS or scale == "quick")
+        BatchNormConfiguration(
+            **{field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+            | {"experiment": "diversity_batch_norm"}
+        )
+        for run in parents
+        if run.arm == "main" and (run.setting in SETTINGS or scale == "quick")
     ]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def configurations(scale: str, seeds: int) -> list[BatchNormConfiguration]:
+    return derived(list(experiments.planned(PARENT, scale, seeds).values()), scale)
+
+
+def compute(group: list[BatchNormConfiguration], device: str) -> pd.DataFrame:
     """inputs: ``test``, ``test_changed`` (as the training images were), ``test_new_statistics``."""
     from weightspace import augmentations  # these and PyTorch take seconds to import
     from weightspace.diversity_runs import augmented, scores, trainer
     from weightspace.training import reset_batch_norm
 
     (c,) = group
-    images, size, tests = load_images(c["dataset"]), c["train_size"], c["test_size"]
+    images, size, tests = load_images(c.dataset), c.train_size, c.test_size
     run = trainer(c, device)
-    for epoch in range(1, c["epochs"] + 1):
+    for epoch in range(1, c.epochs + 1):
         run.train_epoch(augmented(c, epoch), images.y[:size], epoch)
     x, y = images.test_x[:tests], images.test_y[:tests]
-    changed = augmentations.augment(x, c["augmentation"], c["seed"], TEST_EPOCH) if c["augmentation"] else x
+    changed = augmentations.augment(x, c.augmentation, c.seed, TEST_EPOCH) if c.augmentation else x
     found = {"test": run.logits(x), "test_changed": run.logits(changed)}
     reset_batch_norm(run, images.x[:size])
     found["test_new_statistics"] = run.logits(x)
-    identity = {name: c[name] for name in ("dataset", "model", "arm", "category", "setting", "seed")}
+    identity = {name: getattr(c, name) for name in ("dataset", "model", "arm", "category", "setting", "seed")}
     rows = [
-        identity | {"epoch": c["epochs"], "inputs": inputs, "metric": metric, "value": value}
+        identity | {"epoch": c.epochs, "inputs": inputs, "metric": metric, "value": value}
         for inputs, logits in found.items()
         for metric, value in scores(logits, y).items()
     ]
-    return pd.DataFrame(rows).assign(run_key=run_key(c), **images.origin)
+    return pd.DataFrame(rows).assign(run_key=c.run_key, **images.origin)
 
 
 EXPERIMENTS = [

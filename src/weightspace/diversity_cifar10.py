@@ -10,14 +10,17 @@ measurements seem to have it. (Level 1 is the same in both arms and is run once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
+from pydantic import model_validator
 
 from weightspace import augmentations
-from weightspace.diversity_protocol import base_configuration
-from weightspace.experiments import Configuration, Experiment
+from weightspace.configuration import STRICT, Settings, dataclass
+from weightspace.diversity_protocol import CampaignConfiguration, ResNetConfiguration, shared_settings
+from weightspace.experiments import Experiment
 
-BASELINE: Configuration = {
+BASELINE: Settings = {
     "setting": "baseline",
     "category": "baseline",
     "dropout": 0.0,
@@ -36,24 +39,24 @@ def independent_seeds(seed: int, categories: Sequence[str] = CATEGORIES) -> list
     return [INDEPENDENT_SEEDS * (k + 1) + seed for k in range(len(categories))]
 
 
-RECIPE: dict[str, Configuration] = {
+RECIPE: dict[str, Settings] = {
     "paper": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
     "laptop": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
     "quick": {"optimizer": "adam", "lr": 3e-3, "batch_size": 32},
 }
 """The best of ``diversity_tuning`` at scale laptop; tune again before the scale of the paper is run on a GPU."""
 
-TESTS: dict[str, Configuration] = {
-    "paper": {"test_size": 10_000, "corruption_size": 10_000, "spectra_epochs": [1, 3, 10]},
-    "laptop": {"test_size": 2_000, "corruption_size": 250, "spectra_epochs": [1, 2, 3]},
-    "quick": {"test_size": 64, "corruption_size": 8, "spectra_epochs": [1]},
+TESTS: dict[str, Settings] = {
+    "paper": {"test_size": 10_000, "corruption_size": 10_000, "spectra_epochs": (1, 3, 10)},
+    "laptop": {"test_size": 2_000, "corruption_size": 250, "spectra_epochs": (1, 2, 3)},
+    "quick": {"test_size": 64, "corruption_size": 8, "spectra_epochs": (1,)},
 }
 """Number of test images (the first of the file), clean and corrupted, and the epochs after which spectra are taken."""
 
 QUICK_SETTINGS = ("baseline", "dropout_0.5", "weight_decay_0.005", "noise50")
 
 
-def explicit_settings() -> list[Configuration]:
+def explicit_settings() -> list[Settings]:
     """The baseline, and every level of dropout and of weight decay."""
     return [
         BASELINE,
@@ -65,7 +68,7 @@ def explicit_settings() -> list[Configuration]:
     ]
 
 
-def settings(scale: str) -> list[Configuration]:
+def settings(scale: str) -> list[Settings]:
     """The settings of the main arm, each with its category, dropout, weight decay and augmentation level."""
     everything = explicit_settings() + [
         BASELINE | {"setting": level, "category": "augmentation", "augmentation": level}
@@ -74,7 +77,20 @@ def settings(scale: str) -> list[Configuration]:
     return [setting for setting in everything if scale != "quick" or setting["setting"] in QUICK_SETTINGS]
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Cifar10Configuration(CampaignConfiguration, ResNetConfiguration):
+    """A run of this campaign. arm: ``main``, ``independent`` or ``cumulative``, as above."""
+
+    arm: Literal["main", "independent", "cumulative"]
+
+    @model_validator(mode="after")
+    def _has_a_level_below(self) -> Cifar10Configuration:
+        if self.arm == "cumulative" and self.augmentation not in augmentations.LEVELS[1:]:
+            raise ValueError(f"arm cumulative is of augmentation levels above the first, got {self.augmentation!r}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[Cifar10Configuration]:
     """The most informative runs first: an interrupted campaign has whole seeds of the main arm."""
     main = settings(scale)
     chains = [s for s in main if s["augmentation"] not in ("", augmentations.LEVELS[0])]
@@ -83,15 +99,11 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
         + [("independent", main[0], other) for seed in range(seeds) for other in independent_seeds(seed)]
         + [("cumulative", setting, seed) for seed in range(seeds) for setting in chains]
     )
-    shared = {
-        **base_configuration("diversity_cifar10", scale),
-        **RECIPE[scale],
-        **TESTS[scale],
-    }
-    return [shared | setting | {"arm": arm, "seed": seed} for arm, setting, seed in arms]
+    shared = shared_settings("diversity_cifar10", scale) | RECIPE[scale] | TESTS[scale]
+    return [Cifar10Configuration(**shared | setting, arm=arm, seed=seed) for arm, setting, seed in arms]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[CampaignConfiguration], device: str) -> pd.DataFrame:
     from weightspace.diversity_runs import train_and_measure  # PyTorch takes seconds to import
 
     (configuration,) = group

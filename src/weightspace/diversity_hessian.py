@@ -6,13 +6,16 @@ at as it trains: in training mode, with dropout masks and batch statistics, on a
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
+from weightspace.configuration import STRICT, Count, dataclass
 from weightspace.diversity_cifar10 import RECIPE, settings
-from weightspace.diversity_protocol import base_configuration, load_images
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.diversity_protocol import RegularizedConfiguration, ResNetConfiguration, load_images, shared_settings
+from weightspace.experiments import Experiment
 
 SETTINGS = ("baseline", "dropout_0.3", "weight_decay_0.001", "auto_augment")
 BATCHES = {"paper": 32, "laptop": 32, "quick": 2}
@@ -20,23 +23,38 @@ PROBES = 2
 """Per batch. Batches differ more than probes, so many batches with few probes each cost least for the same error."""
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class HessianConfiguration(RegularizedConfiguration, ResNetConfiguration):
+    """A run that stops to look at its curvature.
+
+    batches: number of batches on which the trace is estimated, the first of the epoch's images, at least 2. probes:
+    random vectors per batch. The trace is computed in float32 whatever the precision of the training.
+    """
+
+    batches: Annotated[int, Field(ge=2)]
+    probes: Count
+
+    @model_validator(mode="after")
+    def _enough_batches(self) -> HessianConfiguration:
+        if self.batches > self.train_size // self.batch_size:
+            raise ValueError(
+                f"batches: {self.train_size} training images are {self.train_size // self.batch_size} batches of "
+                f"{self.batch_size}, got {self.batches}"
+            )
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[HessianConfiguration]:
+    shared = shared_settings("diversity_hessian", scale) | RECIPE[scale]
     return [
-        {
-            **base_configuration("diversity_hessian", scale),
-            **RECIPE[scale],
-            "batches": BATCHES[scale],
-            "probes": PROBES,
-            "seed": seed,
-            **setting,
-        }
+        HessianConfiguration(**shared | setting, batches=BATCHES[scale], probes=PROBES, seed=seed)
         for seed in range(seeds)
         for setting in settings("paper")
         if setting["setting"] in SETTINGS
     ]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[HessianConfiguration], device: str) -> pd.DataFrame:
     """Trace at the start and after each epoch, with its standard error over the batches, and the training loss.
 
     The standard error is the spread of the batches' estimates, so it holds the chance of batches, masks and probes.
@@ -44,21 +62,21 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     from weightspace.diversity_runs import batch_traces, trainer, training_images  # PyTorch takes seconds to import
 
     (c,) = group
-    images, size = load_images(c["dataset"]), c["train_size"]
+    images, size = load_images(c.dataset), c.train_size
     run = trainer(c, device)
     rows = []
-    for epoch in range(c["epochs"] + 1):
+    for epoch in range(c.epochs + 1):
         # At the start the images of the first epoch, which the network is about to see.
-        x = training_images(c["dataset"], size, c["augmentation"], False, c["seed"], max(epoch, 1))
+        x = training_images(c.dataset, size, c.augmentation, False, c.seed, max(epoch, 1))
         loss = np.nan
         if epoch:
             loss, _ = run.train_epoch(x, images.y[:size], epoch)
-        traces = batch_traces(run, x, images.y[:size], c["batches"], c["probes"], epoch)
+        traces = batch_traces(run, x, images.y[:size], c.batches, c.probes, epoch)
         error = traces.std(ddof=1) / np.sqrt(len(traces))
         found = {"value": traces.mean(), "standard_error": error, "train_loss": loss}
         rows.append({"epoch": epoch, "metric": "hessian_trace"} | found)
-    identity = {name: c[name] for name in ("dataset", "category", "setting", "seed")}
-    return pd.DataFrame([identity | row | {"run_key": run_key(c)} | images.origin for row in rows])
+    identity = {name: getattr(c, name) for name in ("dataset", "category", "setting", "seed")}
+    return pd.DataFrame([identity | row | {"run_key": c.run_key} | images.origin for row in rows])
 
 
 EXPERIMENTS = [

@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,32 +22,37 @@ from torch.nn import functional as F
 from weightspace import augmentations
 from weightspace.calibration import expected_calibration_error
 from weightspace.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from weightspace.diversity_protocol import load_images
-from weightspace.experiments import Configuration
+from weightspace.diversity_protocol import (
+    CampaignConfiguration,
+    PretrainedConfiguration,
+    TrainingConfiguration,
+    load_images,
+)
 from weightspace.hessian import hutchinson_trace
 from weightspace.models import ResNet18, image_inputs, pretrained
-from weightspace.records import run_key
 from weightspace.spectra import eigenvalues_of
 from weightspace.spectra.report import LayerSpectrum
-from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy
+from weightspace.training import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, loss_and_accuracy, to_inputs
 
 _FEW_IMAGES = 10_000
 """Up to so many are augmented in this process: others take seconds to start."""
 
 
-def trainer(configuration: Configuration, device: str) -> Trainer:
+def trainer(configuration: TrainingConfiguration, device: str) -> Trainer:
     """The network of a configuration at its initial weights, ready to be trained.
 
     A ResNet-18 of some ``width``, or the pretrained network that ``model`` names, on images of some ``resolution``.
     """
     c = configuration
-    recipe = Recipe(c["optimizer"], c["lr"], c["batch_size"], c["weight_decay"])
-    classes = int(load_images(c["dataset"]).y.max()) + 1
-    if "model" not in c:
-        model = initialized(lambda: ResNet18(c["dropout"], c["width"], classes), c["seed"])
-        return Trainer(model, recipe, c["seed"], device)
-    model = initialized(lambda: pretrained(c["model"], classes, c["dropout"]), c["seed"])
-    return Trainer(model, recipe, c["seed"], device, image_inputs(c["model"], c["resolution"]))
+    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay)
+    classes = int(load_images(c.dataset).y.max()) + 1
+    if isinstance(c, PretrainedConfiguration):
+        model = initialized(lambda: pretrained(c.model, classes, c.dropout), c.seed)
+        prepare = image_inputs(c.model, c.resolution)
+    else:
+        model = initialized(lambda: ResNet18(c.dropout, c.width, classes), c.seed)
+        prepare = to_inputs
+    return Trainer(model, recipe, c.seed, device, prepare, c.precision)
 
 
 @lru_cache(maxsize=32)
@@ -124,16 +130,16 @@ def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
     ]
 
 
-def augmented(configuration: Configuration, epoch: int) -> NDArray[np.uint8]:
+def augmented(configuration: Any, epoch: int) -> NDArray[np.uint8]:
     """The training images of an epoch by the augmentation of a configuration."""
     c = configuration
-    return training_images(c["dataset"], c["train_size"], c["augmentation"], c["arm"] == "cumulative", c["seed"], epoch)
+    return training_images(c.dataset, c.train_size, c.augmentation, c.arm == "cumulative", c.seed, epoch)
 
 
 def train_and_measure(
-    configuration: Configuration,
+    configuration: CampaignConfiguration,
     device: str,
-    training_set: Callable[[Configuration, int], NDArray[np.uint8]] = augmented,
+    training_set: Callable[[Any, int], NDArray[np.uint8]] = augmented,
 ) -> pd.DataFrame:
     """Losses, accuracies and ECE per epoch, spectra along training, corrupted test images at the end.
 
@@ -145,7 +151,8 @@ def train_and_measure(
     images of an epoch, ``[train_size, 32, 32, 3]``, for the labels of the data set.
     """
     c = configuration
-    images, size, tests = load_images(c["dataset"]), c["train_size"], c["test_size"]
+    images, size, tests = load_images(c.dataset), c.train_size, c.test_size
+    seen = min(size, tests)
     run = trainer(c, device)
     labels = images.y[:size]
     rows: list[dict[str, object]] = []
@@ -159,24 +166,24 @@ def train_and_measure(
     def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
         record(epoch, inputs, severity, **scores(logits, y))
 
-    if c["setting"] == "baseline" and c["arm"] in ("main", "independent"):
+    if c.setting == "baseline" and c.arm in ("main", "independent"):
         rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
-        if "model" in c:
+        if isinstance(c, PretrainedConfiguration):
             right = probe(run, images.x[:size], labels, images.test_x[:tests], images.test_y[:tests])
             record(0, "linear_probe", accuracy_percent=100 * right)
-    for epoch in range(1, c["epochs"] + 1):
+    for epoch in range(1, c.epochs + 1):
         loss, accuracy = run.train_epoch(training_set(c, epoch), labels, epoch)
         record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
-        judge(epoch, "train_clean", run.logits(images.x[:tests]), images.y[:tests])
+        judge(epoch, "train_clean", run.logits(images.x[:seen]), images.y[:seen])
         judge(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
-        if epoch in c["spectra_epochs"]:
+        if epoch in c.spectra_epochs:
             rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
-    number, y = c["corruption_size"], images.test_y[: c["corruption_size"]]
-    judge(c["epochs"], "test_part", run.logits(images.test_x[:number]), y)
+    number, y = c.corruption_size, images.test_y[: c.corruption_size]
+    judge(c.epochs, "test_part", run.logits(images.test_x[:number]), y)
     for kind in CORRUPTIONS:
-        x = [corrupted_images(c["dataset"], number, kind, severity) for severity in SEVERITIES]
-        for severity, logits in zip(SEVERITIES, np.split(run.logits(np.concatenate(x)), len(SEVERITIES))):
-            judge(c["epochs"], kind, logits, y, severity)
+        x = [corrupted_images(c.dataset, number, kind, severity) for severity in c.severities]
+        for severity, logits in zip(c.severities, np.split(run.logits(np.concatenate(x)), len(c.severities))):
+            judge(c.epochs, kind, logits, y, severity)
     return as_records(rows, c, images.origin)
 
 
@@ -187,15 +194,15 @@ def scores(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float
     return {"loss": loss, "accuracy_percent": 100 * accuracy, "ece": ece}
 
 
-def as_records(rows: list[dict[str, object]], configuration: Configuration, origin: dict[str, str]) -> pd.DataFrame:
+def as_records(rows: list[dict[str, object]], configuration: Any, origin: dict[str, str]) -> pd.DataFrame:
     """What was measured in one run, rows of scores and of spectra, as records of the run with all their columns."""
     c = configuration
     blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
     frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
     columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
-    names = [name for name in ("dataset", "model", "arm", "category", "setting", "seed") if name in c]
-    identity = {name: [c[name]] * len(frame) for name in names}
-    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=run_key(c), **origin)
+    names = [name for name in ("dataset", "model", "arm", "category", "setting", "seed") if hasattr(c, name)]
+    identity = {name: [getattr(c, name)] * len(frame) for name in names}
+    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=c.run_key, **origin)
 
 
 def probe(

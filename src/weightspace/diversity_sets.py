@@ -7,65 +7,82 @@ they are, row by row (paper A's proposed metric, there of embeddings).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from weightspace.augmentations import LEVELS
+from weightspace.configuration import LATER, STRICT, Count, Seed, common, dataclass, with_changes
 from weightspace.diversity import vendi_score, weighted_vendi_score
 from weightspace.diversity_cifar10 import RECIPE
-from weightspace.diversity_protocol import base_configuration, load_images
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.diversity_protocol import Dropout, Level, ResNetConfiguration, load_images, shared_settings
+from weightspace.experiments import Experiment
 
 if TYPE_CHECKING:
     from weightspace.training import Trainer
 
 SET_SIZE = {"paper": 5_000, "laptop": 1_000, "quick": 32}
 """Number of images, the first of the training set; a score can be no larger."""
-EMBEDDING_SEEDS = 9000
-"""The network that embeds the sets of seed s has seed 9000 + s."""
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SetsConfiguration(ResNetConfiguration):
+    """A training set, and the network whose features describe it.
+
+    augmentation: a level of ``augmentations.LEVELS``, or ``""`` for the images as they are; arm: ``single``, or
+    ``cumulative`` for the level on top of those before it. set_size: number of images, the first of the training set.
+    All else is of the network; dropout: fraction of outputs set to 0 after every block; embedding_seeds: the network
+    of seed s has seed embedding_seeds + s.
+    """
+
+    arm: Literal["single", "cumulative"]
+    augmentation: Level
+    set_size: Count
+    dropout: Dropout
+    embedding_seeds: Annotated[Seed, LATER] = 9000
+
+    @model_validator(mode="after")
+    def _is_a_set(self) -> SetsConfiguration:
+        if self.set_size > self.train_size:
+            raise ValueError(f"set_size must be at most train_size, {self.train_size}, got {self.set_size}")
+        if self.arm == "cumulative" and self.augmentation not in LEVELS[1:]:
+            raise ValueError(f"arm cumulative is of augmentation levels above the first, got {self.augmentation!r}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[SetsConfiguration]:
     sets = [("single", ""), *(("single", level) for level in LEVELS), *(("cumulative", level) for level in LEVELS[1:])]
+    shared: dict[str, Any] = shared_settings("diversity_sets", scale) | RECIPE[scale]
+    shared |= {"set_size": SET_SIZE[scale], "dropout": 0.0, "weight_decay": 0.0}
     return [
-        {
-            **base_configuration("diversity_sets", scale),
-            **RECIPE[scale],
-            "set_size": SET_SIZE[scale],
-            "dropout": 0.0,
-            "weight_decay": 0.0,
-            "seed": seed,
-            "arm": arm,
-            "augmentation": level,
-        }
+        SetsConfiguration(**shared, seed=seed, arm=arm, augmentation=level)
         for seed in range(seeds)
         for arm, level in sets
     ]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
+def compute(group: list[SetsConfiguration], device: str) -> pd.DataFrame:
     """Scores of the sets of one seed, as the network sees them in the first epoch."""
     from weightspace.diversity_runs import trainer, training_images  # PyTorch takes seconds to import
 
-    first = group[0]
-    images, size = load_images(first["dataset"]), first["train_size"]
-    run = trainer(first | {"seed": EMBEDDING_SEEDS + first["seed"]}, device)
-    for epoch in range(1, first["epochs"] + 1):
+    first = common(group, "arm", "augmentation")
+    images, size = load_images(first.dataset), first.train_size
+    run = trainer(with_changes(first, {"seed": first.embedding_seeds + first.seed}), device)
+    for epoch in range(1, first.epochs + 1):
         run.train_epoch(images.x[:size], images.y[:size], epoch)
-    number = first["set_size"]
+    number = first.set_size
     originals = vectors(run, images.x[:number])
     rows = []
     for c in group:
-        x = training_images(c["dataset"], number, c["augmentation"], c["arm"] == "cumulative", c["seed"], 1)
-        identity = {name: c[name] for name in ("dataset", "arm", "augmentation", "seed")}
+        x = training_images(c.dataset, number, c.augmentation, c.arm == "cumulative", c.seed, 1)
+        identity = {name: getattr(c, name) for name in ("dataset", "arm", "augmentation", "seed")}
         for of, X in vectors(run, x).items():
             scores = {"vendi": vendi_score(X), "weighted_vendi": weighted_vendi_score(X, originals[of])}
             for metric, value in scores.items():
-                found = {"of": of, "metric": metric, "value": value, "run_key": run_key(c)}
+                found = {"of": of, "metric": metric, "value": value, "run_key": c.run_key}
                 rows.append(identity | found | images.origin)
     return pd.DataFrame(rows)
 

@@ -7,13 +7,16 @@ here needs no training. What a run learned stands beside them, so that runs of e
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache, partial
+from typing import Annotated, Literal
 
 import pandas as pd
+from pydantic import Field
 
 from weightspace import experiments, records
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
+from weightspace.experiments import Experiment
 
 PARENTS = {
     "diversity_spectra": "diversity_cifar10",
@@ -37,31 +40,61 @@ METRICS = (
 OUTCOMES = (("train_clean", "loss"), ("test", "accuracy_percent"))
 """Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
 UNFOLDINGS = ("slices", "(out, in k)")
-IDENTITY = ("dataset", "arm", "category", "setting", "seed")
+NAMES = ("arm", "category", "setting", "seed")
+"""Fields of the described run that name it."""
 
 
-def configurations(name: str, scale: str, seeds: int) -> list[Configuration]:
-    plan = experiments.planned(PARENTS[name], scale, seeds)
-    # Where all runs are on the same data, these go without saying.
-    said = IDENTITY if len({run["dataset"] for run in plan.values()}) > 1 else IDENTITY[1:]
-    return [
-        {"experiment": name, "protocol": 1, "scale": scale, "run": key} | {column: run[column] for column in said}
-        for key, run in plan.items()
-    ]
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SpectraConfiguration(Configuration):
+    """The spectra of one run of a training experiment.
+
+    run: its key, 16 hexadecimal digits; scale: that of the records it is among. arm, category, setting and seed are
+    those of the run.
+    """
+
+    run: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    scale: Literal[records.SCALES]  # type: ignore[valid-type]
+    arm: Annotated[str, IDENTITY]
+    category: Annotated[str, IDENTITY]
+    setting: Annotated[str, IDENTITY]
+    seed: Annotated[Seed, IDENTITY]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
-    """The metrics of one run of the parent experiment."""
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TaskSpectraConfiguration(SpectraConfiguration):
+    """The spectra of one run of an experiment on several data sets. dataset: that of the run."""
+
+    dataset: Annotated[str, IDENTITY]
+
+
+def derived(name: str, parents: Sequence[Configuration], scale: str) -> list[SpectraConfiguration]:
+    """What the experiment ``name`` computes of the runs of its parent at a scale."""
+    found: list[SpectraConfiguration] = []
+    several = len({run.dataset for run in parents}) > 1
+    for run in parents:
+        names = {column: getattr(run, column) for column in NAMES}
+        common = {"experiment": name, "protocol": 1, "scale": scale, "run": run.run_key} | names
+        found.append(
+            TaskSpectraConfiguration(**common, dataset=run.dataset) if several else SpectraConfiguration(**common)
+        )
+    return found
+
+
+def configurations(name: str, scale: str, seeds: int) -> list[SpectraConfiguration]:
+    return derived(name, list(experiments.planned(PARENTS[name], scale, seeds).values()), scale)
+
+
+def compute(parent: str, group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
+    """The metrics of one run of the experiment ``parent``."""
     (c,) = group
-    parent = PARENTS[c["experiment"]]
-    path = records.path(parent, c["scale"])
-    run = _runs(parent, c["scale"], path.stat().st_mtime_ns if path.exists() else 0).get(c["run"])
+    path = records.path(parent, c.scale)
+    run = _runs(parent, c.scale, path.stat().st_mtime_ns if path.exists() else 0).get(c.run)
     if run is None:
         raise records.RecordError(
-            f"run {c['run']} of {parent} is not on record at scale {c['scale']}: "
-            f"`python -m weightspace run {parent} --scale {c['scale']}` computes it"
+            f"run {c.run} of {parent} is not on record at scale {c.scale}: "
+            f"`python -m weightspace run {parent} --scale {c.scale}` computes it"
         )
-    return metrics_of(run).assign(run_key=run_key(c))
+    return metrics_of(run).assign(run_key=c.run_key)
 
 
 def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +121,7 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     columns = ["epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
     first = run.iloc[0]
-    identity = {column: [first[column]] * len(frame) for column in IDENTITY[1:]}
+    identity = {column: [first[column]] * len(frame) for column in NAMES}
     origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant") if column in run}
     return pd.DataFrame(identity).join(frame).assign(**origin)
 
@@ -119,7 +152,7 @@ EXPERIMENTS = [
         {"quick": 2, "laptop": 3, "paper": 5},
         partial(configurations, name),
         ("run",),
-        compute,
+        partial(compute, parent),
     )
     for name, parent in PARENTS.items()
 ]

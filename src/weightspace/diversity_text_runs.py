@@ -9,7 +9,8 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 
 from weightspace.diversity_runs import as_records, scores, spectra
-from weightspace.experiments import Configuration
+from weightspace.diversity_text import TextRunConfiguration, TextTrainingConfiguration
+from weightspace.diversity_text_sets import TextSetsConfiguration
 from weightspace.models import pretrained, tokenize
 from weightspace.text_sets import TextSet, evaluation_set, training_set
 from weightspace.training import Recipe, Trainer, initialized
@@ -17,12 +18,12 @@ from weightspace.training import Recipe, Trainer, initialized
 CLASSES = 2
 
 
-def trainer(configuration: Configuration, device: str) -> Trainer:
+def trainer(configuration: TextTrainingConfiguration | TextSetsConfiguration, device: str) -> Trainer:
     """The network of a configuration as it was published, with the new head of the seed, ready to be fine-tuned."""
     c = configuration
-    model = initialized(lambda: pretrained(c["model"], CLASSES, c["dropout"], config=c["encoder"] or None), c["seed"])
-    recipe = Recipe(c["optimizer"], c["lr"], c["batch_size"], c["weight_decay"])
-    return Trainer(model, recipe, c["seed"], device, prepare=as_they_are)
+    model = initialized(lambda: pretrained(c.model, CLASSES, c.dropout, config=c.encoder or None), c.seed)
+    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay)
+    return Trainer(model, recipe, c.seed, device, as_they_are, c.precision)
 
 
 def as_they_are(tokens: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ def as_they_are(tokens: Tensor) -> Tensor:
     return tokens
 
 
-def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame:
+def train_and_measure(configuration: TextRunConfiguration, device: str) -> pd.DataFrame:
     """Loss and accuracy per epoch as it trained; scores and spectra after the last one; for baselines spectra before.
 
     inputs: ``train``, the batches as the network trained on them; ``train_clean``, the training texts of the baseline,
@@ -40,8 +41,8 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
     with the training set. synonyms: where those of our own augmentation are from.
     """
     c = configuration
-    texts = training_set(c["dataset"], c["augmentation"], c["seed"], c["every"])
-    tokens = tokenize(texts.texts, c["length"])
+    texts = training_set(c.dataset, c.augmentation, c.seed, c.every)
+    tokens = tokenize(texts.texts, c.length)
     run = trainer(c, device)
     rows: list[dict[str, object]] = []
 
@@ -50,20 +51,20 @@ def train_and_measure(configuration: Configuration, device: str) -> pd.DataFrame
         rows.extend(common | {"metric": name, "value": value} for name, value in values.items())
 
     def judge(epoch: int, inputs: str, judged: TextSet) -> None:
-        logits = run.logits(tokenize(judged.texts, c["length"]))
+        logits = run.logits(tokenize(judged.texts, c.length))
         record(epoch, inputs, scores(logits, judged.labels) | {"macro_f1": macro_f1(logits, judged.labels)})
 
-    if c["setting"] == "baseline":
+    if c.setting == "baseline":
         rows += [{"epoch": 0} | row for row in rounded_spectra(run, device)]
-    for epoch in range(1, c["epochs"] + 1):
+    for epoch in range(1, c.epochs + 1):
         loss, accuracy = run.train_epoch(tokens, texts.labels, epoch)
         record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
-    last = c["epochs"]
-    judge(last, "train_clean", training_set(c["dataset"], every=c["every"]))
-    judge(last, "test", evaluation_set(c["dataset"]))
+    last = c.epochs
+    judge(last, "train_clean", training_set(c.dataset, every=c.every))
+    judge(last, "test", evaluation_set(c.dataset))
     rows += [{"epoch": last} | row for row in rounded_spectra(run, device)]
     return as_records(rows, c, texts.origin).assign(
-        updates=last * (len(tokens) // c["batch_size"]), synonyms=texts.synonyms
+        updates=last * (len(tokens) // c.batch_size), synonyms=texts.synonyms
     )
 
 

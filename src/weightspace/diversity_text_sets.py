@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import model_validator
 
+from weightspace.configuration import IDENTITY, STRICT, Count, common, dataclass, unread, with_changes
 from weightspace.diversity import ngram_features, resemblance, vendi_score
-from weightspace.diversity_text import TASKS, task_configuration
-from weightspace.experiments import Configuration, Experiment
-from weightspace.records import run_key
+from weightspace.diversity_text import TASKS, TextConfiguration, shared_task_settings
+from weightspace.experiments import Experiment
 from weightspace.text_sets import TextSet, sets_of, training_set
 
 SHUFFLED = "shuffled"
@@ -26,23 +28,53 @@ SHUFFLED = "shuffled"
 SHUFFLE_STREAM = 1
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
-    """The seed is that of the augmentation of SST-2 and of the control's order; the released sets have none."""
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TextSetsConfiguration(TextConfiguration):
+    """A training set, described by an encoder as it was published.
+
+    augmentation: name of a training set of the task (``text_sets.SETS``), ``""`` for the baseline's, or ``shuffled``.
+    seed: of our own augmentation and of the control's order; the released sets have none. Nothing is trained: what is
+    said of training decides nothing.
+    """
+
+    augmentation: str
+    arm: Annotated[str, unread("single")]
+    epochs: Annotated[Count, IDENTITY]
+    batch_size: Annotated[Count, IDENTITY]
+    optimizer: Annotated[Literal["adam", "sgd"], IDENTITY]
+    lr: Annotated[float, unread(0.0)]
+    weight_decay: Annotated[float, unread(0.0)]
+    dropout: Annotated[float, unread(0.0)]
+
+    @model_validator(mode="after")
+    def _is_a_set(self) -> TextSetsConfiguration:
+        known = [SHUFFLED, *(name for names in sets_of(self.dataset).values() for name in names)]
+        if self.augmentation and self.augmentation not in known:
+            raise ValueError(f"augmentation: {self.dataset} has {', '.join(known)} or '', got {self.augmentation!r}")
+        return self
+
+
+def configurations(scale: str, seeds: int) -> list[TextSetsConfiguration]:
+    plain: dict[str, Any] = {"dropout": 0.0, "weight_decay": 0.0, "lr": 0.0, "arm": "single"}
     return [
-        task_configuration("diversity_text_sets", scale, dataset)
-        | {"dropout": 0.0, "weight_decay": 0.0, "lr": 0.0, "arm": "single", "augmentation": name, "seed": seed}
+        TextSetsConfiguration(
+            **shared_task_settings("diversity_text_sets", scale, dataset) | plain, augmentation=name, seed=seed
+        )
         for dataset in TASKS[scale]
         for seed in range(seeds)
         for name in ("", SHUFFLED, *sum(sets_of(dataset).values(), ()))
     ]
 
 
-def compute(group: list[Configuration], device: str) -> pd.DataFrame:
-    """Scores of all sets of one task; equal sets of several seeds are embedded once."""
+def compute(group: list[TextSetsConfiguration], device: str) -> pd.DataFrame:
+    """Scores of all sets of one task; equal sets of several seeds are embedded once.
+
+    An encoder without published weights has those of seed 0 for all of them.
+    """
     from weightspace.diversity_text_runs import trainer  # PyTorch takes seconds to import
     from weightspace.models import tokenize
 
-    run = trainer(group[0], device)
+    run = trainer(with_changes(common(group, "augmentation", "seed"), {"seed": 0}), device)
     known: dict[tuple[str, ...], tuple[NDArray[np.float32], dict[str, float]]] = {}
 
     def described(texts: Sequence[str], length: int) -> tuple[NDArray[np.float32], dict[str, float]]:
@@ -54,13 +86,13 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
 
     rows = []
     for c in group:
-        baseline = training_set(c["dataset"], every=c["every"])
+        baseline = training_set(c.dataset, every=c.every)
         found = texts_of(c)
-        X, vendi = described(found.texts, c["length"])
-        rho = resemblance(X[found.first :], described(baseline.texts, c["length"])[0])
+        X, vendi = described(found.texts, c.length)
+        rho = resemblance(X[found.first :], described(baseline.texts, c.length)[0])
         scores = [(of, "vendi", value) for of, value in vendi.items()]
         for of, metric, value in [*scores, ("embeddings", "weighted_vendi", rho * vendi["embeddings"])]:
-            identity = {name: c[name] for name in ("dataset", "arm", "augmentation", "seed")}
+            identity = {name: getattr(c, name) for name in ("dataset", "arm", "augmentation", "seed")}
             measured = {
                 "of": of,
                 "metric": metric,
@@ -68,17 +100,17 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
                 "texts": len(found.texts),
                 "synonyms": found.synonyms,
             }
-            rows.append(identity | measured | {"run_key": run_key(c)} | found.origin)
+            rows.append(identity | measured | {"run_key": c.run_key} | found.origin)
     return pd.DataFrame(rows)
 
 
-def texts_of(configuration: Configuration) -> TextSet:
+def texts_of(configuration: TextSetsConfiguration) -> TextSet:
     """The set of a configuration; the control is the baseline in the order of the seed."""
     c = configuration
-    if c["augmentation"] != SHUFFLED:
-        return training_set(c["dataset"], c["augmentation"], c["seed"], c["every"])
-    found = training_set(c["dataset"], every=c["every"])
-    order = np.random.default_rng([c["seed"], SHUFFLE_STREAM]).permutation(len(found.texts))
+    if c.augmentation != SHUFFLED:
+        return training_set(c.dataset, c.augmentation, c.seed, c.every)
+    found = training_set(c.dataset, every=c.every)
+    order = np.random.default_rng([c.seed, SHUFFLE_STREAM]).permutation(len(found.texts))
     return replace(found, texts=[found.texts[row] for row in order], labels=found.labels[order])
 
 

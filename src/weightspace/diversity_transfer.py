@@ -9,12 +9,16 @@ share head, data order and pretrained weights; of another seed they share the pr
 
 from __future__ import annotations
 
-from weightspace import diversity_tuning
-from weightspace.diversity_cifar10 import compute, independent_seeds, settings
-from weightspace.diversity_protocol import base_configuration
-from weightspace.experiments import Configuration, Experiment
+from typing import Any, Literal
 
-SIZES: dict[str, Configuration] = {
+from weightspace import diversity_tuning
+from weightspace.configuration import STRICT, Settings, dataclass
+from weightspace.diversity_cifar10 import compute, independent_seeds, settings
+from weightspace.diversity_protocol import CampaignConfiguration, PretrainedConfiguration, shared_settings
+from weightspace.diversity_tuning import ValidatedConfiguration
+from weightspace.experiments import Experiment
+
+SIZES: dict[str, Settings] = {
     "paper": {"dataset": "cifar10", "resolution": 224, "train_size": 50_000, "epochs": 5},
     "laptop": {"dataset": "cifar10", "resolution": 64, "train_size": 1_000, "epochs": 2},
     "quick": {"dataset": "digits", "resolution": 32, "train_size": 48, "epochs": 1},
@@ -22,25 +26,37 @@ SIZES: dict[str, Configuration] = {
 """Per scale: side that images are resized to, number of training images (the first of the file), epochs."""
 
 PAPER_RATE = 1e-5
-OPTIMIZER: Configuration = {"optimizer": "adam", "batch_size": 32}
+OPTIMIZER: Settings = {"optimizer": "adam", "batch_size": 32}
 """Paper A's: Adam, 1e-5, batches of 32, 5 epochs."""
 RATES = {"paper": 1e-3, "laptop": 1e-3, "quick": 1e-3}
 """The best of ``diversity_transfer_tuning`` at scale laptop; tune again before the scale of the paper is run."""
 CANDIDATES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 
-TESTS: dict[str, Configuration] = {
-    "paper": {"test_size": 10_000, "corruption_size": 10_000, "spectra_epochs": [1, 5]},
-    "laptop": {"test_size": 400, "corruption_size": 30, "spectra_epochs": [2]},
-    "quick": {"test_size": 16, "corruption_size": 2, "spectra_epochs": [1]},
+TESTS: dict[str, Settings] = {
+    "paper": {"test_size": 10_000, "corruption_size": 10_000, "spectra_epochs": (1, 5)},
+    "laptop": {"test_size": 400, "corruption_size": 30, "spectra_epochs": (2,)},
+    "quick": {"test_size": 16, "corruption_size": 2, "spectra_epochs": (1,)},
 }
 """Number of test images (the first of the file), clean and corrupted, and the epochs after which spectra are taken."""
 
 
-def _shared(experiment: str, scale: str) -> Configuration:
-    return base_configuration(experiment, scale, SIZES) | {"model": "efficientnet_lite0"} | OPTIMIZER
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TransferConfiguration(CampaignConfiguration, PretrainedConfiguration):
+    """A run of this campaign. arm: ``main``, ``independent`` or ``paper_rate``, as above."""
+
+    arm: Literal["main", "independent", "paper_rate"]
 
 
-def configurations(scale: str, seeds: int) -> list[Configuration]:
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TransferTuningConfiguration(ValidatedConfiguration, PretrainedConfiguration):
+    """One candidate for the learning rate of the campaign."""
+
+
+def _shared(experiment: str, scale: str) -> Settings:
+    return shared_settings(experiment, scale, SIZES) | {"model": "efficientnet_lite0"} | OPTIMIZER
+
+
+def configurations(scale: str, seeds: int) -> list[TransferConfiguration]:
     """The most informative runs first: an interrupted campaign has whole seeds of the main arm."""
     chosen = settings(scale)
     at_paper_rate = chosen if scale == "paper" else chosen[:1]
@@ -51,18 +67,17 @@ def configurations(scale: str, seeds: int) -> list[Configuration]:
     )
     shared = _shared("diversity_transfer", scale) | TESTS[scale]
     return [
-        shared | setting | {"arm": arm, "seed": seed, "lr": PAPER_RATE if arm == "paper_rate" else RATES[scale]}
+        TransferConfiguration(
+            **shared | setting, arm=arm, seed=seed, lr=PAPER_RATE if arm == "paper_rate" else RATES[scale]
+        )
         for arm, setting, seed in plan
     ]
 
 
-def tuning_configurations(scale: str, seeds: int) -> list[Configuration]:
-    shared = _shared("diversity_transfer_tuning", scale)
-    return [
-        shared | {"validation_share": diversity_tuning.VALIDATION_SHARE, "weight_decay": 0.0, "lr": lr, "seed": seed}
-        for seed in range(seeds)
-        for lr in CANDIDATES
-    ]
+def tuning_configurations(scale: str, seeds: int) -> list[TransferTuningConfiguration]:
+    shared: dict[str, Any] = _shared("diversity_transfer_tuning", scale)
+    shared |= {"validation_share": diversity_tuning.VALIDATION_SHARE, "weight_decay": 0.0}
+    return [TransferTuningConfiguration(**shared, lr=lr, seed=seed) for seed in range(seeds) for lr in CANDIDATES]
 
 
 EXPERIMENTS = [

@@ -14,6 +14,20 @@ from weightspace.data import DataError, Dataset
 SIDE = 224
 """Images are cut to a square and resized to it: what the pretrained networks were trained with."""
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Of the files that are taken for images, as torchvision has them."""
+
+
+def counts(name: str) -> tuple[int, int] | None:
+    """Number of training and of test images of the folder ``name``, or None where there is no such folder."""
+    root = data.data_folder()
+    if not name or root is None or not (root / name).is_dir():
+        return None
+    train, test = (
+        sum(file.suffix.lower() in SUFFIXES for file in (root / name / part).rglob("*")) for part in ("train", "test")
+    )
+    return train, test
+
 
 def load(name: str) -> Dataset:
     """The images ``train/CLASS/*`` and ``test/CLASS/*`` of the folder ``name`` in ``WEIGHTSPACE_DATA``.

@@ -21,16 +21,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from weightspace.data import cache_folder
 from weightspace.diversity_protocol import load_images
-from weightspace.experiments import Configuration
+from weightspace.diversity_synthetic import GeneratorConfiguration
 from weightspace.flow_matching import VelocityNetwork, flow_matching_loss, sample
-from weightspace.records import RecordError, run_key
+from weightspace.records import RecordError
 from weightspace.training import ORDER_STREAM, derived_seed, initialized
 
 # Beside those of ``training``.
 FLOW_STREAM, JUDGED_STREAM, SAMPLE_STREAM = range(10, 13)
 
 _SAMPLE_BATCH = 500
-_WARM_UP = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,26 +63,26 @@ def to_bytes(values: Tensor, border: int) -> NDArray[np.uint8]:
     return np.pad(grey_levels, ((0, 0), (border, border), (border, border), (0, 0)))
 
 
-def trained_generator(configuration: Configuration, device: str) -> tuple[nn.Module, dict[str, NDArray]]:
+def trained_generator(configuration: GeneratorConfiguration, device: str) -> tuple[nn.Module, dict[str, NDArray]]:
     """The velocity network with averaged weights, and the losses of ``Synthetic``.
 
-    Adam with a learning rate that rises over a tenth of the steps and falls to zero on a cosine; an exponential moving
-    average of the weights is what is kept.
+    Adam with a learning rate that rises over the fraction warm_up of the steps and falls to zero on a cosine; an
+    exponential moving average of the weights is what is kept.
     """
-    c, seed = configuration, configuration["seed"]
-    images, size, batch = load_images(c["dataset"]), c["train_size"], c["generator_batch_size"]
-    model = initialized(
-        lambda: VelocityNetwork(c["colours"], c["channels"], c["blocks"], dropout=c["generator_dropout"]), seed
-    ).to(device)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(c["ema_decay"]))
+    c, seed = configuration, configuration.seed
+    images, size, batch = load_images(c.dataset), c.train_size, c.generator_batch_size
+    model = initialized(lambda: VelocityNetwork(c.colours, c.channels, c.blocks, dropout=c.generator_dropout), seed).to(
+        device
+    )
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(c.ema_decay))
     run = torch.compile(model) if device == "cuda" else model
     optimizer = torch.optim.Adam(model.parameters(), fused=device == "cuda")
-    epochs, steps = c["generator_epochs"], size // batch
+    epochs, steps = c.generator_epochs, size // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, c["generator_lr"], total_steps=epochs * steps, pct_start=_WARM_UP, cycle_momentum=False
+        optimizer, c.generator_lr, total_steps=epochs * steps, pct_start=c.warm_up, cycle_momentum=False
     )
-    values = to_values(images.x[:size], c["colours"], c["border"]).to(device)
-    held_out = to_values(images.test_x[: c["loss_size"]], c["colours"], c["border"]).to(device)
+    values = to_values(images.x[:size], c.colours, c.border).to(device)
+    held_out = to_values(images.test_x[: c.loss_size], c.colours, c.border).to(device)
     labels, held_out_labels = (torch.from_numpy(y).to(device) for y in (images.y[:size], images.test_y))
     generator = torch.Generator(device).manual_seed(derived_seed(seed, FLOW_STREAM))
     losses: dict[str, list[float]] = {"epochs": [], "train": [], "train_clean": [], "test": []}
@@ -94,20 +93,25 @@ def trained_generator(configuration: Configuration, device: str) -> tuple[nn.Mod
             total = torch.zeros((), device=device, dtype=torch.float64)
             for rows in torch.from_numpy(order.reshape(-1, batch)).to(device):
                 optimizer.zero_grad(set_to_none=True)
-                with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+                with _autocast(c, device):
                     loss = flow_matching_loss(run, values[rows], labels[rows], generator)
                 loss.backward()
                 optimizer.step()
                 schedule.step()
                 averaged.update_parameters(model)
                 total += loss.detach()
-            if epoch % c["loss_every"] == 0 or epoch == epochs:
+            if epoch % c.loss_every == 0 or epoch == epochs:
                 judged = averaged.module.eval()
                 losses["epochs"].append(epoch)
                 losses["train"].append(total.item() / steps)
-                losses["train_clean"].append(_judged_loss(judged, values[: c["loss_size"]], labels, seed))
+                losses["train_clean"].append(_judged_loss(judged, values[: c.loss_size], labels, seed))
                 losses["test"].append(_judged_loss(judged, held_out, held_out_labels, seed))
     return averaged.module.eval(), {name: np.array(found) for name, found in losses.items()}
+
+
+def _autocast(configuration: GeneratorConfiguration, device: str) -> torch.autocast:
+    bf16 = configuration.precision != "float32"
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16)
 
 
 @torch.no_grad()
@@ -119,27 +123,27 @@ def _judged_loss(model: nn.Module, values: Tensor, labels: Tensor, seed: int) ->
 
 
 def generated(
-    model: nn.Module, labels: NDArray[np.int64], configuration: Configuration, device: str
+    model: nn.Module, labels: NDArray[np.int64], configuration: GeneratorConfiguration, device: str
 ) -> NDArray[np.uint8]:
     """One image for each label, bytes ``[n, 32, 32, 3]``. Its noise depends on the seed alone, not on the device."""
     c = configuration
-    generator = torch.Generator().manual_seed(derived_seed(c["seed"], SAMPLE_STREAM))
-    side = load_images(c["dataset"]).x.shape[1] - 2 * c["border"]
+    generator = torch.Generator().manual_seed(derived_seed(c.seed, SAMPLE_STREAM))
+    side = load_images(c.dataset).x.shape[1] - 2 * c.border
     parts = []
     for y in torch.from_numpy(labels).split(_SAMPLE_BATCH):
-        noise = torch.randn(len(y), c["colours"], side, side, generator=generator).to(device)
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            values = sample(model, noise, y.to(device), c["steps"])
-        parts.append(to_bytes(values.float(), c["border"]))
+        noise = torch.randn(len(y), c.colours, side, side, generator=generator).to(device)
+        with _autocast(c, device):
+            values = sample(model, noise, y.to(device), c.steps)
+        parts.append(to_bytes(values.float(), c.border))
     return np.concatenate(parts)
 
 
-def synthetic_file(configuration: Configuration) -> Path:
+def synthetic_file(configuration: GeneratorConfiguration) -> Path:
     """Where the images of a generator are kept."""
-    return cache_folder() / "synthetic" / f"{run_key(configuration)}.npz"
+    return cache_folder() / "synthetic" / f"{configuration.run_key}.npz"
 
 
-def synthetic(configuration: Configuration, device: str) -> Synthetic:
+def synthetic(configuration: GeneratorConfiguration, device: str) -> Synthetic:
     """The images of a generator: from the cache, or made and kept there. ``RecordError`` for a damaged file."""
     file = synthetic_file(configuration)
     if not file.exists():
@@ -147,15 +151,15 @@ def synthetic(configuration: Configuration, device: str) -> Synthetic:
     return _kept(file)
 
 
-def _made(configuration: Configuration, device: str) -> Synthetic:
+def _made(configuration: GeneratorConfiguration, device: str) -> Synthetic:
     c = configuration
     start = time.perf_counter()
     model, losses = trained_generator(c, device)
     trained = time.perf_counter()
-    labels = np.tile(load_images(c["dataset"]).y[: c["train_size"]], c["copies"])
+    labels = np.tile(load_images(c.dataset).y[: c.train_size], c.copies)
     images = generated(model, labels, c, device)
     return Synthetic(
-        images.reshape(c["copies"], -1, *images.shape[1:]),
+        images.reshape(c.copies, -1, *images.shape[1:]),
         **losses,
         parameters=sum(p.numel() for p in model.parameters()),
         train_seconds=trained - start,

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import Field, model_validator
 
-from weightspace import augmentations, data
+from weightspace import augmentations
 from weightspace.configuration import (
     STRICT,
     Configuration,
@@ -28,7 +28,7 @@ from weightspace.configuration import (
     Settings,
     dataclass,
 )
-from weightspace.diversity_protocol import DIGITS_TEST_SIZE
+from weightspace.diversity_protocol import image_counts
 from weightspace.experiments import Experiment
 
 DROPOUTS = (0.1, 0.3, 0.5, 0.7)
@@ -90,7 +90,7 @@ class ScratchConfiguration(Configuration):
 
     @model_validator(mode="after")
     def _fits_the_data(self) -> ScratchConfiguration:
-        rows = data.REGISTRY[self.dataset].rows - (DIGITS_TEST_SIZE if self.dataset == "digits" else 0)
+        rows, _ = image_counts(self.dataset)
         if self.train_size > rows:
             raise ValueError(f"train_size: {self.dataset} has {rows:,} training images, got {self.train_size:,}")
         if self.batch_size > self.train_size:

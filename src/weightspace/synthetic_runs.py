@@ -10,26 +10,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
+from weightspace.configuration import common
 from weightspace.diversity import vendi_score, weighted_vendi_score
 from weightspace.diversity_protocol import load_images
 from weightspace.diversity_runs import augmented, trainer
 from weightspace.diversity_sets import vectors
-from weightspace.diversity_synthetic import JUDGE_SEEDS
-from weightspace.experiments import Configuration
+from weightspace.diversity_synthetic import PicturedConfiguration, SyntheticConfiguration, SyntheticSetsConfiguration
 from weightspace.frechet import frechet_distance
 from weightspace.image_generator import synthetic
-from weightspace.records import run_key
 from weightspace.training import Trainer, loss_and_accuracy
 
 # Beside those of ``training`` and ``image_generator``.
 SHARE_STREAM, RANDOM_STREAM = 13, 14
 
-COPY_RATIO = 1 / 3
-"""An image counts as a copy if its nearest training image is less than this times as far as the second nearest (Yoon et
-al. 2023)."""
 
-
-def training_set(configuration: Configuration, epoch: int, device: str) -> NDArray[np.uint8]:
+def training_set(configuration: SyntheticConfiguration, epoch: int, device: str) -> NDArray[np.uint8]:
     """The images of an epoch, ``[train_size, 32, 32, 3]``, for the labels of the data set.
 
     A share of them, other ones in every epoch, gives way to synthetic images of the same class. A larger share has the
@@ -37,46 +32,46 @@ def training_set(configuration: Configuration, epoch: int, device: str) -> NDArr
     """
     c = configuration
     x = augmented(c, epoch)
-    if not c["synthetic_share"]:
+    if not c.synthetic_share:
         return x
-    copies = synthetic(c["generator"], device).images
-    order = np.random.default_rng([c["seed"], SHARE_STREAM, epoch]).permutation(len(x))
-    places = order[: round(c["synthetic_share"] * len(x))]
+    copies = synthetic(c.made_by, device).images
+    order = np.random.default_rng([c.seed, SHARE_STREAM, epoch]).permutation(len(x))
+    places = order[: round(c.synthetic_share * len(x))]
     x = x.copy()
     x[places] = copies[(epoch - 1) % len(copies), places]
     return x
 
 
-def describe_generator(configuration: Configuration, device: str) -> pd.DataFrame:
+def describe_generator(configuration: PicturedConfiguration, device: str) -> pd.DataFrame:
     """Losses along training, time and size, and for ``grid`` images per class the picture and its nearest one.
 
     Rows of pictures have ``image``, a PNG: ``inputs`` synthetic, or nearest, the training image nearest to it, with
     their distance as value.
     """
-    c = {name: value for name, value in configuration.items() if name != "grid"}
-    images, found = load_images(c["dataset"]), synthetic(c, device)
+    c = configuration
+    images, found = load_images(c.dataset), synthetic(c.generator, device)
     rows: list[dict[str, object]] = [
         {"epoch": int(epoch), "inputs": inputs, "metric": "loss", "value": value}
         for inputs in ("train", "train_clean", "test")
         for epoch, value in zip(found.epochs, getattr(found, inputs))
     ]
     for metric in ("parameters", "train_seconds", "sample_seconds"):
-        rows.append({"epoch": c["generator_epochs"], "metric": metric, "value": float(getattr(found, metric))})
-    x, labels = images.x[: c["train_size"]], images.y[: c["train_size"]]
+        rows.append({"epoch": c.generator_epochs, "metric": metric, "value": float(getattr(found, metric))})
+    x, labels = images.x[: c.train_size], images.y[: c.train_size]
     for label in np.unique(labels):
-        places = np.flatnonzero(labels == label)[: configuration["grid"]]
+        places = np.flatnonzero(labels == label)[: c.grid]
         if not len(places):
             continue
         made = found.images[0, places]
         distances, nearest = nearest_images(made, x)
         for k in range(len(places)):
-            shared = {"epoch": c["generator_epochs"], "metric": "picture", "label": int(label), "position": k}
+            shared = {"epoch": c.generator_epochs, "metric": "picture", "label": int(label), "position": k}
             for inputs, image in (("synthetic", made[k]), ("nearest", x[nearest[k, 0]])):
                 rows.append(shared | {"inputs": inputs, "image": png(image), "value": distances[k, 0]})
     blank = {"inputs": "", "label": -1, "position": -1, "image": b""}
-    identity = {"dataset": c["dataset"], "seed": c["seed"]}
+    identity = {"dataset": c.dataset, "seed": c.seed}
     frame = pd.DataFrame([identity | blank | row for row in rows])
-    return frame.assign(run_key=run_key(configuration), **images.origin)
+    return frame.assign(run_key=c.run_key, **images.origin)
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -95,44 +90,46 @@ def nearest_images(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> tupl
     return NearestNeighbors(n_neighbors=2, algorithm="brute").fit(search).kneighbors(flat)
 
 
-def judge(configuration: Configuration, device: str) -> Trainer:
+def judge(configuration: SyntheticSetsConfiguration, device: str) -> Trainer:
     """A network trained on the real images behind those of the training set."""
     c = configuration
-    images = load_images(c["dataset"])
-    part = slice(c["train_size"], c["train_size"] + c["judge_size"])
-    run = trainer(c | {"seed": JUDGE_SEEDS + c["seed"], "dropout": 0.0, "weight_decay": 0.0}, device)
-    for epoch in range(1, c["judge_epochs"] + 1):
+    images = load_images(c.dataset)
+    part = slice(c.train_size, c.train_size + c.judge_size)
+    run = trainer(c.judge, device)
+    for epoch in range(1, c.judge_epochs + 1):
         run.train_epoch(images.x[part], images.y[part], epoch)
     return run
 
 
-def described_images(configuration: Configuration, device: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def described_images(
+    configuration: SyntheticSetsConfiguration, device: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The first images of a set as a network sees them in the first epoch, with labels; or of a reference.
 
     ``held_out``: test images behind those that are the reference of all distances. ``random``: bytes drawn uniformly.
     """
-    c, number = configuration, configuration["set_size"]
-    images = load_images(c["dataset"])
-    if c["setting"] == "held_out":
+    c, number = configuration, configuration.set_size
+    images = load_images(c.dataset)
+    if c.setting == "held_out":
         return images.test_x[number : 2 * number], images.test_y[number : 2 * number]
     x, labels = training_set(c, 1, device)[:number], images.y[:number]
-    if c["setting"] == "random":
-        x = np.random.default_rng([c["seed"], RANDOM_STREAM]).integers(0, 256, x.shape, np.uint8)
+    if c.setting == "random":
+        x = np.random.default_rng([c.seed, RANDOM_STREAM]).integers(0, 256, x.shape, np.uint8)
     return x, labels
 
 
-def describe_sets(group: list[Configuration], device: str) -> pd.DataFrame:
+def describe_sets(group: list[SyntheticSetsConfiguration], device: str) -> pd.DataFrame:
     """What the sets of one seed are like: a row per set and metric.
 
     accuracy_percent, loss: of the judge. frechet: between the judge's features of the set and those of the first test
     images. nearest, nearest_5_percent: median and 5 % quantile of the distance to the nearest training image;
-    copies_percent: share of images that are copies by ``COPY_RATIO``. vendi, weighted_vendi: of pixels and of the
+    copies_percent: share of images that are copies by copy_ratio. vendi, weighted_vendi: of pixels and of the
     judge's features, the weighted score against the training images as they are, as in ``diversity_sets``.
     """
-    first = group[0]
-    images, number = load_images(first["dataset"]), first["set_size"]
+    first = common(group, "setting", "category", "augmentation", "synthetic_share", "generator")
+    images, number = load_images(first.dataset), first.set_size
     run = judge(first, device)
-    real = images.x[: first["train_size"]]
+    real = images.x[: first.train_size]
     reference = run.features(images.test_x[:number])
     originals = vectors(run, real[:number])
     rows = []
@@ -146,7 +143,7 @@ def describe_sets(group: list[Configuration], device: str) -> pd.DataFrame:
             ("", "accuracy_percent", 100 * accuracy),
             ("", "nearest", np.median(distances[:, 0])),
             ("", "nearest_5_percent", np.quantile(distances[:, 0], 0.05)),
-            ("", "copies_percent", 100 * np.mean(distances[:, 0] < COPY_RATIO * distances[:, 1])),
+            ("", "copies_percent", 100 * np.mean(distances[:, 0] < c.copy_ratio * distances[:, 1])),
             ("embeddings", "frechet", frechet_distance(X["embeddings"], reference)),
         ]
         for of in X:
@@ -154,8 +151,8 @@ def describe_sets(group: list[Configuration], device: str) -> pd.DataFrame:
                 (of, "vendi", vendi_score(X[of])),
                 (of, "weighted_vendi", weighted_vendi_score(X[of], originals[of])),
             ]
-        identity = {name: c[name] for name in ("dataset", "arm", "category", "setting", "seed")} | {
-            "run_key": run_key(c)
+        identity = {name: getattr(c, name) for name in ("dataset", "arm", "category", "setting", "seed")} | {
+            "run_key": c.run_key
         }
         rows += [identity | {"of": of, "metric": metric, "value": float(value)} for of, metric, value in found]
     return pd.DataFrame(rows).assign(**images.origin)

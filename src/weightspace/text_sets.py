@@ -32,6 +32,9 @@ SETS = {
 """Names of the sets by category; the baseline's is empty."""
 _CATEGORIES = {"complaints": tuple(SETS), "sst2": ("augmentation",), "made_up": tuple(SETS)}
 
+TRAINING_TEXTS = {"complaints": 2_759, "sst2": 67_349, "made_up": 128}
+"""Number of texts in the baseline's set of each task."""
+
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "not_complaint": 0, "complaint": 1}
 
 
@@ -96,7 +99,7 @@ def _train(dataset: str) -> TextSet:
     if dataset == "sst2":
         found = data.load("sst2")
         return TextSet(found.x.tolist(), found.y, _origin(found))
-    return _made_up(128, seed=0)
+    return _made_up(TRAINING_TEXTS[dataset], seed=0)
 
 
 def _origin(found: data.Dataset) -> dict[str, str]:

@@ -21,7 +21,7 @@ CHANNEL_STD = (0.2470, 0.2435, 0.2616)
 """Of the pixels / 255 of the CIFAR-10 training images, per colour."""
 
 # Random streams of a seed: one does not shift another, so that a regularizer that draws numbers leaves the rest alone.
-WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM, PROBE_STREAM, LABEL_STREAM = range(5)
+WEIGHTS_STREAM, ORDER_STREAM, DROPOUT_STREAM, PROBE_STREAM, LABEL_STREAM, STATISTICS_STREAM = range(6)
 
 PRECISIONS = ("float32", "bfloat16 autocast")
 """What the network computes in; weights, gradients and the optimizer are float32 in both."""
@@ -191,11 +191,14 @@ class Trainer:
 def reset_batch_norm(run: Trainer, samples: NDArray) -> None:
     """Take means and variances of every batch norm anew from ``samples``, batch by batch with equal weights.
 
-    The weights stay as they are; dropout acts as in training. What is left of the last batch counts too.
+    The weights stay as they are; dropout acts as in training, with masks that depend on the seed alone. What is left of
+    the last batch counts too.
     """
     parts = torch.from_numpy(samples).to(run.device).split(_PREDICT_BATCH)
     run.model.eval()  # as it is left
-    update_bn((run.prepare(part) for part in parts), run.model)
+    with torch.random.fork_rng(), run._autocast():
+        torch.manual_seed(derived_seed(run.seed, STATISTICS_STREAM))
+        update_bn((run.prepare(part) for part in parts), run.model)
 
 
 def loss_and_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
