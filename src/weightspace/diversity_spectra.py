@@ -54,8 +54,7 @@ def compute(group: list[Configuration], device: str) -> pd.DataFrame:
     """The metrics of one run of the parent experiment."""
     (c,) = group
     parent = PARENTS[c["experiment"]]
-    path = records.path(parent, c["scale"])
-    run = _runs(parent, c["scale"], path.stat().st_mtime_ns if path.exists() else 0).get(c["run"])
+    run = _runs(parent, c["scale"], records.state(parent, c["scale"])).get(c["run"])
     if run is None:
         raise records.RecordError(
             f"run {c['run']} of {parent} is not on record at scale {c['scale']}: "
@@ -107,9 +106,11 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def _runs(parent: str, scale: str, changed: int) -> dict[str, pd.DataFrame]:
-    """The runs of a campaign by key; ``changed``, the time of the file, keeps the cache from growing stale."""
-    return {str(key): run for key, run in records.load(parent, scale).groupby("run_key")} if changed else {}
+def _runs(parent: str, scale: str, _state: str) -> dict[str, pd.DataFrame]:
+    """The runs of a campaign by key; the state of the records keeps the cache from growing stale."""
+    if not records.exists(parent, scale):
+        return {}
+    return {str(key): run for key, run in records.everything(parent, scale).groupby("run_key")}
 
 
 EXPERIMENTS = [
