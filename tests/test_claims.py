@@ -101,9 +101,9 @@ def rule(*frames):
 
 
 def on_record(name, scale, runs=None):
-    keys = list(experiments.planned(name, scale))[:runs]
-    rows = pd.DataFrame({"value": 1.0, "run_key": keys})
-    records.append(name, scale, rows.assign(**dict.fromkeys(records.PROVENANCE[1:], "")))
+    plan = dict(list(experiments.planned(name, scale).items())[:runs])
+    rows = pd.DataFrame({"seed": 0, "value": 1.0, "data_digest": "", "data_variant": "", "run_key": list(plan)})
+    experiments.record(name, scale, list(plan.values()), rows)
 
 
 def test_a_claim_on_two_experiments_rests_on_the_scale_that_is_committed(tmp_path, monkeypatch):
@@ -163,8 +163,7 @@ def test_against_reported_marks_what_a_single_run_would_hardly_give(tmp_path, mo
         .drop(columns="run")
         .assign(device="cpu", versions="v", data_digest="d", data_variant="canonical", seconds=0.1, time="2026-01-01")
     )
-    records.append("dual_regression", "paper", rows)
-    table = analysis.against_reported(records.load("dual_regression"))
+    table = analysis.against_reported(rows)
     assert len(table) == 420 and (table["n"] == 20).all()
     inside = table.groupby("method")["inside"].mean()
     assert inside["dual"] == 0 and (inside.drop("dual") > 0.95).all()
@@ -181,7 +180,7 @@ def test_committed_records_are_whole(root):
         scale = experiments.committed_scale(name)
         if f'"{name}"' in text:
             assert not experiments.missing_runs(name, scale), name
-        if records.path(name, scale).exists():
+        if records.exists(name, scale):
             assert np.isfinite(records.load(name, scale)["value"]).all(), name
     frame = records.load("dual_regression")
     assert not frame.duplicated(["run_key", "turn", "test_inputs"]).any() and len(frame) == 12 * 5 * 20 * 7

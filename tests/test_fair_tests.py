@@ -217,8 +217,7 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
     with pytest.raises(records.RecordError, match="weightspace run diversity_cifar10 --scale quick"):
         diversity_spectra.compute("diversity_cifar10", derived, "cpu")
     source = diversity_cifar10.compute([first], "cpu")
-    stamped = source.assign(device="", versions="", seconds=0.0, time="")
-    records.append("diversity_cifar10", "quick", stamped)
+    experiments.record("diversity_cifar10", "quick", [first], source)
     frame = diversity_spectra.compute("diversity_cifar10", derived, "cpu")
     model = initialized(lambda: ResNet18(width=8), first.seed)
     report = spectral_report(model, progress=False).set_index("name")
@@ -240,7 +239,7 @@ def test_metrics_of_pretrained_networks(tmp_path, monkeypatch, name):
     plan = experiments.planned(parent, "quick", 1)
     (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]
     source = experiments.get(parent).compute([first], "cpu")
-    records.append(parent, "quick", source.assign(device="", versions="", seconds=0.0, time=""))
+    experiments.record(parent, "quick", [first], source)
     (derived,) = [c for c in experiments.planned(name, "quick", 1).values() if c.run == first.run_key]
     frame = diversity_spectra.compute(parent, [derived], "cpu")
     assert set(frame["dataset"]) == {first.dataset} and set(frame["model"]) == {first.model}

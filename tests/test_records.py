@@ -1,20 +1,19 @@
-"""Records survive killed processes, full disks, damage and each other."""
+"""Loading never mixes settings, merging gives the same file whatever the order, and the book is told what was read."""
 
+import itertools
 import json
-import multiprocessing
 import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from record_rows import configuration, rows, write
 
 from weightspace import records
+
+A, B, C = (configuration(name) for name in "abc")
 
 
 @pytest.fixture(autouse=True)
@@ -23,73 +22,90 @@ def results(tmp_path, monkeypatch):
     return tmp_path
 
 
-def rows(*keys, value=1.0, turns=2):
-    return pd.DataFrame(
-        [
-            {
-                "dataset": "a",
-                "method": key,
-                "turn": turn,
-                "value": value + turn,
-                "run_key": key,
-                "device": "cpu",
-                "versions": "v",
-                "data_digest": "d",
-                "data_variant": "canonical",
-                "seconds": 0.1,
-                "time": "2026-01-01",
-            }
-            for key in keys
-            for turn in range(turns)
-        ]
-    )
+def test_what_is_written_is_read_back_merged_or_not():
+    assert write(A, B) == 2 and write(C, value=5.0) == 1
+    frame = records.load("e", "quick")
+    assert frame.attrs == {"experiment": "e", "scale": "quick"}
+    assert set(records.PROVENANCE) < set(frame.columns) and (frame["rows"] == 2).all()
+    assert records.keys("e", "quick") == {records.run_key(c) for c in (A, B, C)}
+    assert frame.groupby("method")["value"].min().to_dict() == {"a": 1.0, "b": 1.0, "c": 5.0}
+    assert records.merge("e", "quick") == (3, 0, 2)
+    assert records.number_of_parts("e", "quick") == 0 and not records.parts_folder("e", "quick").exists()
+    pd.testing.assert_frame_equal(records.load("e", "quick"), frame, check_categorical=False)
+    assert records.merge("e", "quick") == (3, 0, 0)
 
 
-def test_what_is_written_is_read_back():
-    assert records.append("e", "paper", rows("x", "y")) == 2
-    frame = records.load("e")
-    assert len(frame) == 4 and records.keys("e") == {"x", "y"}
-    assert frame.attrs == {"experiment": "e", "scale": "paper"}
-    assert set(records.PROVENANCE) < set(frame.columns)
+def test_the_merged_file_does_not_depend_on_the_order():
+    """Parts in any order, merged in one go or after each, groups cut in any way."""
+    wanted = None
+    for order in itertools.permutations([[A], [B], [C]]):
+        for parts, each in (
+            (order, True),
+            ([order[0] + order[1], order[2]], False),
+        ):
+            for part in parts:
+                write(*part)
+                if each:
+                    records.merge("e", "quick")
+            records.merge("e", "quick")
+            content = records.path("e", "quick").read_bytes()
+            wanted = wanted or content
+            assert content == wanted
+            records.path("e", "quick").unlink()
 
 
-def test_appending_keeps_and_replacing_exchanges():
-    records.append("e", "paper", rows("x", "y"))
-    assert records.append("e", "paper", rows("y", "z", value=5.0)) == 1
-    frame = records.load("e").groupby("run_key")["value"].min()
-    assert frame.to_dict() == {"x": 1.0, "y": 1.0, "z": 5.0}
-    assert records.append("e", "paper", rows("y", value=7.0), replace=True) == 1
-    frame = records.load("e")
-    assert frame.groupby("run_key")["value"].min().to_dict() == {"x": 1.0, "y": 7.0, "z": 5.0}
-    assert not frame.duplicated(["run_key", "turn"]).any()
-
-
-def test_the_order_of_writing_does_not_change_the_file():
-    records.append("one", "paper", rows("x"))
-    records.append("one", "paper", rows("y"))
-    records.append("two", "paper", rows("y"))
-    records.append("two", "paper", rows("x"))
-    assert records.path("one").read_bytes() == records.path("two").read_bytes()
-
-
-def test_lists_of_numbers_come_back_as_they_were():
-    """Eigenvalues, in rows of their own; the order of writing does not matter here either."""
+def test_lists_of_numbers_survive_merging():
+    """Eigenvalues, in rows of their own; a part without any has a column all the same."""
     rng = np.random.default_rng(0)
-    first, second = (rows(key).assign(eigenvalues=[None, rng.random(50, np.float32)]) for key in "xy")
-    for name, parts in (("one", (first, second)), ("two", (second, first))):
-        for part in parts:
-            assert records.append(name, "laptop", part) == 1
-    frame = records.load("one", "laptop")
-    for row, (_, written) in zip(frame.itertuples(), pd.concat([first, second]).iterrows()):
-        if written["eigenvalues"] is None:
+    lists = {c["method"]: [None, rng.random(50, np.float32)] for c in (A, B)} | {"c": [None, None]}
+    for c in (C, B, A):
+        frame = rows(c)
+        records.write_part("e", "laptop", c["method"], frame.assign(eigenvalues=lists[c["method"]]))
+    records.merge("e", "laptop")
+    for row in records.load("e", "laptop").itertuples():
+        wanted = lists[row.method][row.turn]
+        if wanted is None:
             assert row.eigenvalues is None
         else:
-            np.testing.assert_array_equal(row.eigenvalues, written["eigenvalues"], strict=True)
-    assert records.path("one", "laptop").read_bytes() == records.path("two", "laptop").read_bytes()
+            np.testing.assert_array_equal(row.eigenvalues, wanted, strict=True)
+
+
+def test_a_run_that_is_computed_anew_takes_the_place_of_the_old_one():
+    write(A, B)
+    records.merge("e", "quick")
+    write(B, C, value=5.0, group="other")
+    minima = {"a": 1.0, "b": 5.0, "c": 5.0}
+    assert records.load("e", "quick").groupby("method")["value"].min().to_dict() == minima
+    write(B, value=7.0, group="another", time="2026-01-02T00:00:00+00:00")
+    assert records.load("e", "quick").groupby("method")["value"].min().to_dict() == minima | {"b": 7.0}
+    assert records.merge("e", "quick") == (3, 0, 2)
+    assert records.load("e", "quick").groupby("method")["value"].min().to_dict() == minima | {"b": 7.0}
+    assert (records.load("e", "quick").groupby("run_key").size() == 2).all()
+
+
+def test_merging_drops_what_is_not_to_be_kept():
+    write(A, B)
+    assert records.merge("e", "quick", lambda runs: set(runs["run_key"]) - {records.run_key(A)}) == (1, 1, 1)
+    assert set(records.load("e", "quick")["method"]) == {"b"}
+    assert records.merge("e", "quick", lambda runs: []) == (0, 1, 0)
+    assert not records.exists("e", "quick")
+
+
+def test_a_merge_that_was_killed_is_taken_up_again(monkeypatch):
+    """Between writing the file and deleting the parts both are there: nothing is doubled."""
+    write(A)
+    write(B)
+    with monkeypatch.context() as patch:
+        patch.setattr(records.parts, "remove", lambda *_: None)
+        records.merge("e", "quick")
+    content = records.path("e", "quick").read_bytes()
+    assert records.number_of_parts("e", "quick") == 2 and len(records.load("e", "quick")) == 4
+    assert records.merge("e", "quick") == (2, 0, 2)
+    assert records.path("e", "quick").read_bytes() == content and records.number_of_parts("e", "quick") == 0
 
 
 def test_scales_are_apart():
-    records.append("e", "quick", rows("x"))
+    write(A)
     assert records.keys("e", "paper") == set()
     with pytest.raises(ValueError, match="unknown scale 'large'"):
         records.path("e", "large")
@@ -100,117 +116,87 @@ def test_missing_records_name_the_command():
         records.load("nothing")
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "text", "empty"])
-def test_damage_is_found_and_named(damage):
-    records.append("e", "paper", rows(*(f"run{k}" for k in range(50))))
-    file = records.path("e")
-    content = bytearray(file.read_bytes())
-    if damage == "truncate":
-        content = content[: len(content) // 2]
-    elif damage == "flip":
-        content[60] ^= 0xFF  # inside the first data page
-    elif damage == "text":
-        content = b"not a record"
-    else:
-        content = b""
-    file.write_bytes(content)
-    with pytest.raises(records.RecordError, match=r"e\.parquet is damaged .* delete it and compute it again"):
-        records.load("e")
-    with pytest.raises(records.RecordError):  # and it is not silently replaced by new rows
-        records.append("e", "paper", rows("new"))
-    assert file.read_bytes() == bytes(content)
+# --- settings
 
 
-def test_a_failed_write_changes_nothing(monkeypatch):
-    records.append("e", "paper", rows("x"))
-    before = records.path("e").read_bytes()
-
-    def full(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(records.os, "fsync", full)
-    with pytest.raises(records.RecordError, match="No space left on device.*unchanged"):
-        records.append("e", "paper", rows("y"))
-    assert records.path("e").read_bytes() == before
-    assert sorted(p.name for p in records.path("e").parent.iterdir()) == ["e.parquet", "e.parquet.lock"]
+def with_changes(method, **changes):
+    write(configuration(method, **changes), changed=json.dumps(changes, sort_keys=True), group=f"{method}{changes}")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")
-def test_a_folder_that_cannot_be_written_is_named(results):
-    results.chmod(0o500)
-    with pytest.raises(records.RecordError, match="fix the permissions"):
-        records.append("e", "paper", rows("x"))
+def test_runs_with_other_settings_are_never_mixed():
+    write(A, B)
+    assert "lr" not in records.load("e", "quick")
+    with_changes("a", lr=0.2)
+    with_changes("b", lr=0.2)
+    with_changes("a", lr=0.3)
+    with pytest.raises(records.RecordError, match=r"different settings \(lr: 0.1, 0.2, 0.3\).*lr=\.\.\."):
+        records.load("e", "quick")
+    everything = records.everything("e", "quick")
+    assert everything["lr"].value_counts().to_dict() == {0.1: 4, 0.2: 4, 0.3: 2} and everything["lr"].dtype == float
+    for value, methods in ((0.1, {"a", "b"}), (0.2, {"a", "b"}), (0.3, {"a"})):
+        frame = records.load("e", "quick", lr=value)
+        assert set(frame["method"]) == methods and set(frame["lr"]) == {value}
+    with pytest.raises(records.RecordError, match="no run on record with lr = 0.4; on record: 0.1, 0.2, 0.3"):
+        records.load("e", "quick", lr=0.4)
+    assert set(records.load("e", "quick", lr=0.2, method="a")["method"]) == {"a"}
+    with pytest.raises(records.RecordError, match="different settings"):  # chooses, but not between the changes
+        records.load("e", "quick", method="a")
+    records.merge("e", "quick")
+    assert len(records.load("e", "quick", lr=0.2)) == 4
 
 
-def test_provenance_is_required():
-    with pytest.raises(ValueError, match="lack the columns device, seconds"):
-        records.append("e", "paper", rows("x").drop(columns=["device", "seconds"]))
+def test_settings_are_compared_by_value():
+    with_changes("a", sizes=[1, 2], on=True)
+    assert len(records.load("e", "quick", sizes=(1, 2), on=True)) == 2
+    with pytest.raises(records.RecordError, match="on = 1; on record: true"):
+        records.load("e", "quick", on=1)
+    with pytest.raises(records.RecordError, match='nothing = "x"; on record: not set'):
+        records.load("e", "quick", nothing="x")
 
 
-def _append_many(first):
-    for k in range(first, first + 15):
-        records.append("shared", "paper", rows(f"run{k}"))
+def test_a_change_that_the_configuration_does_not_have_is_a_setting_too():
+    """Runs that are computed from others with changes: of the planned ones it is not known here what they had."""
+    write(configuration("a", parent="p"))
+    write(configuration("a", parent="q"), changed='{"width":4}')
+    with pytest.raises(records.RecordError, match=r"\(width: 4, not set\)"):
+        records.load("e", "quick")
+    assert len(records.load("e", "quick", width=4)) == len(records.load("e", "quick", width=None)) == 2
 
 
-def test_processes_do_not_lose_each_others_rows():
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_append_many, args=(15 * k,)) for k in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-        assert worker.exitcode == 0
-    assert records.keys("shared") == {f"run{k}" for k in range(45)}
-    assert len(records.load("shared")) == 90
-
-
-WRITER = """
-import sys
-sys.path.insert(0, {here!r})
-from test_records import rows
-from weightspace import records
-k = 0
-while True:
-    records.append("killed", "paper", rows(f"run{{k}}", turns=200))
-    print(k, flush=True)
-    k += 1
-"""
-
-
-def test_killing_the_writer_at_any_point_loses_at_most_the_run_in_flight(results):
-    rng = np.random.default_rng(0)
-    code = WRITER.format(here=os.path.dirname(__file__))
-    for _ in range(4):
-        writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-        said = writer.stdout.readline()  # at least one run is on record
-        time.sleep(rng.uniform(0, 0.1))
-        writer.send_signal(signal.SIGKILL)
-        said += writer.stdout.read()
-        writer.wait()
-        writer.stdout.close()
-        done = {f"run{line}" for line in said.split()}
-        frame = records.load("killed")
-        assert done <= set(frame["run_key"])
-        assert (frame.groupby("run_key").size() == 200).all()  # no half runs
-    records.append("killed", "paper", rows("after"))
-    assert not list(records.path("killed").parent.glob(".*.draft"))  # leftovers are cleared by the next writer
+# --- keys, caches, trace
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers() | st.floats(allow_nan=False) | st.text(), min_size=1))
-def test_run_keys_depend_on_settings_not_on_their_order(configuration):
-    key = records.run_key(configuration)
-    assert key == records.run_key(dict(reversed(configuration.items())))
-    assert key == records.run_key(json.loads(json.dumps(configuration)))
-    assert key != records.run_key(configuration | {"z": 0})
+def test_run_keys_depend_on_settings_not_on_their_order(settings):
+    key = records.run_key(settings)
+    assert key == records.run_key(dict(reversed(settings.items())))
+    assert key == records.run_key(json.loads(json.dumps(settings)))
+    assert key != records.run_key(settings | {"z": 0})
+
+
+def test_the_state_changes_with_every_write_and_merge():
+    states = [records.state("e", "quick")]
+    for step in (lambda: write(A), lambda: write(B), lambda: records.merge("e", "quick")):
+        assert records.state("e", "quick") == states[-1]
+        step()
+        states.append(records.state("e", "quick"))
+    assert len(set(states)) == 4
 
 
 def test_reading_leaves_a_trace_for_the_book(tmp_path, monkeypatch):
     trace = tmp_path / "trace"
     monkeypatch.setenv("WEIGHTSPACE_TRACE", str(trace))
     records.keys("absent")
-    records.append("present", "quick", rows("x"))
-    records.load("present", "quick")
-    assert set(trace.read_text().splitlines()) == {
-        str(records.path("absent").resolve()),
-        str(records.path("present", "quick").resolve()),
-    }
+    write(A)
+    records.load("e", "quick")
+    (part,) = records.parts.files(records.parts_folder("e", "quick"))
+    places = [f(*at) for at in (("absent",), ("e", "quick")) for f in (records.path, records.parts_folder)]
+    assert set(trace.read_text().splitlines()) == {str(place.resolve()) for place in [*places, part]}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+def test_a_folder_that_cannot_be_written_is_named(results):
+    results.chmod(0o500)
+    for attempt in (lambda: write(A), lambda: records.probe("quick"), lambda: records.merge("e", "quick")):
+        with pytest.raises(records.RecordError, match="fix the permissions"):
+            attempt()

@@ -1,10 +1,11 @@
-"""The command line: ``python -m weightspace data | run | status | compare | spectra``."""
+"""The command line: ``python -m weightspace data | run | status | records | compare | spectra``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from weightspace import records
 from weightspace.data import DataError
@@ -38,8 +39,29 @@ def _run(arguments: argparse.Namespace) -> int:
             progress=sys.stderr.isatty(),
             changes=dict(map(_change, arguments.set)),
         )
-        print(f"{name} ({scale}): {written} runs computed and written to {records.path(name, scale)}")
+        place = records.parts_folder(name, scale) if written else records.path(name, scale)
+        print(f"{name} ({scale}): {written} runs computed and written to {place}")
     return 0
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from weightspace import experiments
+
+    names = [experiments.get(name).name for name in arguments.experiment] or list(experiments.registry())
+    failures = 0
+    for name in names:
+        for scale in [arguments.scale] if arguments.scale else experiments.get(name).seeds:
+            if not records.exists(name, scale):
+                continue
+            try:
+                held, dropped, taken = experiments.merge(name, scale, arguments.seeds)
+            except records.RecordError as error:
+                print(f"error: {error}", file=sys.stderr)
+                failures += 1
+                continue
+            line = f"{name} ({scale}): {held} runs in {records.path(name, scale)}, {taken} parts merged"
+            print(line + (f", {dropped} runs dropped that are not planned" if dropped else ""))
+    return 1 if failures else 0
 
 
 def _change(text: str) -> tuple[str, object]:
@@ -62,6 +84,9 @@ def _status(arguments: argparse.Namespace) -> int:
         return 0
     for row in rows:
         line = f"{row['experiment']:<26} {row['scale']:<6} {row['on_record']:>6} of {row['planned']:>6} runs"
+        extra = [f"{row[key]} {key}" for key in ("changed", "unplanned", "parts") if row[key]]
+        if extra:
+            line += f" (and {', '.join(extra)})"
         if row["problem"]:
             line += f"  PROBLEM: {row['problem']}"
         elif row["on_record"]:
@@ -99,6 +124,8 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _spectra(arguments: argparse.Namespace) -> int:
     from weightspace.spectra import command
 
+    if arguments.out and not Path(arguments.out).resolve().parent.is_dir():
+        raise ValueError(f"--out {arguments.out}: there is no folder {Path(arguments.out).resolve().parent}")
     print(command.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device))
     return 0
 
@@ -129,6 +156,13 @@ def main(argv: list[str] | None = None) -> int:
     command = commands.add_parser("status", help="what is on record and what is missing")
     command.add_argument("--json", action="store_true", help="as JSON, for programs")
     command.set_defaults(call=_status)
+
+    command = commands.add_parser("records", help="merge: make one file of the parts that campaigns have written")
+    command.add_argument("action", choices=["merge"])
+    command.add_argument("experiment", metavar="EXPERIMENT", nargs="*", help="its name (default: all)")
+    command.add_argument("--scale", choices=records.SCALES, help="default: all")
+    command.add_argument("--seeds", type=int, help="keep runs of this number of seeds (default: that of the scale)")
+    command.set_defaults(call=_merge)
 
     command = commands.add_parser("compare", help="ours against the reported values")
     command.add_argument("experiment", metavar="EXPERIMENT")

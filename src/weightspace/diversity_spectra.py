@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import Field
 
-from weightspace import experiments, records
+from weightspace import records
 from weightspace.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
 from weightspace.experiments import Experiment
 
@@ -80,15 +80,10 @@ def derived(name: str, parents: Sequence[Configuration], scale: str) -> list[Spe
     return found
 
 
-def configurations(name: str, scale: str, seeds: int) -> list[SpectraConfiguration]:
-    return derived(name, list(experiments.planned(PARENTS[name], scale, seeds).values()), scale)
-
-
 def compute(parent: str, group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
     """The metrics of one run of the experiment ``parent``."""
     (c,) = group
-    path = records.path(parent, c.scale)
-    run = _runs(parent, c.scale, path.stat().st_mtime_ns if path.exists() else 0).get(c.run)
+    run = _runs(parent, c.scale, records.state(parent, c.scale)).get(c.run)
     if run is None:
         raise records.RecordError(
             f"run {c.run} of {parent} is not on record at scale {c.scale}: "
@@ -140,9 +135,11 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def _runs(parent: str, scale: str, changed: int) -> dict[str, pd.DataFrame]:
-    """The runs of a campaign by key; ``changed``, the time of the file, keeps the cache from growing stale."""
-    return {str(key): run for key, run in records.load(parent, scale).groupby("run_key")} if changed else {}
+def _runs(parent: str, scale: str, _state: str) -> dict[str, pd.DataFrame]:
+    """The runs of a campaign by key; the state of the records keeps the cache from growing stale."""
+    if not records.exists(parent, scale):
+        return {}
+    return {str(key): run for key, run in records.everything(parent, scale).groupby("run_key")}
 
 
 EXPERIMENTS = [
@@ -150,9 +147,10 @@ EXPERIMENTS = [
         name,
         f"Spectral metrics along {parent}",
         {"quick": 2, "laptop": 3, "paper": 5},
-        partial(configurations, name),
+        partial(derived, name),
         ("run",),
         partial(compute, parent),
+        parent=parent,
     )
     for name, parent in PARENTS.items()
 ]

@@ -6,18 +6,24 @@ provenance, progress) is the same for all and lives here.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
-from weightspace import configuration as typed
 from weightspace import provenance, records
+from weightspace.configuration import Settings
+from weightspace.plain_settings import Either, changed, json_of, key_of_run, settings_of
 
-Configuration = dict[str, object] | typed.Configuration
+Configuration = Either
+
+MAX_RUNS = 200_000
+"""More runs than this are taken for a mistake and not even planned."""
 
 _HOMES = tuple(
     f"weightspace.{name}"
@@ -55,21 +61,24 @@ _HOMES = tuple(
 class Experiment:
     """A named set of runs.
 
-    configurations(scale, seeds) lists the full configuration of every run, as plain JSON values.
-    group_by names the keys of a configuration that runs computed together share: one group is what an interrupted
-    campaign may lose. compute(group, device) returns the rows of the runs of one group, with ``run_key`` and
-    the origin of its data. seeds gives the number of seeds per scale, devices what ``compute`` can use, needs_gpu the
-    scales that are refused on a CPU, where they would take weeks; such an experiment has a scale ``laptop`` besides.
+    configurations(scale, seeds) lists the full configuration of every run. An experiment that is computed from the
+    records of another one has that as its parent, and configurations(those of the parent, scale).
+    group_by names the settings that runs computed together share: one group is what an interrupted campaign may lose.
+    compute(group, device) returns the rows of the runs of one group, with ``run_key`` and the origin of its data. It
+    reads nothing but the configurations. seeds gives the number of seeds per scale, devices what ``compute`` can use,
+    needs_gpu the scales that are refused on a CPU, where they would take weeks; such an experiment has a scale
+    ``laptop`` besides.
     """
 
     name: str
     title: str
     seeds: dict[str, int]
-    configurations: Callable[[str, int], list[Configuration]]
+    configurations: Callable[..., Sequence[Configuration]]
     group_by: tuple[str, ...]
     compute: Callable[[list[Configuration], str], pd.DataFrame]
     devices: tuple[str, ...] = ("cpu",)
     needs_gpu: tuple[str, ...] = ()
+    parent: str | None = None
 
 
 def registry() -> dict[str, Experiment]:
@@ -86,26 +95,77 @@ def get(name: str) -> Experiment:
 
 
 def planned(
-    name: str, scale: str = "paper", seeds: int | None = None, changes: Configuration | None = None
+    name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None
 ) -> dict[str, Configuration]:
     """The runs of an experiment by key.
 
-    changes: other values for settings that all runs share; such runs have keys of their own. ``ValueError`` for an
-    unknown experiment or scale, for less than one seed, and for a change of what is not shared by all runs.
+    changes: other values for settings that all runs share, or all runs of the experiment from whose records this one
+    is computed; such runs have keys of their own. ``ValueError`` for an unknown experiment or scale, for a number of
+    seeds that makes no sense, for a change of what is not shared by all runs, and for a value that is not allowed.
     """
+    return {key_of_run(c): c for c in plan_of(name, scale, seeds, changes)[0]}
+
+
+def plan_of(
+    name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None
+) -> tuple[list[Configuration], Settings]:
+    """The configurations of ``planned``, and what of the changes is not as planned anyway. Raises the same."""
     experiment = get(name)
+    number = _number_of_seeds(experiment, scale, seeds)
+    changes = dict(changes or {})
+    passed: Settings = {}
+    if experiment.parent is None:
+        plan = list(experiment.configurations(scale, number))
+    else:
+        parents = plan_of(experiment.parent, scale, number)[0]
+        theirs = {key: changes[key] for key in changes.keys() & _can_be_changed(experiment.parent, scale, number)}
+        if theirs:
+            parents, passed = plan_of(experiment.parent, scale, number, theirs)
+        changes = {key: value for key, value in changes.items() if key not in theirs}
+        plan = list(experiment.configurations(parents, scale))
+    if not changes:
+        return plan, passed
+    allowed = _shared(plan)
+    if unknown := sorted(changes.keys() - allowed.keys()):
+        if experiment.parent:
+            allowed |= _can_be_changed(experiment.parent, scale, number)
+        raise ValueError(f"{name} has no {', '.join(unknown)} that all runs share: use {', '.join(allowed)}")
+    try:
+        own = [changed(configuration, changes) for configuration in plan]
+    except ValueError as error:
+        raise ValueError(f"{name}, {len(plan):,} runs: {error}") from error
+    found = settings_of(own[0])
+    return own, passed | {key: found[key] for key in changes if found[key] != allowed[key]}
+
+
+def _number_of_seeds(experiment: Experiment, scale: str, seeds: int | None) -> int:
+    name = experiment.name
     if scale not in experiment.seeds:
         raise ValueError(f"{name} has no scale {scale!r}: use one of {', '.join(experiment.seeds)}")
-    number = experiment.seeds[scale] if seeds is None else seeds
-    if number < 1:
-        raise ValueError(f"seeds must be at least 1, got {number}")
-    plan = experiment.configurations(scale, number)
-    if isinstance(plan[0], typed.Configuration):
-        return {c.run_key: c for c in (typed.with_changes(c, changes or {}) for c in plan)}
-    shared = {key: value for key, value in plan[0].items() if all(c.get(key) == value for c in plan)}
-    if unknown := set(changes or {}) - set(shared):
-        raise ValueError(f"{name} has no {', '.join(sorted(unknown))} that all runs share: use {', '.join(shared)}")
-    return {records.run_key(c): c for c in (c | (changes or {}) for c in plan)}
+    usual = experiment.seeds[scale]
+    if seeds is None:
+        return usual
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if seeds > usual:
+        runs = seeds * len(plan_of(name, scale, 1)[0])
+        if runs > MAX_RUNS:
+            raise ValueError(f"{seeds:,} seeds of {name} would be {runs:,} runs, more than {MAX_RUNS:,}: use fewer")
+    return seeds
+
+
+def _shared(plan: Sequence[Configuration]) -> Settings:
+    """The settings that all runs share, but for what names them."""
+    first, *others = map(settings_of, plan)
+    shared = {key: value for key, value in first.items() if key not in ("experiment", "protocol")}
+    return {key: value for key, value in shared.items() if all(c.get(key) == value for c in others)}
+
+
+def _can_be_changed(name: str, scale: str, seeds: int) -> Settings:
+    """The settings that ``planned`` can change of an experiment, with their values."""
+    own = _shared(plan_of(name, scale, seeds)[0])
+    parent = get(name).parent
+    return own if parent is None else own | _can_be_changed(parent, scale, seeds)
 
 
 def run(
@@ -115,85 +175,92 @@ def run(
     device: str = "cpu",
     recompute: bool = False,
     progress: bool = True,
-    changes: Configuration | None = None,
+    changes: Settings | None = None,
 ) -> int:
     """Compute the runs that are not on record, group by group, and return how many were written.
 
     changes: see ``planned``. With ``recompute`` every run is computed and takes the place of its record. Interrupting
-    loses the group in flight, nothing else; the same call goes on from there.
+    loses the group in flight, nothing else; the same call goes on from there. Several processes may do this at once.
     """
-    experiment = get(name)
-    if device not in experiment.devices:
-        raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {device!r}")
-    if scale in experiment.needs_gpu and device == "cpu":
-        raise ValueError(f"{name} needs a GPU at scale {scale}: run it with --device cuda, or with --scale laptop")
-    device_name = provenance.device_name(device)
-    plan = planned(name, scale, seeds, changes)
-    done = set() if recompute else records.keys(name, scale)
-    groups: dict[tuple, dict[str, Configuration]] = {}
-    for key, configuration in plan.items():
-        if key not in done:
-            groups.setdefault(tuple(_setting(configuration, k) for k in experiment.group_by), {})[key] = configuration
+    from weightspace import campaigns  # which plans with this module
+
+    groups = campaigns.groups(name, scale, seeds, changes, recompute)
+    campaigns.check_device(name, scale, device)
+    campaigns.prepare(groups, device)
+    total = sum(len(group.configurations) for group in groups)
+    with tqdm(total=total, desc=f"{name} ({scale})", unit="run", disable=not progress) as bar:
+        return campaigns.compute_all(
+            groups, device, recompute, lambda group, outcome: bar.update(len(group.configurations))
+        )
+
+
+def record(
+    name: str,
+    scale: str,
+    configurations: Sequence[Configuration],
+    rows: pd.DataFrame,
+    changes: Settings | None = None,
+    device: str = "cpu",
+    seconds: float = 0.0,
+) -> int:
+    """Put rows on record that were computed elsewhere, as those of whole runs; returns how many runs they are.
+
+    changes: with which the configurations were planned. seconds: of computing per run. Raises ``RecordError``.
+    """
+    from weightspace import campaigns, parts  # see above
+
     written = 0
-    with tqdm(total=sum(map(len, groups.values())), desc=f"{name} ({scale})", unit="run", disable=not progress) as bar:
-        for group in groups.values():
-            if not recompute:  # another process may have been here meanwhile
-                done = records.keys(name, scale)
-                bar.update(len(group.keys() & done))
-                group = {key: configuration for key, configuration in group.items() if key not in done}
-            if not group:
-                continue
-            start = time.perf_counter()
-            rows = experiment.compute(list(group.values()), device)
-            rows = rows.assign(
-                device=device_name,
-                versions=provenance.versions(),
-                seconds=(time.perf_counter() - start) / len(group),
-                time=provenance.now(),
-            )
-            written += records.append(name, scale, rows, replace=recompute)
-            bar.update(len(group))
+    for group in campaigns.grouped(name, scale, configurations, dict(changes or {})):
+        lease = parts.Lease(records.parts_folder(name, scale), group.id)
+        if not lease.take():
+            raise records.RecordError(f"another process computes these runs of {name} at scale {scale}: wait for it")
+        try:
+            own = rows[rows["run_key"].isin(group.runs)]
+            written += campaigns.put_on_record(group, own, device, seconds)
+        finally:
+            lease.release()
     return written
 
 
-def _setting(configuration: Configuration, name: str) -> object:
-    return getattr(configuration, name) if isinstance(configuration, typed.Configuration) else configuration[name]
-
-
 def ensure(
-    name: str, scale: str = "paper", seeds: int | None = None, device: str = "cpu", recompute: bool = False
+    name: str,
+    scale: str = "paper",
+    seeds: int | None = None,
+    device: str = "cpu",
+    recompute: bool = False,
+    changes: Settings | None = None,
 ) -> pd.DataFrame:
     """The records of an experiment for a notebook: loaded, or computed first with ``recompute`` or at scale quick.
 
     Prints one line that says which. Raises ``RecordError`` where runs are missing: a chapter shows a campaign whole
     or not at all. Rows of seeds beyond ``seeds`` are left out.
     """
-    missing = missing_runs(name, scale, seeds)
+    missing = missing_runs(name, scale, seeds, changes)
     if recompute or (missing and scale == "quick"):
-        written = run(name, scale, seeds, device, recompute, progress=False)
+        written = run(name, scale, seeds, device, recompute, progress=False, changes=changes)
         print(f"{name}: computed {written} runs at scale {scale} on {device}")
     elif missing:
         raise records.RecordError(
             f"{len(missing)} runs of {name} are not on record at scale {scale}: "
             f"`python -m weightspace run {name} --scale {scale}` computes them and goes on where it was interrupted"
         )
-    frame = load(name, scale, seeds)
+    frame = load(name, scale, seeds, changes)
     if not recompute:
         runs, last = frame["run_key"].nunique(), frame["time"].max()[:10]
         print(f"{name}: {runs} runs loaded from the records, last written {last}")
     return frame
 
 
-def load(name: str, scale: str = "paper", seeds: int | None = None) -> pd.DataFrame:
-    """The records of the planned runs: rows of other seeds or of earlier protocols are left out."""
-    plan = planned(name, scale, seeds)
-    frame = records.load(name, scale)
-    return frame[frame["run_key"].isin(plan)].reset_index(drop=True)
+def load(name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None) -> pd.DataFrame:
+    """The records of the planned runs: rows of other seeds, other changes or earlier protocols are left out."""
+    return records.rows_of(name, scale, planned(name, scale, seeds, changes).keys())
 
 
-def missing_runs(name: str, scale: str = "paper", seeds: int | None = None) -> set[str]:
+def missing_runs(
+    name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None
+) -> set[str]:
     """Keys of the planned runs that are not on record."""
-    return planned(name, scale, seeds).keys() - records.keys(name, scale)
+    return planned(name, scale, seeds, changes).keys() - records.keys(name, scale)
 
 
 def committed_scale(name: str) -> str:
@@ -204,30 +271,71 @@ def committed_scale(name: str) -> str:
     return "laptop" if "laptop" in get(name).seeds and missing_runs(name, "paper") else "paper"
 
 
+def merge(name: str, scale: str = "paper", seeds: int | None = None) -> tuple[int, int, int]:
+    """Make one file of what is on record, of planned runs and of those with changes that the plan allows.
+
+    Returns how many runs it holds, how many were dropped, and how many parts it took. seeds: keep runs of that many.
+    """
+
+    def keep(runs: pd.DataFrame) -> set[str]:
+        kept: set[str] = set()
+        for text in runs["changed"].unique():
+            try:
+                kept |= planned(name, scale, seeds, json.loads(text)).keys()
+            except ValueError:  # what was changed is no setting any more
+                continue
+        return kept
+
+    return records.merge(name, scale, keep, lambda frame: _adopted(frame, planned(name, scale, seeds)))
+
+
+def _adopted(frame: pd.DataFrame, plan: dict[str, Configuration]) -> pd.DataFrame:
+    """The planned runs of a file of the older form, with what their configurations and devices say."""
+    frame = frame[frame["run_key"].isin(plan)]
+    threads = {device: int((re.search(r"(\d+) threads", device) or [0, 0])[1]) for device in frame["device"].unique()}
+    derived: dict[str, Any] = {
+        "configuration": frame["run_key"].map({key: json_of(c) for key, c in plan.items()}),
+        "changed": records.UNCHANGED,
+        "precision": frame["run_key"].map({key: provenance.precision(settings_of(c)) for key, c in plan.items()}),
+        "threads": frame["device"].map(threads),
+        "revision": "",
+    }
+    return frame.assign(**{name: value for name, value in derived.items() if name not in frame})
+
+
 def status() -> list[dict[str, object]]:
-    """Per experiment and scale: runs planned, on record and missing, seeds, devices, seconds, last time, problem."""
-    rows = []
-    for name, experiment in registry().items():
-        for scale in experiment.seeds:
-            runs, problem = pd.DataFrame(columns=["seed", "device", "seconds", "time"]), ""
-            if records.path(name, scale).exists():
-                try:
-                    runs = load(name, scale).drop_duplicates("run_key")
-                except records.RecordError as error:
-                    problem = str(error)
-            total = len(planned(name, scale))
-            rows.append(
-                {
-                    "experiment": name,
-                    "scale": scale,
-                    "planned": total,
-                    "on_record": len(runs),
-                    "missing": total - len(runs),
-                    "seeds": int(runs["seed"].nunique()),
-                    "devices": sorted(runs["device"].unique()),
-                    "compute_seconds": float(runs["seconds"].sum()),
-                    "last_written": None if runs.empty else str(runs["time"].max()),
-                    "problem": problem,
-                }
-            )
-    return rows
+    """Per experiment and scale: what is planned, on record and missing, and what is wrong with the records.
+
+    on_record: planned runs; changed: runs with settings set by hand; unplanned: all others; parts: files to be merged;
+    seeds, devices, compute_seconds, last_written: of the planned runs. A bad file is a ``problem`` of its line.
+    """
+    return [_status(experiment, scale) for experiment in registry().values() for scale in experiment.seeds]
+
+
+def _status(experiment: Experiment, scale: str) -> dict[str, object]:
+    name = experiment.name
+    plan = planned(name, scale)
+    runs = pd.DataFrame(columns=["run_key", "changed", "seed", "device", "seconds", "time"])
+    problem = ""
+    try:
+        if records.exists(name, scale):
+            runs = records.everything(name, scale).drop_duplicates("run_key")
+    except records.RecordError as error:
+        problem = str(error)
+    own = runs[runs["run_key"].isin(plan)]
+    by_hand = int((runs["changed"] != records.UNCHANGED).sum())
+    return {
+        "experiment": name,
+        "scale": scale,
+        "planned": len(plan),
+        "on_record": len(own),
+        "missing": len(plan) - len(own),
+        "changed": by_hand,
+        "unplanned": len(runs) - len(own) - by_hand,
+        "parts": records.number_of_parts(name, scale),
+        "seeds": int(own["seed"].nunique()),
+        "devices": sorted(own["device"].unique()),
+        "compute_seconds": float(own["seconds"].sum()),
+        "last_written": None if own.empty else str(own["time"].max()),
+        "problem": problem,
+    }

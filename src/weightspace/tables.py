@@ -404,8 +404,8 @@ def data_sets() -> pd.DataFrame:
     used: dict[str, set[str]] = {}
     for name in experiments.registry():
         scale = experiments.committed_scale(name)
-        if records.path(name, scale).exists():
-            frame = records.load(name, scale)
+        if records.exists(name, scale):
+            frame = records.everything(name, scale)
             if "dataset" not in frame:  # an experiment without data
                 continue
             for row in frame[["dataset", "data_variant", "data_digest"]].drop_duplicates().itertuples():
