@@ -13,7 +13,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCKED_EXTRAS = ("book", "pretrained", "test")  # what `make` installs; peers is for those who want it
+LOCKED_EXTRAS = ("cluster", "book", "pretrained", "test")  # what `make` installs; peers is for those who want it
 EXTRAS = PROJECT["optional-dependencies"]
 DIRECT = [
     Requirement(text) for text in [*PROJECT["dependencies"], *(t for name in LOCKED_EXTRAS for t in EXTRAS[name])]
