@@ -152,11 +152,13 @@ def test_devices_have_names(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="no device 'cuda'.*install the NVIDIA driver, or compute with"):
         networks_on("cuda")((8, 1), ["dual"], [0], task="regression")
-    with pytest.raises(ValueError, match="unknown device 'tpu': use cpu or cuda"):
+    with pytest.raises(ValueError, match="unknown device 'tpu': use cpu, cuda"):
         TorchOnlineNetworks((8, 1), ["dual"], [0], task="regression", device="tpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100 80GB HBM3")
-    assert provenance.device_name("cuda") == "cuda: NVIDIA H100 80GB HBM3"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for device in ("cuda", "cuda:1", torch.device("cuda", 1)):
+        assert provenance.device_name(device) == "cuda: NVIDIA H100 80GB HBM3"
 
 
 # --- the kernel, without a GPU ---------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from weightspace.data import cache_folder
+from weightspace.devices import kind
 from weightspace.diversity_protocol import load_images
 from weightspace.diversity_synthetic import GeneratorConfiguration
 from weightspace.flow_matching import VelocityNetwork, flow_matching_loss, sample
@@ -75,8 +76,9 @@ def trained_generator(configuration: GeneratorConfiguration, device: str) -> tup
         device
     )
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(c.ema_decay))
-    run = torch.compile(model) if device == "cuda" else model
-    optimizer = torch.optim.Adam(model.parameters(), fused=device == "cuda")
+    on_gpu = kind(device) == "cuda"
+    run = torch.compile(model) if on_gpu else model
+    optimizer = torch.optim.Adam(model.parameters(), fused=on_gpu)
     epochs, steps = c.generator_epochs, size // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, c.generator_lr, total_steps=epochs * steps, pct_start=c.warm_up, cycle_momentum=False

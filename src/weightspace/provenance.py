@@ -13,27 +13,25 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from weightspace import devices
+
 _PACKAGES = ("weightspace", "numpy", "numba", "torch")
 
 
-def device_name(device: str) -> str:
-    """``cpu`` or ``cuda`` with the model of the processor, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads".
+def device_name(device: devices.Device) -> str:
+    """The kind of a device with its model, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads".
 
-    Raises ``ValueError`` for another name, and for ``cuda`` where PyTorch sees no GPU.
+    Raises ``ValueError`` for another name than those of ``devices``, and for a device that this machine does not have.
     """
+    device = devices.present(device)
     if device == "cpu":
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return f"cpu: {_cpu_model()}, {threads} threads"
-    if device != "cuda":
-        raise ValueError(f"unknown device {device!r}: use cpu or cuda")
+    if device == "mps":
+        return f"mps: {_cpu_model()}"
     import torch  # only where a GPU is asked for: importing it takes seconds
 
-    if not torch.cuda.is_available():
-        raise ValueError(
-            f"no device 'cuda': PyTorch {torch.__version__} sees no GPU with CUDA; "
-            "install the NVIDIA driver, or compute with --device cpu"
-        )
-    return f"{device}: {torch.cuda.get_device_name(device)}"
+    return f"cuda: {torch.cuda.get_device_name(device)}"
 
 
 @lru_cache(maxsize=1)

@@ -17,15 +17,19 @@ import numpy as np
 from numba import get_num_threads
 from threadpoolctl import threadpool_limits
 
+from weightspace import devices
+from weightspace.devices import Device
+
 _BATCH_ENTRIES = 2**20  # of float64: 8 MB of matrices at a time
 _TOO_LARGE = 1e150  # to be squared and summed
 _EPS = np.finfo(np.float64).eps
 
 
-def eigenvalues(matrix: Any, *, device: str = "cpu") -> np.ndarray:
+def eigenvalues(matrix: Any, *, device: Device = "cpu") -> np.ndarray:
     """All min(N, M) eigenvalues of W^T W (or of W W^T if that is smaller), the squared singular values of W.
 
-    matrix: two-dimensional array or tensor, of any real type; device: where to compute, ``"cpu"`` or ``"cuda"``.
+    matrix: two-dimensional array or tensor, of any real type; device: where to compute. Apple's ``"mps"`` has no
+    double precision, so the CPU computes for it.
     Returns float64, ascending, none negative, in squared units of W: not divided by N. ``ValueError`` for an array
     that has not two dimensions, is empty, is not real, or holds values that are not finite or above 1e150.
     """
@@ -33,11 +37,11 @@ def eigenvalues(matrix: Any, *, device: str = "cpu") -> np.ndarray:
 
 
 def eigenvalues_of(
-    matrices: Sequence[Any], *, device: str = "cpu", progress: Callable[[int], object] | None = None
+    matrices: Sequence[Any], *, device: Device = "cpu", progress: Callable[[int], object] | None = None
 ) -> list[np.ndarray]:
     """``eigenvalues`` of every matrix, in order. Matrices of one shape are solved in batches.
 
-    On the CPU the batches are spread over threads with one BLAS thread each; on ``"cuda"`` each is one call.
+    On the CPU the batches are spread over threads with one BLAS thread each; on a GPU each is one call.
     progress: called with the number of matrices just done, such as ``tqdm.update``.
     ``ValueError`` as for ``eigenvalues``, naming the position of the matrix.
     """
@@ -46,7 +50,7 @@ def eigenvalues_of(
         _check_shape(matrix, f"matrix {position}")
     found: list[np.ndarray] = [np.empty(0)] * len(matrices)
     batches = sorted(_batches(matrices), key=lambda batch: -_cost(matrices, batch))
-    on_cpu = str(device) == "cpu"
+    on_cpu = devices.kind(device) != "cuda"
 
     def solve(batch: list[int]) -> list[int]:
         checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
