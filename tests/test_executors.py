@@ -20,6 +20,10 @@ class Group:
     folder: str
     name: str = "some_experiment"
 
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.id}"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -75,12 +79,12 @@ def dask_cluster():
 
 
 @pytest.fixture(params=["jobs", "dask", "slurm-here"])
-def two_workers(request, tmp_path):
+def two_workers(request):
     if request.param == "jobs":
         return Executor(jobs=2)
     if request.param == "dask":
         return Executor(name="dask", scheduler=request.getfixturevalue("dask_cluster").scheduler_address)
-    return Executor(name="slurm-here", jobs=2, logs=tmp_path / "logs")
+    return Executor(name="slurm-here", jobs=2)
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ def folder(tmp_path):
 
 def test_every_group_is_computed_once_by_two_workers(two_workers, folder):
     reported = []
-    assert two_workers.compute(groups(folder), noted, lambda *done: reported.append(done)) == 12
+    assert two_workers.compute(groups(folder), noted, report=lambda *done: reported.append(done)) == 12
     assert names(folder) == [f"group{i}" for i in range(6)] and len(reported) == 6
     assert os.getpid() not in {int(file.name.split()[2]) for file in folder.iterdir()}
 

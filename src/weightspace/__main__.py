@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from weightspace import records
+from weightspace import executors, records
 from weightspace.data import DataError
 
 
@@ -26,6 +26,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from weightspace import experiments
 
     names = list(experiments.registry()) if arguments.experiment == "all" else [arguments.experiment]
+    executor = executors.Executor(
+        name=arguments.executor,
+        jobs=arguments.jobs,
+        scheduler=arguments.scheduler,
+        slurm=dict(_named(text, "--slurm") for text in arguments.slurm),
+    )
     for name in names:
         scale = arguments.scale
         if arguments.experiment == "all" and arguments.device == "cpu" and scale in experiments.get(name).needs_gpu:
@@ -37,7 +43,9 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.device,
             arguments.recompute,
             progress=sys.stderr.isatty(),
-            changes=dict(map(_change, arguments.set)),
+            changes=dict(_named(text, "--set") for text in arguments.set),
+            executor=executor,
+            shard=arguments.shard,
         )
         place = records.parts_folder(name, scale) if written else records.path(name, scale)
         print(f"{name} ({scale}): {written} runs computed and written to {place}")
@@ -64,11 +72,11 @@ def _merge(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _change(text: str) -> tuple[str, object]:
+def _named(text: str, option: str) -> tuple[str, object]:
     """NAME=VALUE: a number or a list as in JSON, else text."""
     name, sign, value = text.partition("=")
     if not (name and sign):
-        raise ValueError(f"--set needs NAME=VALUE, got {text!r}")
+        raise ValueError(f"{option} needs NAME=VALUE, got {text!r}")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -142,7 +150,9 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("experiment", metavar="EXPERIMENT", help="its name, or all")
     command.add_argument("--scale", choices=records.SCALES, default="paper")
     command.add_argument("--seeds", type=int, help="number of seeds (default: that of the scale)")
-    command.add_argument("--device", default="cpu", help="cpu or cuda, where the experiment supports it")
+    command.add_argument(
+        "--device", default="cpu", help="cpu, cuda, a certain GPU such as cuda:1, or several: cuda:0,cuda:1"
+    )
     command.add_argument("--recompute", action="store_true", help="compute every run and replace its record")
     command.add_argument(
         "--set",
@@ -151,6 +161,23 @@ def main(argv: list[str] | None = None) -> int:
         metavar="NAME=VALUE",
         help="another value of a setting that all runs share, e.g. model=clip_vit_b32",
     )
+    command.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="worker processes, one thread each (default: one per device); each needs its own memory, "
+        "from 0.3 GB for small networks to 1.5 GB for residual ones. With Slurm: tasks that may run at once",
+    )
+    command.add_argument("--executor", choices=executors.EXECUTORS, default="local", help="who computes")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, with --executor dask")
+    command.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of sbatch, e.g. partition=gpu or time=60 (minutes)",
+    )
+    command.add_argument("--shard", metavar="I/N", help="only the I-th of N parts of the groups")
     command.set_defaults(call=_run)
 
     command = commands.add_parser("status", help="what is on record and what is missing")
@@ -172,17 +199,25 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of torch.save, or .safetensors")
     command.add_argument("--out", metavar="report.csv", help="write all columns there")
     command.add_argument("--plot", action="store_true", help="draw figures beside the report, as PNG")
-    command.add_argument("--device", default="cpu", help="cpu or cuda, for the eigenvalues")
+    command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1, for the eigenvalues")
     command.set_defaults(call=_spectra)
 
     arguments = parser.parse_args(argv)
     try:
         return arguments.call(arguments)
-    except (DataError, records.RecordError, ValueError, OSError, ModuleNotFoundError) as error:
+    except (
+        DataError,
+        records.RecordError,
+        executors.ExecutionError,
+        ValueError,
+        OSError,
+        ModuleNotFoundError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted: finished groups are on record, the same command goes on from there", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        how = f" ({interrupt})" if str(interrupt) else ""
+        print(f"interrupted{how}: finished groups are on record, the same command goes on from there", file=sys.stderr)
         return 130
 
 

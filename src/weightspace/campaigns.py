@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from weightspace import data, experiments, parts, provenance, records
+from weightspace import data, devices, experiments, parts, provenance, records
 from weightspace.configuration import Settings, canonical_json, key_of
 from weightspace.plain_settings import Either, json_of, key_of_run, setting, settings_of
 
@@ -27,8 +27,8 @@ class Group:
     """Runs that are computed together: what an interrupted campaign may lose.
 
     configurations: of the runs that were missing when the group was made. changes: the settings that differ from the
-    plan, as JSON. id: the same for all groups with these values of ``group_by`` and these changes, whichever of their
-    runs are missing: lease and parts are called after it.
+    plan, as JSON. id: the same for all groups with these values of ``group_by``, these changes and this block of seeds,
+    whichever of their runs are missing: lease and parts are called after it.
     """
 
     name: str
@@ -41,6 +41,14 @@ class Group:
     def runs(self) -> dict[str, Either]:
         """The configurations by key."""
         return {key_of_run(c): c for c in self.configurations}
+
+    @property
+    def label(self) -> str:
+        """The group as a person would name it, such as "dual_noise dataset=mnist layers=2 seeds 0 to 9"."""
+        by = experiments.get(self.name).group_by
+        seeds = sorted({setting(c, "seed") for c in self.configurations})
+        named = [f"{key}={setting(self.configurations[0], key)}" for key in by if key != "seed"]
+        return " ".join([self.name, *named, f"seeds {seeds[0]} to {seeds[-1]}" if seeds[1:] else f"seed {seeds[0]}"])
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,14 @@ def groups(
 
 
 def grouped(name: str, scale: str, plan: Sequence[Either], changed: Settings) -> list[Group]:
-    """Configurations by the settings that the experiment groups by."""
-    by, text = experiments.get(name).group_by, canonical_json(changed)
+    """Configurations by the settings that the experiment groups by, and by blocks of seeds."""
+    by, together = experiments.get(name).group_by, experiments.get(name).seeds_together
+    text = canonical_json(changed)
     members: dict[str, list[Either]] = {}
     for configuration in plan:
         values = {key: setting(configuration, key) for key in by}
+        if together:
+            values["seeds from"] = setting(configuration, "seed") // together * together
         members.setdefault(key_of(canonical_json({"changes": text, "values": values})), []).append(configuration)
     return [Group(name, scale, tuple(own), text, id) for id, own in members.items()]
 
@@ -86,24 +97,32 @@ def _only(group: Group, keys: Collection[str]) -> Group:
     return Group(group.name, group.scale, left, group.changes, group.id)
 
 
-def check_device(name: str, scale: str, device: str) -> None:
-    """Raise ``ValueError`` where an experiment cannot run on a device, or there is none."""
+def check_device(name: str, scale: str, device: devices.Devices, elsewhere: bool = False) -> None:
+    """Raise ``ValueError`` where an experiment cannot run on devices, or where they are not on this machine.
+
+    elsewhere: it will run on other machines, so that this one need not have them.
+    """
     experiment = experiments.get(name)
-    if device.partition(":")[0] not in experiment.devices:
-        raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {device!r}")
-    if scale in experiment.needs_gpu and device == "cpu":
-        raise ValueError(f"{name} needs a GPU at scale {scale}: run it with --device cuda, or with --scale laptop")
-    provenance.device_name(device)
+    for one in devices.listed(device):
+        if devices.kind(one) not in experiment.devices:
+            raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {one!r}")
+        if scale in experiment.needs_gpu and one == "cpu":
+            raise ValueError(f"{name} needs a GPU at scale {scale}: run it with --device cuda, or with --scale laptop")
+        if not elsewhere:
+            devices.present(one)
 
 
-def prepare(groups: Sequence[Group], device: str = "cpu") -> None:
+def prepare(groups: Sequence[Group], device: devices.Devices = "cpu", elsewhere: bool = False) -> None:
     """Find now what would else fail after hours: device, folder, room on the disk, data.
 
-    Raises ``ValueError``, ``RecordError`` or ``DataError``; does nothing where there is nothing to compute.
+    elsewhere: only the folder need be here. Raises ``ValueError``, ``RecordError`` or ``DataError``; does nothing
+    where there is nothing to compute.
     """
     for name, scale in {(group.name, group.scale) for group in groups}:
-        check_device(name, scale, device)
+        check_device(name, scale, device, elsewhere)
         records.probe(scale)
+    if elsewhere:
+        return
     datasets = {settings_of(g.configurations[0]).get("dataset") for g in groups if not experiments.get(g.name).parent}
     for dataset in sorted(datasets & data.REGISTRY.keys()):
         data.REGISTRY[dataset].read(download=True)
@@ -153,6 +172,12 @@ def put_on_record(group: Group, rows: pd.DataFrame, device: str, seconds: float)
         time=provenance.now(),
     )
     return records.write_part(group.name, group.scale, group.id, rows)
+
+
+def on_record(groups: Sequence[Group]) -> dict[str, Outcome]:
+    """Those of the groups of one campaign whose runs are all on record, by id."""
+    missing = records.missing_of_groups(groups[0].name, groups[0].scale, {g.id: g.runs.keys() for g in groups})
+    return {g.id: Outcome("computed", len(g.runs), 0.0) for g in groups if not missing[g.id]}
 
 
 def compute_all(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 Device: TypeAlias = "str | torch.device"
+Devices: TypeAlias = "Device | Iterable[Device]"
 
 _NAME = re.compile(r"(cpu|cuda|mps)(?::(\d+))?")
 
@@ -31,7 +32,7 @@ def kind(device: Device) -> str:
     return name(device).partition(":")[0]
 
 
-def listed(device: Device | Iterable[Device]) -> tuple[str, ...]:
+def listed(device: Devices) -> tuple[str, ...]:
     """The devices of a text such as "cuda:0,cuda:1", or of a sequence. They need not be on this machine.
 
     ``ValueError`` for an empty list, for a GPU that is named twice, and for devices of several kinds, whose results

@@ -16,5 +16,6 @@ EXPERIMENTS = [
         CELL,
         compute_protocol,
         DEVICES,
+        seeds_together=10,
     ),
 ]

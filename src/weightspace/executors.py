@@ -48,6 +48,9 @@ _TASKS = 1000
 """Tasks in an array of Slurm, whose usual limit is 1,001."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+Look = Callable[["Sequence[Group]"], "Mapping[str, Outcome]"]
+"""Of the groups that it is given, the outcomes of those that are on record, by id."""
+
 _one_at_a_time = threading.Lock()
 
 
@@ -140,29 +143,20 @@ class Executor:
     """Where groups are computed, and by how many workers.
 
     name: one of ``EXECUTORS``. jobs: the number of workers, by default one for each device; for Slurm the tasks that
-    may run at the same time. device: see ``devices.listed``; several of them are shared out among the workers of this
-    machine. scheduler: the address of Dask's. slurm: options of sbatch by name, such as {"partition": "gpu", "time":
-    60}. logs: where the tasks of Slurm write what they print; it must be visible to all machines.
-    ``ValueError`` for options that do not go together.
+    may run at the same time. scheduler: the address of Dask's. slurm: options of sbatch by name, such as
+    {"partition": "gpu", "time": 60}. ``ValueError`` for options that do not go together.
     """
 
     name: str = "local"
     jobs: int | None = None
-    device: devices.Device | Sequence[devices.Device] = "cpu"
     scheduler: Any = None
     slurm: Mapping[str, Any] = field(default_factory=dict)
-    logs: Path | None = None
 
     def __post_init__(self) -> None:
         if self.name not in EXECUTORS:
             raise ValueError(f"unknown executor {self.name!r}: use one of {', '.join(EXECUTORS)}")
         if self.jobs is not None and self.jobs < 1:
             raise ValueError(f"jobs must be at least 1, got {self.jobs}")
-        several = devices.listed(self.device)
-        if self.name != "local" and len(several) > 1:
-            raise ValueError(f"a task of {self.name} gets one GPU: use --device cuda, without a list")
-        if self.name == "local" and self.jobs is not None and self.jobs < len(several):
-            raise ValueError(f"{len(several)} devices need at least {len(several)} workers: use --jobs {len(several)}")
         if (self.name == "dask") != (self.scheduler is not None):
             raise ValueError(
                 "--executor dask needs --scheduler ADDRESS, as `dask scheduler` prints it; others have none"
@@ -173,37 +167,43 @@ class Executor:
             raise ValueError("--slurm needs --executor slurm")
 
     @property
-    def in_this_process(self) -> bool:
-        """Whether there is only one worker, so that no other process is needed."""
-        return self.name == "local" and self._workers() == 1
+    def elsewhere(self) -> bool:
+        """Whether groups are computed on other machines, whose devices and data this one need not have."""
+        return self.name in ("dask", "slurm")
 
-    def _workers(self) -> int:
-        return self.jobs or len(devices.listed(self.device))
+    def workers(self, device: devices.Devices = "cpu") -> int:
+        """The number of workers on this machine. ``ValueError`` where they cannot share out the devices."""
+        several = devices.listed(device)
+        if self.name != "local" and len(several) > 1:
+            raise ValueError(f"a task of {self.name} gets one GPU: use --device cuda, without a list")
+        if self.jobs is not None and self.jobs < len(several):
+            raise ValueError(f"{len(several)} devices need at least {len(several)} workers: use --jobs {len(several)}")
+        return self.jobs or len(several)
 
     def compute(
         self,
         groups: Sequence[Group],
         function: Callable[[Group, str], Outcome],
+        device: devices.Devices = "cpu",
         report: Callable[[Group, Outcome], object] = lambda group, outcome: None,
-        look: Callable[[Sequence[Group]], Mapping[str, Outcome]] = lambda groups: {},
+        look: Look = lambda groups: {},
     ) -> int:
         """Compute all groups and return how many runs were written.
 
-        function: a function of a module, called in the workers with a group and a device. report: called with each
-        group that is done. look: of the groups that it is given, those that are on record by now, by id; this is how
-        the progress of Slurm's tasks is seen. Groups that another process computes are waited for, those of a worker
-        that died are computed again. ``ExecutionError`` if ``function`` raised an error, once everything else is done,
-        and if workers die time and again.
+        function: a function of a module, called in the workers with a group and one of the devices. report: called
+        with each group that is done. look: of the groups that it is given, those that are on record by now, by id;
+        this is how the progress of Slurm's tasks is seen. Groups that another process computes are waited for, those
+        of a worker that died are computed again. ``ExecutionError`` if ``function`` raised an error, once everything
+        else is done, and if workers die time and again.
         """
         left, failures, written, deaths, wait = list(groups), [], 0, 0, _WAIT[0]
-        several = devices.listed(self.device)
+        several, workers = devices.listed(device), self.workers(device)
         with tempfile.TemporaryDirectory(prefix="weightspace-") as locks:
-            # As many places as workers, in turns on one device and the next.
-            places = several if len(several) == 1 else tuple(several[i % len(several)] for i in range(self._workers()))
+            places = several if len(several) == 1 else tuple(several[i % len(several)] for i in range(workers))
             work = Work(function, places, locks, int(self.slurm.get("cpus_per_task", 1)))
             while left:
                 again, before = [], len(left)
-                for finished in self._one_pass(work, left, look):
+                for finished in self._one_pass(work, left, workers, look):
                     if finished.error:
                         failures.append(finished)
                     elif finished.outcome is None or finished.outcome.state == "busy":
@@ -218,7 +218,7 @@ class Executor:
                 deaths += any(finished.outcome is None for finished in again)
                 if deaths == _DEATHS:
                     raise ExecutionError(
-                        f"workers died {_DEATHS} times in a row, the last ones at {_label(left[0])}: "
+                        f"workers died {_DEATHS} times in a row, the last ones at {left[0].label}: "
                         "if the machine is short of memory, use fewer --jobs; what was finished is on record"
                     )
                 time.sleep(wait)
@@ -228,7 +228,7 @@ class Executor:
             failures.sort(key=lambda finished: order[finished.group.id])
             first = failures[0]
             print(first.trace, file=sys.stderr)
-            names = ", ".join(_label(finished.group) for finished in failures[:5])
+            names = ", ".join(finished.group.label for finished in failures[:5])
             more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
             raise ExecutionError(
                 f"{len(failures)} of {len(groups)} groups failed ({names}{more}), the first with {first.error}; "
@@ -236,18 +236,17 @@ class Executor:
             )
         return written
 
-    def _one_pass(self, work: Work, groups: list[Group], look: Callable) -> Iterator[Finished]:
+    def _one_pass(self, work: Work, groups: list[Group], workers: int, look: Look) -> Iterator[Finished]:
         if self.name == "local":
-            return _processes(work, groups, self._workers())
+            return _processes(work, groups, workers)
         if self.name == "dask":
             return _dask(work, groups, self.scheduler)
-        return self._tasks(work, groups, look)
+        return self._tasks(work, groups, workers, look)
 
-    def _tasks(self, work: Work, groups: list[Group], look: Callable) -> Iterator[Finished]:
+    def _tasks(self, work: Work, groups: list[Group], workers: int, look: Look) -> Iterator[Finished]:
         here = self.name == "slurm-here"
-        executor = self._submitit(here, devices.kind(devices.listed(self.device)[0]) == "cuda", groups[0].name)
-        number = min(len(groups), self._workers() if here else _TASKS)
-        hands = dealt(groups, number)
+        executor = self._submitit(here, devices.kind(work.devices[0]) == "cuda", groups[0].name)
+        hands = dealt(groups, min(len(groups), workers if here else _TASKS))
         tasks = dict(zip(executor.map_array(Task(work), hands), hands))
         try:
             yield from _watched(tasks, look, here)
@@ -266,7 +265,9 @@ class Executor:
         except ImportError:
             raise _not_installed("submitit") from None
         try:
-            executor = submitit.AutoExecutor(self.logs / "%j", cluster="local" if here else "slurm")
+            executor = submitit.AutoExecutor(
+                records.folder() / "slurm" / name / "%j", cluster="local" if here else "slurm"
+            )
         except RuntimeError as error:
             raise ValueError(
                 f"there is no Slurm on this machine ({error}): start the command where `srun` is, "
@@ -328,7 +329,7 @@ class Task:
         return DelayedSubmission(self, groups)
 
 
-def _watched(tasks: Mapping[Any, list[Group]], look: Callable, here: bool) -> Iterator[Finished]:
+def _watched(tasks: Mapping[Any, list[Group]], look: Look, here: bool) -> Iterator[Finished]:
     """What comes of the groups of tasks, as soon as their records show it, or else when their task has ended."""
     waiting = {group.id: group for groups in tasks.values() for group in groups}
     running, ended = set(tasks), {}
@@ -421,8 +422,3 @@ def _dask(work: Work, groups: list[Group], scheduler: Any) -> Iterator[Finished]
 
 def _not_installed(package: str) -> ModuleNotFoundError:
     return ModuleNotFoundError(f'{package} is not installed: `pip install "weightspace[cluster]"` brings it')
-
-
-def _label(group: Group) -> str:
-    """The group as a person would name it: the settings that tell its runs from those of other groups."""
-    return f"{group.name} {group.id}"

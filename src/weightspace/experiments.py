@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
-from weightspace import provenance, records
+from weightspace import devices, executors, provenance, records
 from weightspace.configuration import Settings
 from weightspace.plain_settings import Either, changed, json_of, key_of_run, settings_of
 
@@ -67,7 +68,7 @@ class Experiment:
     compute(group, device) returns the rows of the runs of one group, with ``run_key`` and the origin of its data. It
     reads nothing but the configurations. seeds gives the number of seeds per scale, devices what ``compute`` can use,
     needs_gpu the scales that are refused on a CPU, where they would take weeks; such an experiment has a scale
-    ``laptop`` besides.
+    ``laptop`` besides. With seeds_together a group has no more seeds than this, so that several workers have work.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Experiment:
     devices: tuple[str, ...] = ("cpu",)
     needs_gpu: tuple[str, ...] = ()
     parent: str | None = None
+    seeds_together: int | None = None
 
 
 def registry() -> dict[str, Experiment]:
@@ -172,26 +174,44 @@ def run(
     name: str,
     scale: str = "paper",
     seeds: int | None = None,
-    device: str = "cpu",
+    device: devices.Devices = "cpu",
     recompute: bool = False,
     progress: bool = True,
     changes: Settings | None = None,
+    executor: executors.Executor | None = None,
+    shard: str | None = None,
 ) -> int:
     """Compute the runs that are not on record, group by group, and return how many were written.
 
-    changes: see ``planned``. With ``recompute`` every run is computed and takes the place of its record. Interrupting
-    loses the group in flight, nothing else; the same call goes on from there. Several processes may do this at once.
+    device: one, or several that are shared out among workers. changes: see ``planned``. executor: who computes, by
+    default this process, or one process for each of several devices; ``Executor(jobs=4)`` is four processes. shard:
+    "2/8" for the second of eight parts of the groups, which together are all of them. With ``recompute`` every run is
+    computed and takes the place of its record. Interrupting loses the groups in flight, nothing else; the same call
+    goes on from there. Several processes, on several machines, may do this at once. Raises what the experiment
+    raises, or ``ExecutionError`` where there are several workers.
     """
     from weightspace import campaigns  # which plans with this module
 
+    executor = executor or executors.Executor()
     groups = campaigns.groups(name, scale, seeds, changes, recompute)
-    campaigns.check_device(name, scale, device)
-    campaigns.prepare(groups, device)
+    if shard is not None:
+        which, number = executors.shard(shard)
+        whole = groups if recompute else campaigns.groups(name, scale, seeds, changes, recompute=True)
+        own = {group.id for group in executors.dealt(whole, number)[which - 1]}
+        groups = [group for group in groups if group.id in own]
+    workers = executor.workers(device)
+    campaigns.check_device(name, scale, device, executor.elsewhere)
+    campaigns.prepare(groups, device, executor.elsewhere)
     total = sum(len(group.configurations) for group in groups)
     with tqdm(total=total, desc=f"{name} ({scale})", unit="run", disable=not progress) as bar:
-        return campaigns.compute_all(
-            groups, device, recompute, lambda group, outcome: bar.update(len(group.configurations))
-        )
+
+        def report(group: campaigns.Group, outcome: campaigns.Outcome) -> None:
+            bar.update(len(group.configurations))
+
+        if executor.name == "local" and workers == 1:
+            return campaigns.compute_all(groups, devices.listed(device)[0], recompute, report)
+        function = partial(campaigns.compute_group, recompute=recompute)
+        return executor.compute(groups, function, device, report, *([] if recompute else [campaigns.on_record]))
 
 
 def record(
