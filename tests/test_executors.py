@@ -2,13 +2,18 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from weightspace import executors
+from weightspace import campaigns, devices, executors, experiments, parts, records
+from weightspace.__main__ import main
 from weightspace.executors import ExecutionError, Executor
 
 
@@ -116,3 +121,184 @@ def test_workers_that_always_die_end_in_an_error(folder, monkeypatch):
     monkeypatch.setattr(executors, "_DEATHS", 2)
     with pytest.raises(ExecutionError, match="workers died 2 times in a row.*use fewer --jobs"):
         Executor(jobs=2).compute(groups(folder), dies)
+
+
+# The same with a true campaign.
+
+CAMPAIGN = ("dual_noise", "quick")
+"""Six groups of a third of a second."""
+COMMAND = [sys.executable, "-m", "weightspace", "run", *CAMPAIGN[:1], "--scale", CAMPAIGN[1]]
+
+
+@pytest.fixture(scope="module")
+def serially(tmp_path_factory):
+    """The records of a process that computes alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path_factory.mktemp("serially")))
+        experiments.run(*CAMPAIGN, progress=False)
+        return merged()
+
+
+def merged() -> pd.DataFrame:
+    """The merged file, in its order, without what no two runs have in common."""
+    assert len(parts.files(records.parts_folder(*CAMPAIGN))) == len(campaigns.groups(*CAMPAIGN, recompute=True)) == 6
+    experiments.merge(*CAMPAIGN)
+    return pd.read_parquet(records.path(*CAMPAIGN)).drop(columns=["seconds", "time"])
+
+
+def test_two_workers_leave_the_records_of_one(two_workers, serially):
+    assert experiments.run(*CAMPAIGN, progress=False, executor=two_workers) == serially["run_key"].nunique()
+    pd.testing.assert_frame_equal(merged(), serially, check_exact=True)
+    assert experiments.run(*CAMPAIGN, progress=False, executor=two_workers) == 0
+
+
+def test_two_processes_share_a_campaign(serially):
+    processes = [subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    computed = [int(process.communicate()[0].split()[2]) for process in processes]
+    assert sum(computed) == serially["run_key"].nunique()  # nothing twice
+    pd.testing.assert_frame_equal(merged(), serially, check_exact=True)
+
+
+def test_shards_are_disjoint_and_complete(serially):
+    written = [experiments.run(*CAMPAIGN, progress=False, shard=f"{which}/4") for which in (3, 1, 4, 2)]
+    assert sorted(written) == [4, 4, 8, 8] and sum(written) == serially["run_key"].nunique()
+    pd.testing.assert_frame_equal(merged(), serially, check_exact=True)
+
+
+def dies_with_a_lease(group: campaigns.Group, device: str, folder: str) -> campaigns.Outcome:
+    try:
+        Path(folder, "died").touch(exist_ok=False)
+    except FileExistsError:
+        return campaigns.compute_group(group, device)
+    assert parts.Lease(records.parts_folder(group.name, group.scale), group.id).take()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_lease_of_a_killed_worker_is_taken_over(serially, folder):
+    function = partial(dies_with_a_lease, folder=str(folder))
+    written = Executor(jobs=2).compute(campaigns.groups(*CAMPAIGN), function)
+    assert (folder / "died").exists() and written <= serially["run_key"].nunique()
+    pd.testing.assert_frame_equal(merged(), serially, check_exact=True)
+
+
+def test_an_interrupt_ends_the_workers(tmp_path):
+    command = [sys.executable, "-m", "weightspace", "run", "dual_classification", "--scale", "quick", "--seeds", "200"]
+    process = subprocess.Popen([*command, "--jobs", "2"], start_new_session=True, stderr=subprocess.PIPE, text=True)
+    folder = records.parts_folder("dual_classification", "quick")
+    until = time.monotonic() + 120
+    while not parts.files(folder):
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "interrupted: finished groups are on record" in error
+    assert "Traceback" not in error
+    with pytest.raises(ProcessLookupError):  # nobody is left
+        for _ in range(100):
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+    left = campaigns.groups("dual_classification", "quick", seeds=200)
+    assert 0 < len(left) < 40
+    lease = parts.Lease(folder, left[0].id)
+    assert lease.take()
+    lease.release()
+
+
+def test_groups_are_dealt_out_evenly():
+    for number in (1, 3, 7, 12):
+        hands = executors.dealt(range(10), number)
+        assert len(hands) == number and sorted(sum(hands, [])) == list(range(10))
+        assert max(map(len, hands)) - min(map(len, hands)) <= 1
+    assert executors.shard("2/8") == (2, 8)
+
+
+def test_workers_share_out_the_devices(folder, monkeypatch):
+    """Two workers, two devices: each group on one that nobody else uses."""
+    assert Executor(jobs=2).compute(groups(folder), slowly, "cuda:0,cuda:1") == 12
+    calls = [file.name.split()[1:] for file in folder.iterdir()]
+    spans = {device: sorted((int(end) - NAP, int(end)) for end, _, each in calls if each == device) for device in GPUS}
+    assert all(spans.values())
+    for own in spans.values():
+        assert all(end <= begin for (_, end), (begin, _) in zip(own, own[1:]))
+
+
+GPUS, NAP = ("cuda:0", "cuda:1"), 200_000_000
+
+
+def slowly(group: Group, device: str) -> Outcome:
+    time.sleep(NAP / 1e9)
+    return noted(group, device)
+
+
+def test_devices_have_names_and_lists():
+    import torch
+
+    assert devices.listed("cuda:0, cuda:1") == devices.listed(["cuda:0", torch.device("cuda", 1)]) == GPUS
+    assert devices.listed(torch.device("cpu")) == ("cpu",) and devices.listed("mps:0") == ("mps",)
+    assert devices.kind("cuda:3") == devices.kind(torch.device("cuda")) == "cuda"
+    assert Executor().workers("cuda:0,cuda:1") == 2 and Executor(jobs=4).workers("cuda:0,cuda:1") == 4
+
+
+def test_a_cpu_needs_no_pytorch():
+    code = "import sys; from weightspace import devices; devices.present('cpu'); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "tpu"], "unknown device 'tpu': use cpu, cuda, a certain GPU such as cuda:1, or mps"),
+        (["--device", "mps"], "runs on cpu or cuda, not on 'mps'"),
+        (["--device", "cuda:2"], "no device 'cuda:2': PyTorch sees 2 GPUs, use cuda:0 to cuda:1"),
+        (["--device", "cuda:0,cpu"], "use devices of one kind in a run, not cuda:0, cpu"),
+        (["--device", "cuda:0,cuda:0"], "may be named twice in cuda:0, cuda:0: for several workers on one use --jobs"),
+        (["--device", "cuda:0,cuda:1", "--jobs", "1"], "2 devices need at least 2 workers: use --jobs 2"),
+        (["--device", "cuda:0,cuda:1", "--executor", "slurm"], "a task of slurm gets one GPU: use --device cuda"),
+        (["--jobs", "0"], "jobs must be at least 1, got 0"),
+        (["--executor", "dask"], "--executor dask needs --scheduler ADDRESS"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "--executor dask needs --scheduler ADDRESS"),
+        (["--executor", "dask", "--scheduler", "x", "--jobs", "2"], "Dask uses all workers of its scheduler"),
+        (["--executor", "slurm"], "there is no Slurm on this machine"),
+        (["--slurm", "time=60"], "--slurm needs --executor slurm"),
+        (["--executor", "slurm", "--slurm", "time"], "--slurm needs NAME=VALUE, got 'time'"),
+        (["--shard", "3/2"], "a shard is I/N with I from 1 to N, such as 2/8, got '3/2'"),
+    ],
+)
+def test_options_that_cannot_be_are_clear_errors(arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert main(["run", "dual_regression", "--scale", "quick", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and error.count("\n") == 1
+    assert not records.parts_folder("dual_regression", "quick").exists()
+
+
+@pytest.mark.parametrize("name", ["submitit", "distributed"])
+def test_a_missing_package_is_named_with_the_remedy(name, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, name, None)
+    options = {"submitit": ["--executor", "slurm"], "distributed": ["--executor", "dask", "--scheduler", "x:1"]}
+    assert main(["run", "dual_noise", "--scale", "quick", *options[name]]) == 1
+    assert (
+        capsys.readouterr().err == f'error: {name} is not installed: `pip install "weightspace[cluster]"` brings it\n'
+    )
+
+
+def test_options_of_slurm_are_passed_on():
+    """What submitit writes into the file for sbatch."""
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    def text(options, jobs=None, gpu=False):
+        chosen = executors.slurm_parameters(options, "dual_noise", jobs, gpu)
+        chosen = {key.removeprefix("slurm_"): value for key, value in chosen.items()}
+        return _make_sbatch_string(command="true", folder="logs", map_count=20, **chosen).splitlines()
+
+    lines = text({"partition": "gpu", "time": 90, "reservation": "ours"}, jobs=8, gpu=True)
+    for option in ("partition=gpu", "time=90", "reservation=ours", "requeue", "gpus-per-node=1", "array=0-19%8"):
+        assert f"#SBATCH --{option}" in lines
+    assert not any("gpus" in line for line in text({"gres": "gpu:a100:1"}, gpu=True) + text({}))
+
+
+def test_a_task_that_is_ended_early_is_queued_again_as_it_is(folder):
+    task = executors.Task(executors.Work(noted))
+    again = task.checkpoint(groups(folder))
+    assert again.function is task and len(again.result()) == 6 and len(names(folder)) == 6
