@@ -87,12 +87,11 @@ def test_a_setting_that_all_runs_share_can_be_changed(capsys):
         == experiments.planned("dual_regression", "quick", 1).keys()
     )
     for wrong, message in (
-        ("layers=2", "layers: 2 of them have 1 hidden widths, got hidden (64, 32)"),
-        ("model=clip_rn50", "dual_regression has no setting model: use experiment, protocol"),
+        ("layers=2", "dual_regression has no layers that all runs share: use dataset"),
+        ("model=clip_rn50", "dual_regression has no model that all runs share"),
         ("turns=-3", "turns: input should be greater than or equal to 1, got -3"),
         ("turns=abc", "turns: input should be a valid integer, got 'abc'"),
         ("train_size=1000000000", "train_size: diabetes has 442 rows to draw training samples from, got 1,000,000,000"),
-        ("method=duel", "method: unknown method 'duel': use one of dual"),
         ("lr", "--set needs NAME=VALUE, got 'lr'"),
     ):
         assert main([*command, "--set", wrong]) == 1

@@ -15,8 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from weightspace import data, devices, experiments, parts, provenance, records
-from weightspace.configuration import Settings, canonical_json, key_of
-from weightspace.plain_settings import Either, json_of, key_of_run, setting, settings_of
+from weightspace.configuration import Configuration, Settings, canonical_json, key_of
 
 WAIT_S = 0.5
 """Seconds until a group that another worker computes is looked at again."""
@@ -33,21 +32,21 @@ class Group:
 
     name: str
     scale: str
-    configurations: tuple[Either, ...]
+    configurations: tuple[Configuration, ...]
     changes: str
     id: str
 
     @cached_property
-    def runs(self) -> dict[str, Either]:
+    def runs(self) -> dict[str, Configuration]:
         """The configurations by key."""
-        return {key_of_run(c): c for c in self.configurations}
+        return {c.run_key: c for c in self.configurations}
 
     @property
     def label(self) -> str:
         """The group as a person would name it, such as "dual_noise dataset=mnist layers=2 seeds 0 to 9"."""
         by = experiments.get(self.name).group_by
-        seeds = sorted({setting(c, "seed") for c in self.configurations})
-        named = [f"{key}={setting(self.configurations[0], key)}" for key in by if key != "seed"]
+        seeds = sorted({c.seed for c in self.configurations})
+        named = [f"{key}={getattr(self.configurations[0], key)}" for key in by if key != "seed"]
         return " ".join([self.name, *named, f"seeds {seeds[0]} to {seeds[-1]}" if seeds[1:] else f"seed {seeds[0]}"])
 
 
@@ -79,15 +78,15 @@ def groups(
     return [some for group in found if (some := _only(group, missing[group.id])).configurations]
 
 
-def grouped(name: str, scale: str, plan: Sequence[Either], changed: Settings) -> list[Group]:
+def grouped(name: str, scale: str, plan: Sequence[Configuration], changed: Settings) -> list[Group]:
     """Configurations by the settings that the experiment groups by, and by blocks of seeds."""
     by, together = experiments.get(name).group_by, experiments.get(name).seeds_together
     text = canonical_json(changed)
-    members: dict[str, list[Either]] = {}
+    members: dict[str, list[Configuration]] = {}
     for configuration in plan:
-        values = {key: setting(configuration, key) for key in by}
+        values = {key: getattr(configuration, key) for key in by}
         if together:
-            values["seeds from"] = setting(configuration, "seed") // together * together
+            values["seeds from"] = configuration.seed // together * together
         members.setdefault(key_of(canonical_json({"changes": text, "values": values})), []).append(configuration)
     return [Group(name, scale, tuple(own), text, id) for id, own in members.items()]
 
@@ -123,7 +122,7 @@ def prepare(groups: Sequence[Group], device: devices.Devices = "cpu", elsewhere:
         records.probe(scale)
     if elsewhere:
         return
-    datasets = {settings_of(g.configurations[0]).get("dataset") for g in groups if not experiments.get(g.name).parent}
+    datasets = {getattr(g.configurations[0], "dataset", None) for g in groups if not experiments.get(g.name).parent}
     for dataset in sorted(datasets & data.REGISTRY.keys()):
         data.REGISTRY[dataset].read(download=True)
 
@@ -158,8 +157,8 @@ def put_on_record(group: Group, rows: pd.DataFrame, device: str, seconds: float)
         raise records.RecordError(
             f"{group.name} returned other runs than those it was given: {', '.join(sorted(found))}"
         )
-    stated: dict[str, Any] = {key: json_of(c) for key, c in runs.items()}
-    precisions = {key: provenance.precision(settings_of(c)) for key, c in runs.items()}
+    stated: dict[str, Any] = {key: c.to_json() for key, c in runs.items()}
+    precisions = {key: provenance.precision(c.settings()) for key, c in runs.items()}
     rows = rows.assign(
         configuration=rows["run_key"].map(stated),
         changed=group.changes,

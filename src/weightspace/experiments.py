@@ -18,10 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from weightspace import devices, executors, provenance, records
-from weightspace.configuration import Settings
-from weightspace.plain_settings import Either, changed, json_of, key_of_run, settings_of
-
-Configuration = Either
+from weightspace.configuration import Configuration, Settings, with_changes
 
 MAX_RUNS = 200_000
 """More runs than this are taken for a mistake and not even planned."""
@@ -105,7 +102,7 @@ def planned(
     is computed; such runs have keys of their own. ``ValueError`` for an unknown experiment or scale, for a number of
     seeds that makes no sense, for a change of what is not shared by all runs, and for a value that is not allowed.
     """
-    return {key_of_run(c): c for c in plan_of(name, scale, seeds, changes)[0]}
+    return {c.run_key: c for c in plan_of(name, scale, seeds, changes)[0]}
 
 
 def plan_of(
@@ -133,10 +130,10 @@ def plan_of(
             allowed |= _can_be_changed(experiment.parent, scale, number)
         raise ValueError(f"{name} has no {', '.join(unknown)} that all runs share: use {', '.join(allowed)}")
     try:
-        own = [changed(configuration, changes) for configuration in plan]
+        own = [with_changes(configuration, changes) for configuration in plan]
     except ValueError as error:
         raise ValueError(f"{name}, {len(plan):,} runs: {error}") from error
-    found = settings_of(own[0])
+    found = own[0].settings()
     return own, passed | {key: found[key] for key in changes if found[key] != allowed[key]}
 
 
@@ -158,7 +155,7 @@ def _number_of_seeds(experiment: Experiment, scale: str, seeds: int | None) -> i
 
 def _shared(plan: Sequence[Configuration]) -> Settings:
     """The settings that all runs share, but for what names them."""
-    first, *others = map(settings_of, plan)
+    first, *others = (c.settings() for c in plan)
     shared = {key: value for key, value in first.items() if key not in ("experiment", "protocol")}
     return {key: value for key, value in shared.items() if all(c.get(key) == value for c in others)}
 
@@ -314,9 +311,9 @@ def _adopted(frame: pd.DataFrame, plan: dict[str, Configuration]) -> pd.DataFram
     frame = frame[frame["run_key"].isin(plan)]
     threads = {device: int((re.search(r"(\d+) threads", device) or [0, 0])[1]) for device in frame["device"].unique()}
     derived: dict[str, Any] = {
-        "configuration": frame["run_key"].map({key: json_of(c) for key, c in plan.items()}),
+        "configuration": frame["run_key"].map({key: c.to_json() for key, c in plan.items()}),
         "changed": records.UNCHANGED,
-        "precision": frame["run_key"].map({key: provenance.precision(settings_of(c)) for key, c in plan.items()}),
+        "precision": frame["run_key"].map({key: provenance.precision(c.settings()) for key, c in plan.items()}),
         "threads": frame["device"].map(threads),
         "revision": "",
     }
