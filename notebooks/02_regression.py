@@ -348,7 +348,7 @@ style.table(tables.chosen(tuned_final), decimals=0, frame_of=tuned)
 # ## Verdicts
 #
 # By the rule above. The effect is the geometric mean of all error ratios of the claim (for B2a the ratio of the gains,
-# for B5a a share), with its 95 % interval over seeds. B1c and B1d pool five baselines, weak ones among them: read them
+# for B5a a fraction of reported values), with its 95 % interval over seeds, in B5a over the reported runs. B1c and B1d pool five baselines, weak ones among them: read them
 # together with the table per baseline above.
 
 # %% tags=["remove-input"]

@@ -7,7 +7,9 @@
 # paired by seed on the logarithm of the error (two-sided t-test, Holm's correction {cite:p}`holm1979` over all comparisons
 # of a claim). It is a *win* if the corrected $p$ is below 0.05 and the error is lower by 5 % or more, a *loss* likewise in
 # the other direction, else a *tie*. **Supported**: at least 80 % wins and at most 5 % losses. **Not supported**: fewer than
-# 50 % wins. **Mixed**: anything between. Claims with a rule of their own say so under *measure*. A verdict that rests on
+# 50 % wins. **Mixed**: anything between. Claims with a rule of their own say so under *measure*. Where a rule leaves
+# comparisons undecided, the verdict may be *undecided* ({doc}`../book/rules`); what rests on single runs is *described* and not
+# judged. A verdict that rests on
 # records at a reduced scale says so.
 
 # %% tags=["parameters", "remove-input"]
@@ -28,8 +30,10 @@ paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
 # Effect: geometric mean of the error ratios to the baselines, below 1 in favour of dual weights, with a 95 % interval over
 # seeds. The error is the mean squared error in regression, 100 minus the (balanced) accuracy in classification. Other
 # measures: B1b, ratio of test to training error; B1f, ratio of the gaps between training and test accuracy; B2a and B2b,
-# ratio of the gains, with its range; B5a and B5b, share of reported values; B6, ratio of latencies with the outer ends of
-# its intervals. B1a, B1e, B2 and B3a
+# ratio of the gains, with its range; B5a and B5b, fraction of reported values, with an interval over the reported runs; B6, ratio
+# of latencies with the outer ends of its intervals. B1a, B1b, B1e, B1f, B2 and B3a and B3b rest on one training subset per data set and size, the released
+# one: their intervals are over initial weights and orders on that subset, and B1c, B1d, B1g and B1h draw a new subset for every
+# seed. B1a, B1e, B2 and B3a
 # and B3b hold the method against the paper's baselines, which were not tuned; {doc}`02_regression` and
 # {doc}`09_fair_baselines` show each tuned baseline by itself.
 #

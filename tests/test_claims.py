@@ -191,7 +191,7 @@ def test_committed_records_are_whole(root):
 
 def test_families_stand_side_by_side():
     """A line for each claim, verdicts in the column of their family, nothing where a family has no such claim."""
-    claim = {"statement": "", "source": "", "scales": {}}
+    claim = {"statement": "", "source": "", "spread": "range", "scales": {}}
     judged = pd.DataFrame(
         [
             claim

@@ -276,14 +276,16 @@ def test_settings_that_do_not_learn_are_left_out_unless_asked_for():
 @given(st.lists(st.floats(-1, 5), min_size=1, max_size=6), st.floats(0.01, 6))
 def test_interpolation(levels, strength):
     levels = np.array(levels)
-    weights = interpolation(strength, levels)
+    weights, again = interpolation(np.full(2, strength), np.stack([levels, levels]))
+    assert (weights == again).all()
     assert (weights >= 0).all() and weights.sum() <= 1 + 1e-9 and (weights > 0).sum() <= 2
     assert not weights[levels <= 0].any()
     assert weights @ levels == pytest.approx(min(strength, levels.max(initial=0, where=levels > 0)), abs=1e-9)
 
 
 def test_only_the_rising_part_of_a_dose_curve_counts():
-    assert interpolation(4.0, np.array([3.0, 6.0, 4.0, -9.0])).tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0])
+    (weights,) = interpolation(np.array([4.0]), np.array([[3.0, 6.0, 4.0, -9.0]]))
+    assert weights.tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0])
 
 
 def gain_by_dose(setting, category):

@@ -452,4 +452,9 @@ def test_the_verdicts_rest_on_the_committed_records():
     assert [sum((f.wins, f.ties, f.losses)) for f in found["A1a"]] == [8] * 4
     assert [sum((f.wins, f.ties, f.losses)) for f in found["A2a"] + found["A2b"]] == [4] * 8
     assert [f.n_seeds for f in found["A2a"]] == [74, 59, 37, 20]
-    assert {f.verdict for f in found["A1a"] + found["A2b"]} == {"not supported"}
+    # Layers of single runs are no replicates.
+    assert {f.verdict for name in ("A1a", "A2a", "A2b") for f in found[name]} == {"described"}
+    assert (
+        sum(f.wins for f in found["A1a"] + found["A2b"])
+        <= sum(f.ties + f.losses for f in found["A1a"] + found["A2b"]) / 2
+    )

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
+from weightspace import stats
 from weightspace.stats import compare_paired, holm, mean_interval, prediction_interval
 
 
@@ -74,3 +75,14 @@ def test_holm_by_hand():
 def test_bad_input_is_named(a, b, message):
     with pytest.raises(ValueError, match=message):
         compare_paired(a, b)
+
+
+def test_clusters_are_drawn_whole():
+    """Values that repeat within their cluster are worth as much as one value per cluster; single ones as themselves."""
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(40)
+    low, high = stats.cluster_interval(values, np.arange(40))
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(40), rel=0.1)
+    again = stats.cluster_interval(np.repeat(values, 7), np.repeat(np.arange(40), 7))
+    assert again == pytest.approx((low, high))
+    assert np.isnan(stats.cluster_interval(values, np.zeros(40))).all()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from weightspace import claims_diversity, claims_dual_weight
+from weightspace import claims_diversity, claims_dual_weight, claims_regularizers
 
-CLAIMS = (*claims_dual_weight.CLAIMS, *claims_diversity.CLAIMS)
+CLAIMS = (*claims_dual_weight.CLAIMS, *claims_diversity.CLAIMS, *claims_regularizers.CLAIMS)

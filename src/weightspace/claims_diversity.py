@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -25,14 +25,21 @@ from weightspace.verdicts import ALPHA, Claim, Finding, finding
 # --- released measurements: a finding per model, effects with their range over metrics
 
 
-def _findings_of_shifts(table: pd.DataFrame, label: Callable[[str], str]) -> list[Finding]:
-    """From rows with unit (a model or a score), effect, n, win, loss: one finding per unit."""
+DESCRIBED = "described"
+"""In the place of a verdict where layers of single runs are all there is: they are no replicates."""
+
+
+def _findings_of_shifts(table: pd.DataFrame, label: Callable[[str], str], judged: str | None = None) -> list[Finding]:
+    """From rows with unit (a model or a score), effect, n, win, loss: one finding per unit.
+
+    judged: as in ``finding``.
+    """
     findings = []
     for unit, own in table.groupby("unit", sort=False):
         wins, losses = own["win"].sum(), own["loss"].sum()
         counts = (wins, len(own) - wins - losses, losses)
         effect = own["effect"]
-        findings.append(finding(label(str(unit)), own, effect.min(), effect.mean(), effect.max(), counts))
+        findings.append(finding(label(str(unit)), own, effect.min(), effect.mean(), effect.max(), counts, judged))
     return findings
 
 
@@ -51,7 +58,7 @@ def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
     contrasts = shift_checks.dose_contrasts(analysis.select(frame, quantity="change"))
     contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
     table = shift_checks.rank_correlations(contrasts, [("div", "dp"), ("div", "wd")])
-    return _findings_of_shifts(_judged_by_sign(table, "model"), released_measurements.MODELS.__getitem__)
+    return _findings_of_shifts(_judged_by_sign(table, "model"), released_measurements.MODELS.__getitem__, DESCRIBED)
 
 
 def _nearer(against: str):
@@ -68,7 +75,7 @@ def _nearer(against: str):
             effect = table["ratio"] / table["expected"]
             win, loss = table["ratio_high"] < table["expected"], table["ratio_low"] > table["expected"]
         table = table.assign(unit=table["model"], effect=effect, win=win, loss=loss)
-        return _findings_of_shifts(table, released_measurements.MODELS.__getitem__)
+        return _findings_of_shifts(table, released_measurements.MODELS.__getitem__, DESCRIBED)
 
     return assess
 
@@ -241,7 +248,7 @@ def _spectral_claims(family: Family) -> tuple[Claim, ...]:
     )
 
 
-CLAIMS = (
+_CLAIMS = (
     Claim(
         "A1a",
         "paper A, abstract",
@@ -360,3 +367,6 @@ CLAIMS = (
         _synthetic_beats_augmentation,
     ),
 )
+
+# Low and high of these findings are the smallest and the largest effect among comparisons.
+CLAIMS = tuple(replace(claim, spread="range") for claim in _CLAIMS)

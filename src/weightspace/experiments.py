@@ -36,6 +36,7 @@ _HOMES = tuple(
         "dual_contrastive",
         "inference_cost",
         "scratch",
+        "scratch_spectra",
         "diversity_tuning",
         "diversity_cifar10",
         "diversity_spectra",

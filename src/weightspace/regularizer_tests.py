@@ -231,23 +231,31 @@ def matched(
     for k, level in enumerate(levels):
         found["augmentation"][:, k, level] = 1
         for name in ("dropout", "weight_decay"):
-            for draw, own in enumerate(strength):
-                found[name][draw, k, rows[name]] = interpolation(own[level], own[rows[name]])
+            # A draw may put the level at or below the baseline: as weak as can be.
+            wanted = np.maximum(strength[:, level], np.finfo(float).tiny)
+            found[name][:, k, rows[name]] = interpolation(wanted, strength[:, rows[name]])
     return found
 
 
-def interpolation(strength: float, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def interpolation(strength: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights of the levels (the rest goes to the baseline, at 0) that interpolate linearly to ``strength``.
 
-    levels: their strengths, weakest dose first. Only the rising part of the curve counts: levels that are stronger than
-    all weaker doses. Beyond the strongest level its own weight is 1.
+    strength: [draws], above 0. levels: their strengths, weakest dose first, [draws, levels]. Only the rising part of
+    the curve counts: levels that are stronger than all weaker doses. Beyond the strongest level its own weight is 1.
     """
-    top = np.maximum.accumulate(np.concatenate([[0.0], levels[:-1]]))
-    usable = np.flatnonzero(levels > top)
-    weights = np.zeros(len(levels))
-    grid = np.concatenate([[0.0], levels[usable]])
-    weights[usable] = [np.interp(strength, grid, unit) for unit in np.eye(len(grid))[1:]]
-    return weights
+    draws = np.arange(len(levels))
+    # The baseline is a column of its own in front, at strength 0, and is dropped in the end.
+    weights = np.zeros((len(levels), levels.shape[1] + 1))
+    below, last = np.zeros(len(levels)), np.zeros(len(levels), dtype=int)
+    for k, level in enumerate(levels.T, 1):
+        rising = level > below
+        here = rising & (below < strength) & (strength <= level)
+        fraction = np.where(here, (strength - below) / np.where(rising, level - below, 1), 0)
+        weights[draws, k] += fraction
+        weights[draws, last] += np.where(here, 1 - fraction, 0)
+        below, last = np.where(rising, level, below), np.where(rising, k, last)
+    weights[draws, last] += strength > below
+    return weights[:, 1:]
 
 
 def _profile_products(by_draw: NDArray, left: NDArray, right: NDArray) -> NDArray:

@@ -34,6 +34,24 @@ def share_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, flo
     return float(trials.mean()), float(low), float(high)
 
 
+def cluster_interval(
+    values: ArrayLike, clusters: ArrayLike, level: float = 0.95, draws: int = 4_000, seed: int = 0
+) -> tuple[float, float]:
+    """Bootstrap interval of the mean of values that come in clusters, (low, high): whole clusters are drawn.
+
+    NaN for fewer than two clusters.
+    """
+    x = _finite(values)
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    sums, sizes = np.bincount(index, x), np.bincount(index)
+    if len(sizes) < 2:
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(seed).integers(0, len(sizes), (draws, len(sizes)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True) -> tuple[float, float]:
     """Where one more run of the same kind falls with probability ``level`` under a (log-)normal model.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -329,14 +330,15 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
-    """A row per claim and finding: claim (id), statement, source, scales, and the fields of the finding.
+    """A row per claim and finding: claim (id), statement, source, spread, scales, and the fields of the finding.
 
     A claim without findings has one row, with the verdict ``open``.
     """
     nothing = verdicts.Finding("", np.nan, np.nan, np.nan, 0, 0, 0, 0, "open")
     return pd.DataFrame(
         [
-            {"claim": claim.id, "statement": claim.statement, "source": claim.source, "scales": claim.scales()}
+            {name: getattr(claim, name) for name in ("statement", "source", "spread")}
+            | {"claim": claim.id, "scales": claim.scales()}
             | vars(finding)
             for claim in items
             for finding in claim.findings() or [nothing]
@@ -350,7 +352,7 @@ def findings(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
 
 
 def verdict_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Of ``judged``: effect, interval, comparisons won, tied and lost, verdict.
+    """Of ``judged``: effect, interval or range, comparisons won, tied and lost, smallest detectable effect, verdict.
 
     A verdict that does not rest on the scale of the paper alone says so.
     """
@@ -359,19 +361,23 @@ def verdict_rows(table: pd.DataFrame) -> pd.DataFrame:
         reduced = sorted(set(row.scales.values()) - {"paper"})
         scale = f"<br><small>at scale {' and '.join(reduced)}</small>" if reduced else ""
         known = row.verdict != "open"
-        around = interval(row.low, row.high) if known and row.low != row.high else ""
+        around = ("range " if row.spread == "range" else "") + interval(row.low, row.high)
+        # A finding without any judged comparison has no effect, one with a single one has no range.
+        shown = known and math.isfinite(row.mean)
         rows.append(
             {
                 "claim": f"<strong>{row.claim}</strong> {row.statement} <em>({row.source})</em>",
                 "method": method_label(row.method),
                 "verdict": verdict_badge(row.verdict) + (scale if known else ""),
-                "effect": f"{row.mean:.2f}" if known else "",
-                "95 % interval": around,
+                "effect": f"{row.mean:.2f}" if shown else "",
+                "95 % interval or range": around if shown and row.low != row.high else "",
                 "wins / ties / losses": f"{row.wins}\u00a0/\u00a0{row.ties}\u00a0/\u00a0{row.losses}" if known else "",
+                "detectable": f"{row.detectable:.2f}" if math.isfinite(row.detectable) else "",
                 "n": str(row.n_seeds) if known else "",
             }
         )
-    return pd.DataFrame(rows)
+    shown = pd.DataFrame(rows)
+    return shown if shown["detectable"].any() else shown.drop(columns="detectable")
 
 
 def measures(items: Iterable[verdicts.Claim]) -> pd.DataFrame:

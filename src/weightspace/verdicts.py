@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -26,7 +27,13 @@ MAX_LOSSES = 0.05
 
 @dataclass(frozen=True)
 class Finding:
-    """What the records say of a claim for one method. mean with low and high: a ratio with its interval, or a share."""
+    """What the records say of a claim for one method.
+
+    mean with low and high: the effect with its interval, or with its range over comparisons where the claim says so.
+    Where comparisons may be undecided, wins are those for the claim, losses those against it, ties the undecided ones.
+    detectable: the smallest effect that would have been decided for the claim with 80 % power (NaN: none, or the rule
+    has no such number).
+    """
 
     method: str
     low: float
@@ -37,6 +44,7 @@ class Finding:
     losses: int
     n_seeds: int
     verdict: str
+    detectable: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Claim:
     """One claim: who makes it, how we measure it, the rule, and the function that applies the rule to the records.
 
     besides: experiments that the rule needs in addition; ``assess`` gets a frame of each, that of ``experiment`` first.
+    spread: what low and high of its findings are, a 95 % ``interval`` or the ``range`` over comparisons.
     """
 
     id: str
@@ -53,6 +62,7 @@ class Claim:
     experiment: str | None = None
     assess: Callable[..., list[Finding]] | None = None
     besides: tuple[str, ...] = ()
+    spread: Literal["interval", "range"] = "interval"
 
     def scales(self) -> dict[str, str]:
         """The scale of the records that the verdict rests on, per experiment: that of the paper where it has one."""
