@@ -108,9 +108,11 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def _runs(parent: str, scale: str, state: str) -> dict[str, pd.DataFrame]:
-    """The runs of a campaign by key; ``state``, that of the records, keeps the cache from growing stale."""
-    return {str(key): run for key, run in records.load(parent, scale).groupby("run_key")} if state else {}
+def _runs(parent: str, scale: str, _state: str) -> dict[str, pd.DataFrame]:
+    """The runs of a campaign by key; the state of the records keeps the cache from growing stale."""
+    if not records.exists(parent, scale):
+        return {}
+    return {str(key): run for key, run in records.everything(parent, scale).groupby("run_key")}
 
 
 EXPERIMENTS = [
