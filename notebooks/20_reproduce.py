@@ -18,6 +18,7 @@
 # $ python -m weightspace run dual_regression --recompute      # everything anew
 # $ python -m weightspace run dual_regression --scale quick    # seconds, on data that ships with scikit-learn
 # $ python -m weightspace status                               # what is on record, what is missing
+# $ python -m weightspace records merge dual_regression        # one file of the parts that the runs were written to
 # $ python -m weightspace compare dual_regression              # ours against the reported values
 # $ python -m weightspace run dual_classification --device cuda # on a GPU, where there is one
 # ```
@@ -56,9 +57,16 @@ style.table(tables.status())
 # ## What a record holds
 #
 # One Parquet file per experiment and scale under `results/`, one row per run and turn; `weightspace.records.load` reads
-# it. A run is keyed by its full configuration (`run_key`). Beside the measured value every row holds the device, the
-# versions, the digest and edition of the data, seconds and time. Files are written in one step under a lock, and their
-# pages carry checksums.
+# it. A run is keyed by its full configuration (`run_key` is a digest of `configuration`). Beside the measured value every
+# row holds the settings that were changed by hand, device, precision, threads, versions, the revision of the source
+# (empty for runs from before it was kept), digest and edition of the data, the number of rows of the run, seconds and
+# time. Each file holds a digest of all of its bytes, and is refused if a bit of it is not as it was written.
+#
+# A campaign writes each group of runs to a file of its own, a part, in one step and without a lock; reading takes file and
+# parts together, and merging them gives the same file whatever the order of computing. A group is computed under a lease,
+# so that several processes or machines share a campaign. On one machine a worker that dies loses its lease at once. On
+# a network file system that does not pass locks on, the time of the lease's file counts instead: its holder renews it every
+# 20 seconds, and after two minutes without it another machine takes over.
 #
 # The same seed gives the same run on the same machine with the same versions. Elsewhere the order of float32 sums differs,
 # and after tens of thousands of updates single runs part company; what agrees is the mean over seeds.

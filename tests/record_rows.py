@@ -1,13 +1,24 @@
 """Made-up records for the tests of records, parts and campaigns."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from weightspace import records
-from weightspace.configuration import canonical_json
+from weightspace.configuration import LATER, STRICT, Configuration, Positive, dataclass
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Example(Configuration):
+    method: str
+    lr: Positive = 0.1
+    sizes: Annotated[tuple[int, ...], LATER] = ()
+    on: Annotated[bool, LATER] = False
+    parent: Annotated[str, LATER] = ""
 
 
 def configuration(method, seed=0, experiment="e", **settings):
-    return {"experiment": experiment, "protocol": 1, "method": method, "seed": seed, "lr": 0.1} | settings
+    return Example(experiment=experiment, protocol=1, method=method, seed=seed, **settings)
 
 
 def rows(*configurations, turns=2, value=1.0, changed="{}", **columns):
@@ -15,12 +26,12 @@ def rows(*configurations, turns=2, value=1.0, changed="{}", **columns):
     return pd.DataFrame(
         [
             {
-                "method": c["method"],
-                "seed": c["seed"],
+                "method": c.method,
+                "seed": c.seed,
                 "turn": turn,
                 "value": value + turn,
-                "run_key": records.run_key(c),
-                "configuration": canonical_json(c),
+                "run_key": c.run_key,
+                "configuration": c.to_json(),
                 "changed": changed,
                 "device": "cpu",
                 "precision": "float32",
@@ -41,6 +52,6 @@ def rows(*configurations, turns=2, value=1.0, changed="{}", **columns):
 
 def write(*configurations, group=None, scale="quick", **columns):
     """Put runs on record as one part."""
-    name = configurations[0]["experiment"]
-    group = group or records.run_key(configurations[0])
+    name = configurations[0].experiment
+    group = group or configurations[0].run_key
     return records.write_part(name, scale, group, rows(*configurations, **columns))

@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from record_rows import configuration
 
-from weightspace import dual_regression, experiments, protocol, records, sampling, tuning
+from weightspace import campaigns, dual_regression, experiments, protocol, records, sampling, tuning
 from weightspace.__main__ import main
+from weightspace.configuration import STRICT, Configuration, canonical_json, dataclass
 from weightspace.methods import PAPER_METHODS
 
 
@@ -74,28 +76,115 @@ def test_running_again_computes_only_what_is_missing(monkeypatch):
     assert {seed for _, _, seed in computed} == {1}
 
 
+COMMAND = ["run", "dual_regression", "--scale", "quick", "--seeds", "1"]
+
+
 def test_a_setting_that_all_runs_share_can_be_changed(capsys):
     """Such runs have keys of their own beside those of the plan; the value is a number where it reads as one."""
-    command = ["run", "dual_regression", "--scale", "quick", "--seeds", "1"]
-    assert main([*command, "--set", "lr=0.002", "--set", "noise_std=0"]) == 0
+    changes = {"lr": 0.002, "noise_std": 0}
+    assert main([*COMMAND, "--set", "lr=0.002", "--set", "noise_std=0"]) == 0
     assert "dual_regression (quick): 10 runs computed" in capsys.readouterr().out
-    changed = experiments.planned("dual_regression", "quick", 1, {"lr": 0.002, "noise_std": 0})
+    changed = experiments.planned("dual_regression", "quick", 1, changes)
     assert {c.lr for c in changed.values()} == {0.002}
     assert records.keys("dual_regression", "quick") == changed.keys()
-    assert (
-        experiments.missing_runs("dual_regression", "quick", 1)
-        == experiments.planned("dual_regression", "quick", 1).keys()
-    )
-    for wrong, message in (
-        ("layers=2", "dual_regression has no layers that all runs share: use dataset"),
-        ("model=clip_rn50", "dual_regression has no model that all runs share"),
-        ("turns=-3", "turns: input should be greater than or equal to 1, got -3"),
-        ("turns=abc", "turns: input should be a valid integer, got 'abc'"),
-        ("train_size=1000000000", "train_size: diabetes has 442 rows to draw training samples from, got 1,000,000,000"),
-        ("lr", "--set needs NAME=VALUE, got 'lr'"),
-    ):
-        assert main([*command, "--set", wrong]) == 1
-        assert message in capsys.readouterr().err
+    assert not experiments.missing_runs("dual_regression", "quick", 1, changes)
+    planned = experiments.planned("dual_regression", "quick", 1)
+    assert experiments.missing_runs("dual_regression", "quick", 1) == planned.keys()
+    assert main(COMMAND) == 0
+    for own, plan, found in ((changes, changed, {"lr": 0.002, "noise_std": 0.0}), ({}, planned, {})):
+        frame = experiments.load("dual_regression", "quick", 1, changes=own)
+        assert set(frame["run_key"]) == plan.keys() and set(frame["changed"]) == {canonical_json(found)}
+        assert ("lr" in frame) == bool(own)
+    assert set(records.load("dual_regression", "quick", lr=0.002)["run_key"]) == changed.keys()
+    with pytest.raises(records.RecordError, match=r"different settings \(lr: 0.001, 0.002; noise_std: 0"):
+        records.load("dual_regression", "quick")
+    # and the state of the campaign counts them apart
+    assert main(["records", "merge", "dual_regression", "--seeds", "1"]) == 0
+    (row,) = [r for r in experiments.status() if (r["experiment"], r["scale"]) == ("dual_regression", "quick")]
+    assert (row["on_record"], row["missing"], row["changed"], row["unplanned"], row["parts"]) == (10, 20, 10, 0, 0)
+    capsys.readouterr()
+    main(["status"])
+    assert "10 of     30 runs (and 10 changed)" in capsys.readouterr().out
+
+
+def test_a_change_to_what_is_planned_anyway_is_none():
+    (first, *_), changed = experiments.plan_of("dual_regression", "quick", 1, {"lr": 0.001, "turns": 6})
+    assert changed == {} and first.run_key in experiments.planned("dual_regression", "quick", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "layers=2"], "dual_regression has no layers that all runs share: use dataset"),
+        (["--set", "model=clip_rn50"], "dual_regression has no model that all runs share"),
+        (["--set", "experiment=other"], "dual_regression has no experiment that all runs share"),
+        (["--set", "protocol=2"], "dual_regression has no protocol that all runs share"),
+        (["--set", "lr"], "--set needs NAME=VALUE, got 'lr'"),
+        (["--set", "turns=abc"], "dual_regression, 10 runs: turns: "),
+        (["--set", "turns=-3"], "dual_regression, 10 runs: turns: "),
+        (["--set", "lr=-1"], "dual_regression, 10 runs: lr: "),
+        (["--set", "lr=NaN"], "dual_regression, 10 runs: lr: "),
+        (["--seeds", "1000000000"], "1,000,000,000 seeds of dual_regression would be 10,000,000,000 runs"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_is_computed(arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr(campaigns, "compute_group", lambda *_: pytest.fail("computes"))
+    assert main([*COMMAND, *arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_more_data_than_there_are_is_refused(capsys):
+    assert main(["run", "dual_imbalance", "--scale", "quick", "--set", "train_size=1000000000"]) == 1
+    assert "1,000,000,000" in capsys.readouterr().err
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Derived(Configuration):
+    run: str
+    unfolding: str = "slices"
+
+
+def made_up(name, plan, parent=None):
+    return experiments.Experiment(name, "", {"quick": 2}, plan, ("run" if parent else "method",), None, parent=parent)
+
+
+@pytest.fixture
+def family(monkeypatch):
+    """An experiment, one of its records, and one of the records of that."""
+
+    def derived(name):
+        return lambda parents, scale: [
+            Derived(experiment=name, protocol=1, seed=c.seed, run=c.run_key) for c in parents
+        ]
+
+    family = [
+        made_up("first", lambda scale, seeds: [configuration("a", seed, "first") for seed in range(seeds)]),
+        made_up("second", derived("second"), "first"),
+        made_up("third", derived("third"), "second"),
+    ]
+    monkeypatch.setattr(experiments, "registry", lambda: {item.name: item for item in family})
+
+
+def test_derived_experiments_accept_the_changes_of_their_parents(family):
+    for parent, name in (("first", "second"), ("second", "third")):
+        for changes in ({}, {"lr": 0.2}):
+            plan = experiments.planned(name, "quick", changes=changes)
+            runs = [c.run for c in plan.values()]
+            assert runs == list(experiments.planned(parent, "quick", changes=changes)) and len(runs) == 2
+            assert experiments.plan_of(name, "quick", 1, changes)[1] == changes
+    plan, changed = experiments.plan_of("third", "quick", 1, {"unfolding": "other", "lr": 0.2})
+    assert changed == {"unfolding": "other", "lr": 0.2}
+    assert plan[0].unfolding == "slices"  # the nearest parent that has a setting takes the change
+    assert plan[0].run in experiments.planned("second", "quick", 1, changed)
+
+
+def test_every_change_of_a_parent_is_checked_there(family):
+    with pytest.raises(ValueError, match="third has no nothing that all runs share: use unfolding, method, lr"):
+        experiments.planned("third", "quick", changes={"nothing": 1})
+    with pytest.raises(ValueError, match="first, 2 runs: lr: "):
+        experiments.planned("third", "quick", changes={"lr": "fast"})
 
 
 def test_a_run_does_not_depend_on_its_neighbours():
@@ -211,7 +300,6 @@ def test_command_line(capsys):
         (["run", "dual_regression_tuned", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
         (["run", "dual_regression", "--device", "tpu"], "runs on cpu or cuda, not on 'tpu'"),
         (["run", "dual_regression", "--device", "cuda"], "install the NVIDIA driver, or compute with --device cpu"),
-        (["run", "dual_regression", "--scale", "quick", "--seeds", "0"], "at least 1"),
         (["compare", "dual_regression"], "no records of 'dual_regression'"),
     ],
 )

@@ -34,7 +34,7 @@ def campaign(tmp_path, monkeypatch):
 
     def compute(group, device):
         with open(log, "a") as stream:
-            stream.write(f"{group[0]['method']}\n")
+            stream.write(f"{group[0].method}\n")
         time.sleep(0.002)
         frame = rows(*group, turns=TURNS)
         return frame[["method", "seed", "turn", "value", "run_key", "data_digest", "data_variant"]]

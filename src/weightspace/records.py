@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from weightspace import parts, record_files, record_tables
-from weightspace.configuration import canonical_json, key_of
 from weightspace.record_files import OlderForm, RecordError
 from weightspace.record_tables import PROVENANCE, NotARecord
 
@@ -58,11 +57,6 @@ def path(experiment: str, scale: str = "paper") -> Path:
 def parts_folder(experiment: str, scale: str = "paper") -> Path:
     """Where a campaign keeps what has not been merged, present or not."""
     return path(experiment, scale).with_suffix(".parts")
-
-
-def run_key(configuration: Mapping[str, object]) -> str:
-    """A short digest of a configuration: the same for the same settings in any order."""
-    return key_of(canonical_json(configuration))
 
 
 # --- reading
