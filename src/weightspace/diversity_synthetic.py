@@ -28,6 +28,7 @@ from weightspace.configuration import (
     STRICT,
     Count,
     Fraction,
+    Frozen,
     FrozenDict,
     Positive,
     Seed,
@@ -209,6 +210,9 @@ class SyntheticConfiguration(RegularizedConfiguration, ResNetConfiguration):
             made = self.made_by
             if differ := [name for name in _OF_BOTH if getattr(made, name) != getattr(self, name)]:
                 raise ValueError(f"generator must have the run's own {', '.join(differ)}")
+            # Equal generators have equal settings: numbers of the declared types, and no defaults that came later.
+            said = {name: getattr(made, name) for name in made.settings()}
+            object.__setattr__(self, "generator", Frozen(said))
         return self
 
     @property
