@@ -179,8 +179,9 @@ class GeneratorConfiguration(ImageConfiguration):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class PicturedConfiguration(GeneratorConfiguration):
-    """A generator of which pictures are on record. grid: their number per class."""
+    """A generator of which pictures are on record, of the first copy. grid: their number per class."""
 
+    copies: Annotated[Count, IDENTITY]
     grid: Annotated[int, Field(ge=0)]
 
     @property
