@@ -197,3 +197,14 @@ def test_batch_norm_is_reset_to_the_statistics_of_the_samples():
     torch.testing.assert_close(model[0].running_var, seen.var(dim=(0, 2, 3)))
     assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters()))
     assert model[0].momentum == 0.1 and not model.training
+
+
+def test_new_statistics_with_dropout_depend_on_the_seed_alone(data):
+    found = []
+    for draws in (0, 1):
+        torch.manual_seed(draws)  # of the process, which is not the run's
+        run = trainer(dropout=0.5)
+        reset_batch_norm(run, data[0])
+        found.append(run.logits(data[0][:8]))
+        assert torch.initial_seed() == draws
+    np.testing.assert_array_equal(*found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -67,7 +67,7 @@ class TaskSpectraConfiguration(SpectraConfiguration):
     dataset: Annotated[str, IDENTITY]
 
 
-def derived(name: str, parents: Sequence[Configuration], scale: str) -> list[SpectraConfiguration]:
+def derived(name: str, parents: Sequence[Any], scale: str) -> list[SpectraConfiguration]:
     """What the experiment ``name`` computes of the runs of its parent at a scale."""
     found: list[SpectraConfiguration] = []
     several = len({run.dataset for run in parents}) > 1

@@ -28,6 +28,7 @@ from weightspace.configuration import (
     STRICT,
     Count,
     Fraction,
+    Frozen,
     FrozenDict,
     Positive,
     Seed,
@@ -178,8 +179,9 @@ class GeneratorConfiguration(ImageConfiguration):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class PicturedConfiguration(GeneratorConfiguration):
-    """A generator of which pictures are on record. grid: their number per class."""
+    """A generator of which pictures are on record, of the first copy. grid: their number per class."""
 
+    copies: Annotated[Count, IDENTITY]
     grid: Annotated[int, Field(ge=0)]
 
     @property
@@ -209,6 +211,9 @@ class SyntheticConfiguration(RegularizedConfiguration, ResNetConfiguration):
             made = self.made_by
             if differ := [name for name in _OF_BOTH if getattr(made, name) != getattr(self, name)]:
                 raise ValueError(f"generator must have the run's own {', '.join(differ)}")
+            # Equal generators have equal settings: numbers of the declared types, and no defaults that came later.
+            said = {name: getattr(made, name) for name in made.settings()}
+            object.__setattr__(self, "generator", Frozen(said))
         return self
 
     @property

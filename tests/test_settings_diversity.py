@@ -1,0 +1,291 @@
+"""Every setting of paper A's experiments decides something, is refused by name, or is declared to decide nothing."""
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+
+from weightspace import (
+    data,
+    diversity_batch_norm,
+    diversity_runs,
+    diversity_spectra,
+    experiments,
+    image_generator,
+)
+from weightspace.configuration import identity_fields, with_changes
+from weightspace.corruptions import CORRUPTIONS
+from weightspace.diversity_protocol import image_counts, load_images
+from weightspace.diversity_synthetic import generator_settings
+from weightspace.records import RecordError
+from weightspace.text_sets import TRAINING_TEXTS, training_set
+
+SMALL = {
+    "train_size": 48,
+    "batch_size": 16,
+    "epochs": 1,
+    "test_size": 8,
+    "corruption_size": 2,
+    "severities": (5,),
+    "spectra_epochs": (1,),
+    "set_size": 16,
+    "judge_size": 32,
+    "grid": 2,
+}
+"""Sizes for all of them, where they have such a setting."""
+
+BASELINE = {"setting": "baseline"}
+STARTS = {
+    "diversity_tuning": {"optimizer": "adam", "lr": 1e-3},
+    "diversity_cifar10": BASELINE,
+    "diversity_hessian": BASELINE,
+    "diversity_sets": {"augmentation": "noise50", "arm": "single"},
+    "diversity_transfer_tuning": {"lr": 1e-3},
+    "diversity_transfer": BASELINE,
+    "diversity_batch_norm": BASELINE,
+    "diversity_text_tuning": {"lr": 3e-4},
+    "diversity_text": BASELINE,
+    "diversity_text_sets": {"augmentation": "sr_0.5"},
+    "diversity_synthetic_generator": {},
+    "diversity_synthetic_sets": BASELINE,
+    "diversity_synthetic": BASELINE,
+    "diversity_spectra": BASELINE,
+    "diversity_transfer_spectra": BASELINE,
+    "diversity_text_spectra": BASELINE,
+    "diversity_synthetic_spectra": BASELINE,
+}
+"""Experiment -> the run of the quick scale that is changed."""
+
+NOISE = {"augmentation": "noise50", "setting": "noise50", "category": "augmentation"}
+GENERATOR = generator_settings("quick", 0)
+CHANGES = {
+    "dataset": {"dataset": "nothing"},
+    "model": {"model": "nothing"},
+    "precision": {"precision": "bfloat16 autocast"},
+    "optimizer": {"optimizer": "sgd"},
+    "dropout": {"dropout": 0.5, "setting": "dropout_0.5", "category": "dropout"},
+    "weight_decay": {"weight_decay": 0.1, "setting": "weight_decay_0.1", "category": "weight_decay"},
+    "augmentation": NOISE,
+    "setting": {"setting": "else"},
+    "category": {"category": "else"},
+    "arm": {"arm": "independent"},
+    "seed": {"seed": 1},
+    "resolution": {"resolution": 40},
+    "spectra_epochs": {"spectra_epochs": [2]},
+    "severities": {"severities": [1]},
+    "validation_share": {"validation_share": 0.3},
+    "every": {"every": 3},
+    "length": {"length": 6},
+    "encoder": {"encoder": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 4}},
+    "channels": {"channels": [16, 16]},
+    "colours": {"colours": 3},
+    "border": {"border": 2},
+    "ema_decay": {"ema_decay": 0.5},
+    "warm_up": {"warm_up": 0.5},
+    "generator_dropout": {"generator_dropout": 0.5},
+    "synthetic_share": {
+        "synthetic_share": 1.0,
+        "setting": "synthetic_1",
+        "category": "synthetic",
+        "generator": GENERATOR,
+    },
+    "generator": {"generator": GENERATOR},
+    "copy_ratio": {"copy_ratio": 0.0},
+    "run": {"run": "0" * 16},
+    "scale": {"scale": "laptop"},
+}
+"""Field -> other values, of the field and of what has to go with it; other numbers become larger."""
+
+SPECIAL = {
+    ("diversity_cifar10", "arm"): NOISE | {"arm": "cumulative"},
+    ("diversity_sets", "arm"): {"arm": "cumulative"},
+    ("diversity_sets", "augmentation"): {"augmentation": "noise30"},
+    ("diversity_transfer", "arm"): {"arm": "paper_rate"},
+    ("diversity_text", "augmentation"): {"augmentation": "sr_0.5", "setting": "sr_0.5", "category": "augmentation"},
+    ("diversity_text_sets", "augmentation"): {"augmentation": "gen"},
+}
+"""Where the values of ``CHANGES`` are none of the experiment's."""
+
+PARAMETERS = [
+    (name, field.name)
+    for name in STARTS
+    for field in dataclasses.fields(experiments.planned(name, "quick", 1).popitem()[1])
+    if field.name not in identity_fields(type(experiments.planned(name, "quick", 1).popitem()[1]))
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folders(tmp_path_factory):
+    """Neither the records nor the cache of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("settings")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_generator, "cache_folder", lambda: folder)
+        patch.setattr(diversity_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
+        patch.setenv("WEIGHTSPACE_RESULTS", str(folder))
+        yield
+
+
+@cache
+def start(name):
+    """The configuration that is changed, of small sizes."""
+    wanted = STARTS[name]
+    plan = experiments.planned(name, "quick", 1).values()
+    c = next(c for c in plan if all(getattr(c, key) == value for key, value in wanted.items()))
+    names = {field.name for field in dataclasses.fields(c)}
+    sizes = {key: value for key, value in SMALL.items() if key in names}
+    return with_changes(c, sizes if "run" not in names else {})
+
+
+def computed(configuration):
+    """All numbers on record of a run, but for the seconds it took."""
+    frame = experiments.get(configuration.experiment).compute([configuration], "cpu")
+    return frame[~frame["metric"].str.endswith("_seconds")]["value"].to_numpy()
+
+
+@cache
+def computed_start(name):
+    return computed(start(name))
+
+
+def change_of(name, field):
+    """Other values for a field, and for what goes with it."""
+    c = start(name)
+    names = {item.name for item in dataclasses.fields(c)}
+    value = getattr(c, field)
+    larger = (
+        {field: value + 1} if isinstance(value, int) else {field: 2 * value or 1.0} if isinstance(value, float) else {}
+    )
+    change = SPECIAL.get((name, field)) or CHANGES.get(field) or larger
+    return {key: item for key, item in change.items() if key in names}
+
+
+@pytest.mark.parametrize(("name", "field"), PARAMETERS)
+def test_every_setting_decides_or_is_refused_by_name(name, field):
+    change = change_of(name, field)
+    assert change[field] != getattr(start(name), field)
+    try:
+        found = computed(with_changes(start(name), change))
+    except (ValueError, RecordError) as error:
+        assert field in str(error) and "\n" not in str(error)
+        return
+    before = computed_start(name)
+    assert not np.array_equal(found, before, equal_nan=True)
+
+
+def test_settings_of_the_generator_are_those_of_its_runs():
+    """They are found by their own names, and what both have stays the same in both."""
+    plan = experiments.planned("diversity_synthetic", "quick", 1, {"train_size": 48, "steps": 3}).values()
+    made, real = ([c for c in plan if bool(c.generator) == used] for used in (True, False))
+    assert {(c.made_by.train_size, c.made_by.steps, c.train_size) for c in made} == {(48, 3, 48)}
+    assert {c.train_size for c in real} == {48} and len(made) == 4
+    assert not np.array_equal(computed(small(made[1], {"steps": 1})), computed(small(made[1], {})))
+
+
+def small(configuration, changes):
+    sizes = {key: value for key, value in SMALL.items() if hasattr(configuration, key)}
+    return with_changes(configuration, sizes | {"epochs": 1} | changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("diversity_cifar10", {"epochs": -3}, "epochs: input should be greater than or equal to 1, got -3"),
+        ("diversity_cifar10", {"epochs": "abc"}, "epochs: input should be a valid integer, got 'abc'"),
+        ("diversity_cifar10", {"train_size": 1_298}, "train_size: digits has 1,297 training images, got 1,298"),
+        ("diversity_cifar10", {"test_size": 501}, "test_size: digits has 500 test images, got 501"),
+        ("diversity_cifar10", {"batch_size": 129}, "batch_size must be at most train_size, 128, got 129"),
+        ("diversity_cifar10", {"spectra_epochs": [2]}, "spectra_epochs must not lie beyond epochs, 1, got"),
+        ("diversity_cifar10", {"augmentation": "mixup"}, "augmentation: input should be '', 'auto_augment'"),
+        ("diversity_cifar10", {"dropout": 0.3}, "setting and category must be dropout_0.3 and dropout for dropout 0.3"),
+        (
+            "diversity_cifar10",
+            {"dropout": 0.3, "weight_decay": 0.1},
+            "setting has one regularizer at most, got dropout",
+        ),
+        ("diversity_cifar10", {"arm": "cumulative"}, "arm cumulative is of augmentation levels above the first"),
+        (
+            "diversity_cifar10",
+            {"dataset": "cifar11"},
+            "dataset must be one of cifar10, fashion_mnist, mnist, digits or",
+        ),
+        ("diversity_tuning", {"validation_share": 0.9}, "validation_share must leave a batch of 32 of 128 images"),
+        ("diversity_hessian", {"batches": 5}, "batches: 128 training images are 4 batches of 32, got 5"),
+        ("diversity_sets", {"set_size": 129}, "set_size must be at most train_size, 128, got 129"),
+        ("diversity_transfer", {"model": "clip_rn50"}, "resolution: clip_rn50 takes 224 only, got 32"),
+        ("diversity_text", {"every": 5}, "batch_size: of made_up there are 26 training texts with every 5, got 32"),
+        ("diversity_text", {"every": 129}, "every: made_up has 128 training texts, got 129"),
+        ("diversity_text", {"augmentation": "mixup"}, "augmentation: made_up has sr_0.3"),
+        ("diversity_text", {"encoder": {"depth": 3}}, "encoder.depth.*input should be 'hidden_size'"),
+        ("diversity_text_tuning", {"batch_size": 60}, "held_out_every must leave a batch of 60 of 64 texts"),
+        (
+            "diversity_synthetic_generator",
+            {"generator_batch_size": 65},
+            "generator_batch_size must be at most train_size",
+        ),
+        (
+            "diversity_synthetic_generator",
+            {"border": 1, "channels": [8, 8, 8]},
+            "a side of 30 cannot be halved 2 times",
+        ),
+        (
+            "diversity_synthetic_sets",
+            {"judge_size": 1_234},
+            "judge_size: behind the training set digits has 1,233 images",
+        ),
+        ("diversity_synthetic_sets", {"generator": {"steps": 0}}, "generator must be given where synthetic_share is"),
+        ("diversity_spectra", {"run": "abc"}, "run: string should match pattern"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(name, changes, message):
+    configuration = next(iter(experiments.planned(name, "quick", 1).values()))
+    with pytest.raises(ValueError, match=message) as found:
+        with_changes(configuration, changes)
+    assert "\n" not in str(found.value)
+
+
+def test_equal_generators_have_one_key():
+    c = next(c for c in experiments.planned("diversity_synthetic", "quick", 1).values() if c.generator)
+    assert with_changes(c, {"warm_up": 0.1, "generator_dropout": 0}).run_key == c.run_key
+    assert with_changes(c, {"warm_up": 0.2}).run_key != c.run_key
+
+
+def test_a_generator_is_checked_as_a_whole():
+    c = next(c for c in experiments.planned("diversity_synthetic", "quick", 1).values() if c.generator)
+    with pytest.raises(ValueError, match="generator: steps: input should be greater than or equal to 1, got 0"):
+        with_changes(c, {"generator": {**c.generator, "steps": 0}})
+    with pytest.raises(ValueError, match="generator must have the run's own seed"):
+        with_changes(c, {"generator": {**c.generator, "seed": 5}})
+
+
+@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+def test_the_sizes_of_data_sets_are_those_of_their_files(dataset):
+    try:
+        images = load_images(dataset)
+    except data.DataError as error:
+        pytest.skip(str(error))
+    assert image_counts(dataset) == (len(images.x), len(images.test_x))
+
+
+@pytest.mark.parametrize("dataset", TRAINING_TEXTS)
+def test_the_sizes_of_tasks_are_those_of_their_files(dataset):
+    try:
+        texts = training_set(dataset).texts
+    except data.DataError as error:
+        pytest.skip(str(error))
+    assert TRAINING_TEXTS[dataset] == len(texts)
+
+
+@pytest.mark.parametrize("name", diversity_spectra.PARENTS)
+def test_derived_experiments_follow_a_change_of_their_parent(name):
+    parent = diversity_spectra.PARENTS[name]
+    changed = experiments.planned(parent, "quick", 1, {"epochs": 2})
+    found = diversity_spectra.derived(name, list(changed.values()), "quick")
+    assert [c.run for c in found] == list(changed)
+    assert not {c.run_key for c in found} & experiments.planned(name, "quick", 1).keys()
+
+
+def test_the_batch_norm_of_changed_runs():
+    changed = experiments.planned("diversity_transfer", "quick", 1, {"epochs": 2})
+    found = diversity_batch_norm.derived(list(changed.values()), "quick")
+    assert len(found) == 4 and {c.epochs for c in found} == {2}
