@@ -1,6 +1,7 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [layers] [inference] [spectra] [training] [finetuning] [gpu] [book]
+python benchmarks/run.py [kernel] [campaign] [workers] [layers] [inference] [spectra] [training] [finetuning] [gpu]
+    [book]
 
 Without a name: all of them.
 --device cuda measures the parts training and finetuning on a GPU.
@@ -28,6 +29,7 @@ from gpu import gpu
 from layers import inference, layers
 from spectra import spectra
 from training import training
+from workers import workers
 
 from weightspace import data, experiments, provenance
 from weightspace.methods import PAPER_METHODS
@@ -130,6 +132,7 @@ def main() -> None:
     parts = {
         "kernel": kernel,
         "campaign": campaign,
+        "workers": workers,
         "layers": layers,
         "inference": inference,
         "spectra": spectra,
