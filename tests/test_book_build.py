@@ -31,11 +31,17 @@ scale = "full"
 
 # %%
 import os
+from importlib.resources import files
 from pathlib import Path
 
+import yaml
+from small import leaf
+
 with open(os.environ["WEIGHTSPACE_TRACE"], "a") as trace:
-    for name in ("here.json", "missing.json"):
+    for name in ("here.json", "missing.json", "parts"):
         print(Path("results", name).resolve(), file=trace)
+os.environ.get("WEIGHTSPACE_RESULTS")
+table = files("small").joinpath("table.csv").read_text()
 text = Path("results/here.json").read_text()
 print(f"scale {scale}, record {text}, threads {os.environ['OMP_NUM_THREADS']}")
 
@@ -49,6 +55,13 @@ PLAIN = """\
 # %% [markdown]
 # # Plain
 
+# %%
+from small import other
+
+print(6 * other.SEVEN)
+"""
+
+ALONE = """\
 # %%
 print(6 * 7)
 """
@@ -87,8 +100,13 @@ def write_book(book: Path, repository: Path) -> None:
         "notebooks/plain.py": PLAIN,
         "requirements.lock": "some==1\n",
         "results/here.json": "17",
-        "src/weightspace/__init__.py": "",
-        "src/weightspace/reported/table.csv": "a,b\n1,2\n",
+        "results/parts/one.json": "1",
+        "src/small/__init__.py": "",
+        "src/small/leaf.py": "",
+        "src/small/other.py": "from small.deep import SEVEN\n",
+        "src/small/deep.py": "SEVEN = 7\n",
+        "src/small/unused.py": "",
+        "src/small/table.csv": "a,b\n1,2\n",
     }
     for name, text in files.items():
         (book / name).parent.mkdir(parents=True, exist_ok=True)
@@ -102,20 +120,30 @@ def notebooks(book: Path) -> list[Path]:
 # --- What runs when -------------------------------------------------------------------------------------
 
 
+def source_path(book: Path) -> str:
+    """PYTHONPATH for a book whose package is not installed."""
+    return os.pathsep.join([str(book / "src"), os.environ.get("PYTHONPATH", "")])
+
+
 @pytest.fixture(scope="module")
 def completed(tmp_path_factory, root, execution) -> Path:
     """A book whose notebooks ran once."""
     book = tmp_path_factory.mktemp("completed")
     write_book(book, root)
-    ran = execution.run_stale(execution.Book(book), notebooks(book), report=lambda line: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", source_path(book))
+        patch.delenv("WEIGHTSPACE_RESULTS", raising=False)
+        ran = execution.run_stale(execution.Book(book), notebooks(book), report=lambda line: None)
     assert [source.stem for source in ran] == ["plain", "reader"]
     return book
 
 
 @pytest.fixture
-def book(completed, tmp_path) -> Path:
+def book(completed, tmp_path, monkeypatch) -> Path:
     """A copy of it, to change."""
     shutil.copytree(completed, tmp_path / "book")
+    monkeypatch.setenv("PYTHONPATH", source_path(tmp_path / "book"))
+    monkeypatch.delenv("WEIGHTSPACE_RESULTS", raising=False)
     return tmp_path / "book"
 
 
@@ -137,11 +165,19 @@ def test_nothing_runs_twice(execution, book):
         ("results/here.json", None, {"reader"}),
         ("results/missing.json", "new", {"reader"}),
         ("results/other.json", "not looked at", set()),
-        ("src/weightspace/__init__.py", "x = 1\n", {"plain", "reader"}),
-        ("src/weightspace/new.py", "", {"plain", "reader"}),
-        ("src/weightspace/reported/table.csv", "a,b\n1,3\n", {"plain", "reader"}),
-        ("src/weightspace/__pycache__/x.py", "", set()),
-        ("src/weightspace/notes.txt", "", set()),
+        ("results/parts/one.json", "2", {"reader"}),
+        ("results/parts/one.json", None, {"reader"}),
+        ("results/parts/two.json", "1", {"reader"}),
+        ("results/parts/.two.json.17.draft", "1", set()),
+        ("src/small/__init__.py", "x = 1\n", {"plain", "reader"}),
+        ("src/small/leaf.py", "x = 1\n", {"reader"}),
+        ("src/small/leaf.py", None, {"reader"}),
+        ("src/small/other.py", "SEVEN = 7\n", {"plain"}),
+        ("src/small/deep.py", "SEVEN = 8\n", {"plain"}),
+        ("src/small/table.csv", "a,b\n1,3\n", {"reader"}),
+        ("src/small/unused.py", "x = 1\n", set()),
+        ("src/small/new.py", "", set()),
+        ("src/small/notes.txt", "", set()),
         ("requirements.lock", "some==2\n", {"plain", "reader"}),
         ("_build/executed/plain.ipynb", "{}", {"plain"}),
         ("_build/executed/plain.ipynb", None, {"plain"}),
@@ -164,9 +200,45 @@ def test_a_parameter_makes_stale_the_notebooks_that_assign_it(execution, book):
     assert stale(execution, book, unknown=1) == set()
 
 
-def test_another_python_or_library_makes_everything_stale(execution, book, monkeypatch):
-    monkeypatch.setattr(execution, "installed", lambda name: "0.0")
+def test_an_edited_module_runs_what_imports_it_and_nothing_else(execution, book):
+    ran = lambda: [s.stem for s in execution.run_stale(execution.Book(book), notebooks(book), lambda line: None)]  # noqa: E731
+    (book / "src/small/deep.py").write_text("SEVEN = 70\n", encoding="utf-8")
+    assert ran() == ["plain"]
+    assert '"420\\n"' in (book / "_build/executed/plain.ipynb").read_text(encoding="utf-8")
+    assert ran() == []
+
+
+def test_other_versions_make_stale_what_was_loaded_of_them(execution, book, monkeypatch):
+    known = execution.dependencies.versions()
+    for name, expected in {
+        "pyyaml": {"reader"},
+        "ipykernel": {"plain", "reader"},
+        "papermill": {"plain", "reader"},  # in the build's own process
+        "ruff": set(),
+    }.items():
+        assert name in known
+        monkeypatch.setattr(execution.dependencies, "versions", lambda name=name: {**known, name: "0.0"})
+        assert stale(execution, book) == expected
+    monkeypatch.setattr(sys, "version", "3.0")
     assert stale(execution, book) == {"plain", "reader"}
+
+
+def test_another_results_folder_makes_stale_what_asked_for_it(execution, book, monkeypatch):
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", "/elsewhere")
+    monkeypatch.setenv("WEIGHTSPACE_OTHER", "not asked for")
+    assert stale(execution, book) == {"reader"}
+
+
+def test_an_installed_package_that_is_not_the_checkout_s_is_refused(execution, book, tmp_path, monkeypatch):
+    copy = tmp_path / "site" / "small"
+    shutil.copytree(book / "src" / "small", copy)
+    monkeypatch.syspath_prepend(copy.parent)
+    assert stale(execution, book) == {"plain", "reader"}  # another installation, of the same content
+    (copy / "leaf.py").write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(execution.NotebookError, match="would import small from .*site/small, which differs from .*pip"):
+        execution.run_stale(execution.Book(book), notebooks(book))
+    monkeypatch.syspath_prepend(book / "src")  # as an editable installation does
+    assert stale(execution, book) == set()
 
 
 def test_parameters_reach_the_notebook(execution, book):
@@ -181,8 +253,19 @@ def test_parameters_reach_the_notebook(execution, book):
 
 def test_a_stamp_names_the_records_looked_at(execution, completed):
     stamp = execution.load_stamp(execution.Book(completed), completed / "notebooks" / "reader.py")
-    assert set(stamp["records"]) == {"results/here.json", "results/missing.json"}
-    assert stamp["records"]["results/missing.json"] is None
+    files = stamp["used"]["files"]
+    assert {name for name in files if name.startswith("results")} == {
+        "results/here.json",
+        "results/missing.json",
+        "results/parts",
+    }
+    assert files["results/missing.json"] is None
+    assert {name for name in files if not name.startswith("results")} == {
+        "src/small/__init__.py",
+        "src/small/leaf.py",
+        "src/small/table.csv",
+    }
+    assert stamp["used"]["settings"] == {"WEIGHTSPACE_RESULTS": None}
     assert stamp["run"]["python"] == sys.version.split()[0]
 
 
@@ -234,9 +317,9 @@ FAILURES = {
 def test_failures_name_notebook_cell_and_error_and_leave_the_others(execution, completed, tmp_path):
     (tmp_path / "notebooks").mkdir()
     for name, (code, _) in FAILURES.items():
-        text = f"{PLAIN}\n# %%\n{code}\n\n# %%\nprint('not reached')\n"
+        text = f"{ALONE}\n# %%\n{code}\n\n# %%\nprint('not reached')\n"
         (tmp_path / "notebooks" / f"{name}.py").write_text(text, encoding="utf-8")
-    (tmp_path / "notebooks" / "works.py").write_text(PLAIN, encoding="utf-8")
+    (tmp_path / "notebooks" / "works.py").write_text(ALONE, encoding="utf-8")
     settings = execution.Book(tmp_path, timeout=10)
     old = settings.output(tmp_path / "raises.py")  # of an earlier source
     old.parent.mkdir(parents=True)
@@ -247,7 +330,7 @@ def test_failures_name_notebook_cell_and_error_and_leave_the_others(execution, c
 
     for name, (code, error) in FAILURES.items():
         first = code.splitlines()[0]
-        assert f"notebooks/{name}.py:8: code cell 2 (`{first}`)\n    " in str(failure.value)
+        assert f"notebooks/{name}.py:5: code cell 2 (`{first}`)\n    " in str(failure.value)
         assert error in str(failure.value)
     assert sorted(path.name for path in settings.executed.iterdir()) == ["works.ipynb", "works.json"]
 
