@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -343,14 +344,17 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks processes up in /proc")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupted_build_leaves_no_process_and_no_file(root, tmp_path, name):
+@pytest.mark.parametrize(("name", "warm"), [("SIGINT", False), ("SIGTERM", True), ("SIGKILL", True)])
+def test_an_interrupted_build_leaves_no_process_and_no_file(root, tmp_path, name, warm):
     code = "import os, subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
-    code += "open('pids.part', 'w').write(f'{os.getpid()} {child.pid}')\n"
+    code += "open('pids.part', 'w').write(f'{os.getpid()} {child.pid} {os.getppid()}')\n"
     code += "os.rename('pids.part', 'pids')\nchild.wait()\n"
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "long.py").write_text(f"# %%\n{code}", encoding="utf-8")
-    script = "import execution, pathlib; book = pathlib.Path.cwd(); "
+    # Whoever starts the tests in the background has SIGINT ignored, and all children inherit it.
+    script = "import execution, pathlib, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    script += "book = pathlib.Path.cwd(); "
+    script += f"execution.WARM_FROM = {1 if warm else 99}; "
     script += "execution.run_stale(execution.Book(book), [book / 'notebooks' / 'long.py'])"
     sockets = tmp_path / "t"
     sockets.mkdir()
@@ -362,22 +366,109 @@ def test_an_interrupted_build_leaves_no_process_and_no_file(root, tmp_path, name
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (tmp_path / "pids").exists():
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
-        kernel, child = map(int, (tmp_path / "pids").read_text().split())
+        kernel, child, parent = map(int, (tmp_path / "pids").read_text().split())
         assert alive(kernel) and alive(child)
+        assert (parent != process.pid) == warm
         process.send_signal(getattr(signal, name))
         assert process.wait(30) != 0
     finally:
         process.kill()
-    deadline = time.monotonic() + 5
-    while (alive(kernel) or alive(child)) and time.monotonic() < deadline:
+    killed = name == "SIGKILL"  # then the kernel notices by itself, and what it started is its own affair
+    if killed:
+        os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(map(alive, (kernel, child, parent))) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not alive(kernel) and not alive(child)
+    assert not alive(kernel) and not alive(child) and not alive(parent)
     assert list((tmp_path / "_build" / "executed").iterdir()) == []
-    assert list(sockets.iterdir()) == []
+    assert killed or list(sockets.glob("ws-*")) == []
+
+
+# --- Warm kernels, and what a cell may put out ----------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+def test_several_notebooks_share_their_imports_and_nothing_else(execution, tmp_path):
+    code = """\
+# %%
+import os, sys, threading
+print(sorted({"pandas", "torch", "weightspace", "execution"} & set(sys.modules)))
+print("environment", os.environ.get("OMP_NUM_THREADS"), os.getcwd() == os.path.dirname(os.environ["HERE"]))
+
+# %%
+import matplotlib.pyplot as plt
+import torch
+
+x = torch.ones(300, 300, requires_grad=True)
+(x @ x).sum().backward()
+print("gradient", x.grad.sum().item())
+_ = plt.plot([1, 2])
+
+# %%
+open("parents", "a").write(f"{os.getppid()} {os.getpid()}\\n")
+print(sorted(name for name in globals() if name.startswith("mine")))
+mineNAME = 1
+"""
+    (tmp_path / "notebooks").mkdir()
+    for number in range(execution.WARM_FROM):
+        text = code.replace("NAME", str(number))
+        (tmp_path / "notebooks" / f"n{number}.py").write_text(text, encoding="utf-8")
+    settings = execution.Book(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HERE", str(tmp_path / "x"))
+        execution.run_stale(settings, notebooks(tmp_path), report=lambda line: None)
+    parents, kernels = zip(*(line.split() for line in (tmp_path / "parents").read_text().splitlines()))
+    assert len(set(parents)) == 1 and len(set(kernels)) == execution.WARM_FROM
+    for source in notebooks(tmp_path):
+        text = settings.output(source).read_text(encoding="utf-8")
+        assert "['pandas', 'torch']" in text
+        assert "environment 1 True" in text
+        assert "gradient 54000000.0" in text
+        assert "image/png" in text  # as in a kernel that imports matplotlib itself
+        assert '"[]\\n"' in text
+        assert "parents" not in execution.load_stamp(settings, source)["used"]["files"]  # written, not read
+
+
+def test_endless_output_is_cut_cell_by_cell(execution, tmp_path):
+    code = """\
+# %%
+for _ in range(300_000):
+    print("x" * 99)
+
+# %%
+import subprocess
+
+subprocess.run(["seq", "100000"])
+print("z" * 10**8)
+
+# %%
+from IPython.display import HTML, display
+
+for _ in range(8):
+    display(HTML("y" * 10**7))
+
+# %%
+"w" * 10**8
+
+# %%
+print("short")
+"""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "long.py").write_text(code, encoding="utf-8")
+    settings = execution.Book(tmp_path)
+    execution.run_stale(settings, notebooks(tmp_path), report=lambda line: None)
+    cells = json.loads(settings.output(notebooks(tmp_path)[0]).read_text(encoding="utf-8"))["cells"]
+    sizes = [len(json.dumps(cell["outputs"])) for cell in cells]
+    ends = [json.dumps(cell["outputs"])[-250:] for cell in cells]
+    assert all(100_000 < size < 150_000 for size in sizes[:2])
+    assert 20_000_000 < sizes[2] < 31_000_000
+    assert sizes[3] < 1_000
+    assert all("the output of this cell was cut here: more than" in end for end in ends[:4])
+    assert cells[4]["outputs"][0]["text"] == ["short\n"]
 
 
 # --- From end to end ------------------------------------------------------------------------------------
@@ -394,6 +485,7 @@ def test_a_book_from_end_to_end(root, tmp_path, build_book):
         return {str(p): p.stat().st_mtime_ns for p in [*executed.iterdir(), *html.rglob("*.html")]}
 
     # A fresh clone: one command, no warning, everything in the pages.
+    build_book = functools.partial(build_book, PYTHONPATH=source_path(tmp_path))
     first = build_book(tmp_path, *STRICT, "--all")
     assert first.returncode == 0, first.stdout
     assert "WARNING" not in first.stdout
@@ -411,6 +503,30 @@ def test_a_book_from_end_to_end(root, tmp_path, build_book):
     assert ": to run" not in again.stdout
     assert written() == before
 
+    # A page and an executed notebook cut by hand: they are made again, and nothing else.
+    for path in (html / "notebooks" / "plain.html", executed / "reader.ipynb"):
+        path.write_bytes(path.read_bytes()[:1000])
+    mended = build_book(tmp_path, *STRICT)
+    assert mended.returncode == 0, mended.stdout
+    assert "reader: to run, executed notebook missing or altered" in mended.stdout
+    assert "plain: to run" not in mended.stdout
+    assert "</html>" in page("notebooks/plain")
+    assert written()[str(executed / "plain.ipynb")] == before[str(executed / "plain.ipynb")]
+    assert written()[str(html / "book/references.html")] == before[str(html / "book/references.html")]
+
+    # The style changed: all pages name its new version, and a search index cut by hand is whole again; nothing runs.
+    (html / "searchindex.js").write_bytes((html / "searchindex.js").read_bytes()[:1000])
+    with (tmp_path / "book" / "_static" / "book.css").open("a", encoding="utf-8") as style:
+        style.write("\n.ws-new { color: red }\n")
+    names = re.findall(r"book\.css\?v=\w+", page("notebooks/plain"))
+    styled = build_book(tmp_path, *STRICT)
+    assert styled.returncode == 0, styled.stdout
+    assert ": to run" not in styled.stdout
+    assert names and not {*names} & {*re.findall(r"book\.css\?v=\w+", page("notebooks/plain"))}
+    assert (html / "searchindex.js").stat().st_size > 1000
+    assert "ws-new" in (html / "_static" / "book.css").read_text(encoding="utf-8")
+    before = written()
+
     # A record changed: the notebook that reads it runs, and the page that quotes its value follows.
     (tmp_path / "results" / "here.json").write_text("18", encoding="utf-8")
     changed = build_book(tmp_path, *STRICT, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
@@ -420,12 +536,24 @@ def test_a_book_from_end_to_end(root, tmp_path, build_book):
     assert re.search("The record says .*>18</span>.*scale=quick", page("book/intro"), re.S)
     assert written()[str(html / "notebooks" / "plain.html")] == before[str(html / "notebooks" / "plain.html")]
 
+    # The extension changed: what makes pages makes them again, what runs notebooks runs them again.
+    before = written()
+    for name, runs in {"weightspace_book.py": False, "inside_kernel.py": True}.items():
+        with (tmp_path / "book" / "_ext" / name).open("a", encoding="utf-8") as module:
+            module.write("\n# another version\n")
+        other = build_book(tmp_path, *STRICT, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
+        assert other.returncode == 0, other.stdout
+        assert all((f"{source.stem}: to run, runner changed" in other.stdout) == runs for source in notebooks(tmp_path))
+        assert ("plain: ran" in other.stdout) == runs
+    page_times = {name: time for name, time in written().items() if "notebooks" in name and name.endswith(".html")}
+    assert all(time > before[name] for name, time in page_times.items())
+
     # A failing cell: the build fails, says where, and keeps what worked.
     with (tmp_path / "notebooks" / "plain.py").open("a", encoding="utf-8") as source:
         source.write("\n# %%\nraise ValueError('no such luck')\n")
     failed = build_book(tmp_path, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
     assert failed.returncode != 0
-    assert "notebooks/plain.py:8: code cell 2 (`raise ValueError('no such luck')`)" in failed.stdout
+    assert "notebooks/plain.py:10: code cell 2 (`raise ValueError('no such luck')`)" in failed.stdout
     assert "ValueError: no such luck" in failed.stdout
     assert "Traceback (most recent call last)\n  File" not in failed.stdout  # jupyter-book's own
     assert sorted(path.name for path in executed.iterdir()) == ["reader.ipynb", "reader.json"]

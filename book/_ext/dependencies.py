@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -148,12 +147,11 @@ def copies(root: Path) -> dict[str, str]:
 # --- What a kernel reported -----------------------------------------------------------------------------
 
 
-def used(root: Path, report: Path, trace: Path, since: float) -> dict[str, dict[str, str | None]]:
-    """The inputs of a run that began at a time (seconds), from what its kernel left.
+def used(root: Path, told: Mapping, trace: Path, since: float) -> dict[str, dict[str, str | None]]:
+    """The inputs of a run that began at a time (seconds), from what its kernel told and traced.
 
     `files`: digests by path relative to the repository; `packages`: versions; `settings`: environment variables.
     """
-    told = json.loads(report.read_text(encoding="utf-8"))
     paths = {*told["files"], *told["modules"].values()}
     if trace.exists():
         paths.update(trace.read_text(encoding="utf-8").splitlines())

@@ -251,7 +251,8 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
         # papermill takes SystemExit for a regular end, and the rest of the chapter would be missing.
         if any(o.output_type == "error" for cell in notebook.cells for o in cell.get("outputs", [])):
             raise failed("the notebook ended itself (SystemExit)")
-        used = dependencies.used(book.root, report, trace, began)
+        told = json.loads(report.read_text(encoding="utf-8"))
+        used = dependencies.used(book.root, told, trace, began)
     seconds = time.perf_counter() - start
 
     tidy(notebook)
@@ -264,6 +265,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
         "output": hashlib.sha256(executed.encode()).hexdigest(),
         "run": {
             "seconds": round(seconds, 1),
+            "cpu_seconds": round(told["cpu_seconds"], 1),
             "finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             "python": sys.version.split()[0],
             **{name: known.get(name) for name in ("torch", "weightspace")},

@@ -1,11 +1,12 @@
 """What a kernel of the book does beside running a notebook: it reports what it used, and it cuts endless output.
 
-The report is a JSON file, written anew after each cell that used something new:
+The report is a JSON file, written anew after each cell:
 
 - `files`: files of the checkout, of the records and of the data that were opened for reading, present or not;
 - `modules`: the loaded modules that lie in the checkout or belong to a package of its `src`, with their files;
 - `packages`: top-level names of all other modules that were loaded and do not come with Python;
-- `settings`: the environment variables WEIGHTSPACE_* that were looked up.
+- `settings`: the environment variables WEIGHTSPACE_* that were looked up;
+- `cpu_seconds`: of the kernel, without what it started.
 
 Libraries that open files without Python are not seen: `weightspace.records` appends what it asks for to the file
 that WEIGHTSPACE_TRACE names.
@@ -17,6 +18,7 @@ import importlib.util
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,7 +53,6 @@ class Usage:
         self.outside = tuple(os.path.realpath(f) + os.sep for f in (sys.prefix, sys.base_prefix, Path(__file__).parent))
         self.files: set[str] = set()
         self.settings: set[str] = set()
-        self.written = ""
 
     def is_input(self, path: str) -> bool:
         return (
@@ -97,18 +98,15 @@ class Usage:
                 modules[name] = os.path.realpath(file)
             elif top not in sys.stdlib_module_names:
                 packages.add(top)
-        text = json.dumps(
-            {
-                "files": sorted(self.files),
-                "modules": modules,
-                "packages": sorted(packages),
-                "settings": sorted(self.settings),
-            }
-        )
-        if text != self.written:
-            with open(self.report, "w", encoding="utf-8") as file:
-                file.write(text)
-            self.written = text
+        report = {
+            "files": sorted(self.files),
+            "modules": modules,
+            "packages": sorted(packages),
+            "settings": sorted(self.settings),
+            "cpu_seconds": time.process_time(),
+        }
+        with open(self.report, "w", encoding="utf-8") as file:
+            json.dump(report, file)
 
 
 class Budget:
@@ -172,8 +170,9 @@ def run_kernel(connection_file: str, root: Path, report: Path) -> None:
 
     usage = Usage(root, report)
     app = IPKernelApp.instance()
+    parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # the kernel ends when its parent does
     # No history: it is a database with a thread of its own.
-    app.initialize(["-f", connection_file, "--HistoryManager.enabled=False"])
+    app.initialize(["-f", connection_file, parent, "--HistoryManager.enabled=False"])
     limit_output(app.session, app.shell.events)
     app.shell.events.register("post_run_cell", usage.write)
     usage.watch_settings()

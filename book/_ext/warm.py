@@ -65,7 +65,7 @@ def become_kernel(request: dict) -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.environ.clear()
-    os.environ.update(request["env"], JPY_PARENT_PID=str(os.getppid()))  # the kernel ends when the server does
+    os.environ.update(request["env"])
     start_kernel(request)
 
 

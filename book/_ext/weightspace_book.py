@@ -130,10 +130,10 @@ def outdated_pages(app, env, added, changed, removed) -> set[str]:
         return set(env.found_docs)
     now, left = made_of(app, env), site_files(app)
     altered = {name for name in files if left.get(name) != files[name]}
-    stale = {page for page in now if pages.get(page) != now[page] or page_files(app, page) & altered}
-    if altered and not stale:  # the search index, say: all that is common to the pages is written with any page
-        stale.add(app.config.root_doc)
-    return stale
+    of_page = {page: page_files(app, page) for page in now}
+    if altered.difference(*of_page.values()):
+        return set(now)  # what all pages share, such as the search index, is made from all of them
+    return {page for page in now if pages.get(page) != now[page] or of_page[page] & altered}
 
 
 def note_site(app, error) -> None:
@@ -206,5 +206,5 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
-    app.connect("build-finished", note_site)
+    app.connect("build-finished", note_site, priority=900)  # after the theme, which rewrites a style
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -50,7 +50,11 @@ def path(experiment: str, scale: str = "paper") -> Path:
     """The file of one experiment at one scale, present or not."""
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}: use one of {', '.join(SCALES)}")
-    return folder() / scale / f"{experiment}.parquet"
+    file = folder() / scale / f"{experiment}.parquet"
+    if trace := os.environ.get("WEIGHTSPACE_TRACE"):  # the book notes which records a notebook asked for
+        with open(trace, "a", encoding="utf-8") as log:
+            log.write(f"{file.resolve()}\n")
+    return file
 
 
 def run_key(configuration: Mapping[str, object]) -> str:
@@ -109,9 +113,6 @@ def append(experiment: str, scale: str, rows: pd.DataFrame, *, replace: bool = F
 
 
 def _read(file: Path, columns: list[str] | None = None) -> pd.DataFrame | None:
-    if trace := os.environ.get("WEIGHTSPACE_TRACE"):  # the book notes which records a notebook depends on
-        with open(trace, "a", encoding="utf-8") as log:
-            log.write(f"{file.resolve()}\n")
     try:
         return pq.read_table(file, columns=columns, page_checksum_verification=True).to_pandas()
     except FileNotFoundError:
