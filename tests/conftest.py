@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,16 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _execution():
-    """book/_ext/execution.py, which is not part of the package."""
-    spec = importlib.util.spec_from_file_location("execution", ROOT / "book" / "_ext" / "execution.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["execution"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-
-EXECUTION = _execution()
+import execution as EXECUTION  # noqa: E402, N812 the book's own module, which is no part of the package
 
 # Several workers share the cores: threads that wait for each other take ten times as long as one alone. Set before
 # anything imports numpy or PyTorch; kernels and other processes that a test starts inherit it.

@@ -6,11 +6,8 @@ files in `_build/executed`:
 - `NAME.ipynb`, the executed notebook;
 - `NAME.json`, its *stamp*: a digest of everything that the run depended on, and when and how long it ran.
 
-A notebook is stale, and runs again, as soon as anything in its stamp no longer holds.
-
-Records (result files) are found by tracing: every kernel gets the environment variable WEIGHTSPACE_TRACE,
-the name of a file to which `weightspace.records` appends the path of each record it looks at, present or
-not.
+A notebook is stale, and runs again, as soon as anything in its stamp no longer holds.  `dependencies.py` says what
+a run depends on, `notebook_kernels.py` how it gets a kernel.
 """
 
 from __future__ import annotations
@@ -22,7 +19,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -30,27 +26,22 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
+
+import dependencies
+from dependencies import path_digest, source_digest, text_digest
+from notebook_kernels import ONE_THREAD, WARM_FROM, Kernels, kernel_manager, short_temporary_directory
 
 # papermill, jupytext and jupyter_client are imported where a notebook runs: a build with nothing to run
 # should not pay for them.
 
-STAMP_FORMAT = 1
-
-#: Installed versions that decide what a notebook computes or draws; a change of any re-runs everything.
-VERSIONS = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "torch")
+STAMP_FORMAT = 2
 
 #: How often one build runs the notebooks whose records change meanwhile, before it leaves them to the next build.
 ROUNDS = 3
 
 #: Seconds that outputs may lag behind a cell that has ended: hundreds of numbers on a busy machine take a while.
 IOPUB_TIMEOUT = 120
-
-#: Workers run side by side, so each of them computes on one thread.
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-}
 
 
 @dataclass(frozen=True)
@@ -79,54 +70,16 @@ class NotebookError(Exception):
 # --- What a run depends on ------------------------------------------------------------------------------
 
 
-def text_digest(text: str) -> str:
-    """Digest of a source, the same for the file's text and for what Sphinx hands to a parser.
-
-    Sphinx normalises line ends, and adds one at the end of the text.
-    """
-    return hashlib.sha256("\n".join(text.rstrip().splitlines()).encode()).hexdigest()
-
-
-def source_digest(source: Path) -> str:
-    return text_digest(source.read_text(encoding="utf-8-sig"))
-
-
-def path_digest(path: Path) -> str | None:
-    """Digest of a file's content or a folder's list of names; None where there is neither."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if path.is_dir():
-        return hashlib.sha256("\n".join(sorted(p.name for p in path.iterdir())).encode()).hexdigest()
-    return None
-
-
-def package_digest(root: Path) -> str:
-    """Digest of the package's code and tables (names and contents)."""
-    package = root / "src" / "weightspace"
-    digest = hashlib.sha256()
-    for path in sorted(p for p in package.rglob("*") if p.suffix in {".py", ".csv"}):
-        if "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(package).as_posix()} {path_digest(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def common_inputs(book: Book) -> dict[str, object]:
-    """Inputs that every notebook of the book depends on."""
+    """Inputs that every notebook of the book depends on.  Raises `dependencies.InstallationError`."""
+    here, known = Path(__file__).parent, dependencies.versions()
     return {
         "stamp format": STAMP_FORMAT,
-        "package": package_digest(book.root),
+        "installed copy": dependencies.copies(book.root),
         "lock file": path_digest(book.root / "requirements.lock"),
-        "runner": path_digest(Path(__file__)),
+        "runner": dependencies.files_digest(here, (here / name for name in dependencies.RUNNER)),
         "python": sys.version.split()[0],
-        "versions": {name: installed(name) for name in VERSIONS},
+        "versions": {name: known.get(name) for name in dependencies.RUN_BY},
     }
 
 
@@ -160,87 +113,11 @@ def why_stale(book: Book, source: Path, common: Mapping[str, object] | None = No
     for name in now | stamp["inputs"]:
         if now.get(name) != stamp["inputs"].get(name):
             return f"{name} changed"
-    for name, digest in stamp["records"].items():
-        if path_digest(book.root / name) != digest:
-            return f"{name} changed"
-    return None
+    name = dependencies.changed(book.root, stamp["used"], dependencies.versions())
+    return name and f"{name} changed"
 
 
 # --- One notebook ---------------------------------------------------------------------------------------
-
-
-class Kernels:
-    """The kernels that run at the moment, so that an interrupted build can end them all.
-
-    A kernel is in a session of its own: Ctrl-C in the terminal does not reach it.
-    """
-
-    def __init__(self) -> None:
-        self._processes: set = set()
-        self._lock = threading.Lock()
-        self.stopped = False
-
-    def add(self, process) -> None:
-        with self._lock:
-            self._processes.add(process)
-            late = self.stopped
-        if late:  # the build was interrupted while this kernel started
-            self.kill(process)
-
-    def discard(self, process) -> None:
-        with self._lock:
-            self._processes.discard(process)
-
-    def kill(self, process) -> None:
-        if process.poll() is None:
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)  # with whatever the notebook started
-            else:
-                process.kill()
-
-    def stop(self) -> None:
-        with self._lock:
-            self.stopped = True
-            processes = list(self._processes)
-        for process in processes:
-            self.kill(process)
-
-
-def kernel_manager(cwd: Path, env: Mapping[str, str], sockets: Path, started: Callable):
-    """A kernel manager class for one kernel: this Python, its own environment, its own sockets.
-
-    The environment goes to the kernel's start rather than through os.environ, which all workers share.
-    Sockets are files (ipc), because two kernels that start at once can pick the same TCP port.
-    """
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    class ThisPython(KernelSpecManager):
-        # The installed kernel specs may point to another environment.
-        def get_kernel_spec(self, kernel_name):
-            launch = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            return KernelSpec(argv=launch, display_name="Python 3", language="python", name=kernel_name)
-
-    class Kernel(AsyncKernelManager):
-        def __init__(self, **kwargs):
-            if os.name == "posix":
-                kwargs["transport"] = "ipc"
-            # The sockets are named after the connection file: without one of its own, kernels cross-talk.
-            super().__init__(connection_file=str(sockets / "k.json"), kernel_spec_manager=ThisPython(), **kwargs)
-
-        async def start_kernel(self, **kwargs):
-            await super().start_kernel(**{**kwargs, "cwd": str(cwd), "env": dict(env)})
-            started(self.provisioner.process)
-
-    return Kernel
-
-
-def short_temporary_directory() -> tempfile.TemporaryDirectory:
-    """A private folder whose path leaves room for a socket's name (107 characters in all on Linux)."""
-    base = tempfile.gettempdir()
-    if len(base) > 60 and os.path.isdir("/tmp"):
-        base = "/tmp"
-    return tempfile.TemporaryDirectory(prefix="ws-", dir=base, ignore_cleanup_errors=True)
 
 
 def parameter_names(notebook) -> list[str]:
@@ -296,24 +173,6 @@ def write_atomically(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def traced_records(root: Path, trace: Path, since: float) -> dict[str, str | None]:
-    """Digest of each record that a run looked at, by its path relative to the repository.
-
-    A record that changed since the run began gets no digest but a note that never equals one: whether the run
-    saw the old state or the new is not known, even where the run itself wrote it.
-    """
-    if not trace.exists():
-        return {}
-    records = {}
-    for line in sorted(set(trace.read_text(encoding="utf-8").splitlines())):
-        path = Path(line)
-        # A file that is renamed into its place keeps its modification time, but changes its status.
-        status = path.stat() if path.exists() else None
-        changed = status and max(status.st_mtime, status.st_ctime) >= since
-        records[Path(os.path.relpath(path, root)).as_posix()] = "changed meanwhile" if changed else path_digest(path)
-    return records
-
-
 def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels: Kernels) -> float:
     """Run one notebook and publish it with its stamp.  Returns seconds; raises NotebookError."""
     import jupytext
@@ -357,7 +216,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
 
     began, start = time.time(), time.perf_counter()
     with short_temporary_directory() as scratch:
-        trace = Path(scratch) / "trace"
+        trace, report = Path(scratch) / "trace", Path(scratch) / "report"
         env = {
             **os.environ,
             **ONE_THREAD,
@@ -372,7 +231,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
                 kernel_name="python3",
                 language="python",
                 progress_bar={"desc": source.stem} if sys.stderr.isatty() else False,
-                kernel_manager_class=kernel_manager(book.root, env, Path(scratch), kernel_started),
+                kernel_manager_class=kernel_manager(book.root, env, Path(scratch), report, kernels, kernel_started),
                 shutdown_kernel="immediate",
                 iopub_timeout=IOPUB_TIMEOUT,
                 on_cell_start=cell_started,
@@ -392,22 +251,24 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
         # papermill takes SystemExit for a regular end, and the rest of the chapter would be missing.
         if any(o.output_type == "error" for cell in notebook.cells for o in cell.get("outputs", [])):
             raise failed("the notebook ended itself (SystemExit)")
-        records = traced_records(book.root, trace, began)
+        told = json.loads(report.read_text(encoding="utf-8"))
+        used = dependencies.used(book.root, told, trace, began)
     seconds = time.perf_counter() - start
 
     tidy(notebook)
+    known = dependencies.versions()
     executed = nbformat.writes(notebook) + "\n"
     stamp = {
         "inputs": {**common, "source": text_digest(text), "parameters": parameters},
         "accepts": accepts,
-        "records": records,
+        "used": used,
         "output": hashlib.sha256(executed.encode()).hexdigest(),
         "run": {
             "seconds": round(seconds, 1),
+            "cpu_seconds": round(told["cpu_seconds"], 1),
             "finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             "python": sys.version.split()[0],
-            "torch": installed("torch"),
-            "weightspace": installed("weightspace"),
+            **{name: known.get(name) for name in ("torch", "weightspace")},
         },
     }
     # The stamp goes first and comes last: whenever this process ends, no stamp vouches for another run.
@@ -444,7 +305,7 @@ def run_together(book: Book, reasons: Mapping[Path, str], common: Mapping[str, o
     book.executed.mkdir(parents=True, exist_ok=True)
     for source, reason in reasons.items():
         report(f"{source.stem}: to run, {reason}")
-    kernels, failures = Kernels(), []
+    kernels, failures = Kernels(warm=len(reasons) >= WARM_FROM), []
     with termination_unwinds(), ThreadPoolExecutor(workers()) as pool:
         try:
             futures = {pool.submit(run_notebook, book, source, common, kernels): source for source in reasons}
@@ -458,10 +319,11 @@ def run_together(book: Book, reasons: Mapping[Path, str], common: Mapping[str, o
                     book.output(source).unlink(missing_ok=True)
                     report(f"{source.stem}: failed")
                     failures.append(str(error))
-        except BaseException:  # Ctrl-C or SIGTERM: end the kernels, then the workers end by themselves
+        except BaseException:  # Ctrl-C or SIGTERM: the kernels are ended, then the workers end by themselves
             pool.shutdown(wait=False, cancel_futures=True)
-            kernels.stop()
             raise
+        finally:
+            kernels.stop()
     if failures:
         raise NotebookError("\n\n".join(failures))
 
@@ -474,7 +336,10 @@ def run_stale(book: Book, sources: Iterable[Path], report: Callable[[str], None]
     """
     sources, ran = list(sources), []
     for _ in range(ROUNDS):
-        common = common_inputs(book)
+        try:
+            common = common_inputs(book)
+        except dependencies.InstallationError as error:
+            raise NotebookError(str(error)) from None
         reasons = {source: reason for source in sources if (reason := why_stale(book, source, common))}
         if not reasons:
             break

@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
+import dependencies
 import execution
 from docutils import nodes
 from sphinx import addnodes
@@ -24,7 +26,10 @@ from sphinx.util.docutils import SphinxDirective
 MATHJAX = "mathjax/tex-svg-full.js"
 
 #: A page with one of these shows values of other pages' runs.
-SHOWS_OTHER_RUNS = ("{glue:", "{notebook-runs}")
+SHOWS_OTHER_RUNS = re.compile(r"\{glue:[^}]*\}`[^`]*::|\{notebook-runs\}")
+
+#: What shapes all pages, beside the installed packages; Sphinx sees changes of _config.yml and _toc.yml by itself.
+SHAPES = ("book/_ext/*.py", "book/_static/*", "book/references.bib")
 
 #: Executed notebook by digest of its source: a reader for myst-nb is given the source's text, not its name.
 _executed: dict[str, Path] = {}
@@ -79,35 +84,63 @@ def read(text: str):
     return nbformat.read(path, as_version=4)
 
 
-def outdated_pages(app, env, added, changed, removed) -> set[str]:
-    """Pages whose source did not change, but whose notebook, or a notebook they show values of, ran."""
+def made_of(app, env) -> dict[str, str]:
+    """For each page, a digest of what it is made of."""
     book, sources = app.weightspace_book, app.weightspace_notebooks
-    shown = getattr(env, "weightspace_shown", {})  # what the pages were made of when last read
-    current = {page: execution.load_stamp(book, source)["output"] for page, source in sources.items()}
-    env.weightspace_shown = current
-    # A build that was cut short can leave an HTML page older than its notebook.
-    stale = {
-        page
-        for page, source in sources.items()
-        if shown.get(page) != current[page] or _older(app, page, book.output(source))
-    }
-    newest = max((book.stamp(source) for source in sources.values()), key=os.path.getmtime, default=None)
+    shapes = {path for pattern in SHAPES for path in book.root.glob(pattern) if path.is_file()}
+    common = [dependencies.files_digest(book.root, shapes), sorted(dependencies.versions().items())]
+    runs = [dependencies.path_digest(book.stamp(source)) for source in sources.values()]  # with digests of the outputs
+    found = {}
     for page in env.found_docs:
         text = Path(env.doc2path(page)).read_text(encoding="utf-8")
-        if any(marker in text for marker in SHOWS_OTHER_RUNS):
-            if shown != current or (newest and _older(app, page, newest)):
-                stale.add(page)
-    return stale
+        parts = [common, text]
+        if page in sources:
+            parts.append(execution.load_stamp(book, sources[page])["output"])
+        if SHOWS_OTHER_RUNS.search(text):
+            parts.append(runs)
+        found[page] = dependencies.text_digest(json.dumps(parts))
+    return found
 
 
-def _older(app, page: str, path: Path) -> bool:
-    """Whether a page's HTML is missing or older than a file."""
+def site_files(app) -> dict[str, str | None]:
+    """Digests of the files that a build leaves: the site, and what Sphinx keeps of each page to make it."""
+    folders = [Path(app.outdir), Path(app.doctreedir)]
+    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(app.srcdir).as_posix(): dependencies.path_digest(path) for path in sorted(paths)}
+
+
+def page_files(app, page: str) -> set[str]:
+    paths = (Path(app.builder.get_outfilename(page)), Path(app.doctreedir) / f"{page}.doctree")
+    return {path.relative_to(app.srcdir).as_posix() for path in paths}
+
+
+def finished_site(app) -> Path:
+    """The file in which a completed build says what each page was made of, and what it left."""
+    return Path(app.doctreedir).parent / "site.json"
+
+
+def outdated_pages(app, env, added, changed, removed) -> set[str]:
+    """Pages to make again: what they are made of changed, or their files are not as the last build left them."""
+    if app.builder.format != "html":
+        return set(env.found_docs)
     try:
-        return os.path.getmtime(app.builder.get_outfilename(page)) < os.path.getmtime(path)
-    except OSError:
-        return True
-    except AttributeError:  # not an HTML builder
-        return False
+        last = json.loads(finished_site(app).read_text(encoding="utf-8"))
+        pages, files = last["pages"], last["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set(env.found_docs)
+    now, left = made_of(app, env), site_files(app)
+    altered = {name for name in files if left.get(name) != files[name]}
+    of_page = {page: page_files(app, page) for page in now}
+    if altered.difference(*of_page.values()):
+        return set(now)  # what all pages share, such as the search index, is made from all of them
+    return {page for page in now if pages.get(page) != now[page] or of_page[page] & altered}
+
+
+def note_site(app, error) -> None:
+    """What the site is now.  A build that fails leaves the old note, so that its pages are made again."""
+    if error is None and app.builder.format == "html":
+        note = {"pages": made_of(app, app.env), "files": site_files(app)}
+        execution.write_atomically(finished_site(app), json.dumps(note, indent=1) + "\n")
 
 
 class NotebookRuns(SphinxDirective):
@@ -173,4 +206,5 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
+    app.connect("build-finished", note_site, priority=900)  # after the theme, which rewrites a style
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

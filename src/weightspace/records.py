@@ -51,7 +51,16 @@ def path(experiment: str, scale: str = "paper") -> Path:
     """The merged file of one experiment at one scale, present or not."""
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}: use one of {', '.join(SCALES)}")
-    return folder() / scale / f"{experiment}.parquet"
+    file = folder() / scale / f"{experiment}.parquet"
+    _note(file)
+    return file
+
+
+def _note(*files: Path) -> None:
+    """The book notes which records a notebook asks for, those that are absent as well."""
+    if trace := os.environ.get("WEIGHTSPACE_TRACE"):
+        with open(trace, "a", encoding="utf-8") as log:
+            log.writelines(f"{file.resolve()}\n" for file in files)
 
 
 def parts_folder(experiment: str, scale: str = "paper") -> Path:
@@ -199,9 +208,7 @@ def _traced(experiment: str, scale: str) -> list[Path]:
     """Parts and merged file, in this order: a merge in between hides nothing. Present or not, the trace names them."""
     places = [parts_folder(experiment, scale), path(experiment, scale)]
     own = parts.files(places[0])
-    if trace := os.environ.get("WEIGHTSPACE_TRACE"):  # the book notes which records a notebook depends on
-        with open(trace, "a", encoding="utf-8") as log:
-            log.writelines(f"{file.resolve()}\n" for file in (*places, *own))
+    _note(places[0], *own)
     return [*own, places[1]]
 
 
