@@ -143,9 +143,9 @@ class NetworkConfiguration(Configuration):
 
     dataset, task: name of a data set and what it is for. layers: number of weight matrices; hidden: units of the
     layers between them, one number less. train_size: training samples, drawn with replacement, at most as many as the
-    set has rows. turns, updates_per_turn: training has turns x updates_per_turn updates of one sample each. noise_std:
-    standard deviation of the noise on the test inputs, in units of the inputs. dtype: of weights and activations of
-    the online networks.
+    set has rows. turns, updates_per_turn: training has turns x updates_per_turn updates of one sample each, both at
+    least 1. noise_std: standard deviation of the noise on the test inputs, in units of the inputs, at least 0. dtype:
+    of weights and activations of the online networks, float32 or float64.
     """
 
     protocol: Annotated[Count, IDENTITY] = 1
@@ -184,8 +184,8 @@ class NetworkConfiguration(Configuration):
 class ProtocolConfiguration(NetworkConfiguration):
     """A network of the released protocol.
 
-    method: how it is trained (``weightspace.methods``). lr: learning rate. subset_seed: draws the training rows, with
-    RandomState.
+    method: how it is trained (``weightspace.methods``). lr: learning rate, above 0. subset_seed: draws the training
+    rows, with RandomState.
     """
 
     method: Method
