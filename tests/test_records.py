@@ -55,10 +55,10 @@ def test_the_merged_file_does_not_depend_on_the_order():
 def test_lists_of_numbers_survive_merging():
     """Eigenvalues, in rows of their own; a part without any has a column all the same."""
     rng = np.random.default_rng(0)
-    lists = {c["method"]: [None, rng.random(50, np.float32)] for c in (A, B)} | {"c": [None, None]}
+    lists = {c.method: [None, rng.random(50, np.float32)] for c in (A, B)} | {"c": [None, None]}
     for c in (C, B, A):
         frame = rows(c)
-        records.write_part("e", "laptop", c["method"], frame.assign(eigenvalues=lists[c["method"]]))
+        records.write_part("e", "laptop", c.method, frame.assign(eigenvalues=lists[c.method]))
     records.merge("e", "laptop")
     for row in records.load("e", "laptop").itertuples():
         wanted = lists[row.method][row.turn]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from weightspace import experiments, scratch
+from weightspace import experiments, scratch, scratch_controls
 from weightspace.configuration import with_changes
 from weightspace.diversity_protocol import load_images
 from weightspace.scratch_runs import MATRIX, norm_keeper, rounded, spectra, train_and_measure, trainer, training_labels
@@ -44,6 +44,25 @@ def test_the_plan_is_papers_settings_and_ours_with_several_baselines():
     }
     assert len({c.run_key for c in plan}) == len(plan)
     assert [c.seed for c in plan] == sorted(c.seed for c in plan)  # whole seeds first
+
+
+def test_a_control_changes_what_it_says_and_nothing_else():
+    main = {(c.setting, c.seed, c.replicate): c.settings() for c in scratch.configurations("laptop", 5)}
+    plan = scratch_controls.controls("laptop", 5)
+    assert len({c.run_key for c in plan}) == len(plan) == 5 * (1 + 4 * 7)
+    for c in plan:
+        same = main[c.setting, c.seed, c.replicate]
+        found = {name for name, value in c.settings().items() if same.get(name) != value}
+        assert found == {"experiment", "control", *scratch_controls.CHANGES[c.control]}
+
+
+def test_the_map_is_the_main_campaign_at_other_sizes():
+    main = {(c.setting, c.seed, c.replicate): c.settings() for c in scratch.configurations("laptop", 5)}
+    plan = scratch_controls.sizes("laptop", 5)
+    assert len({c.run_key for c in plan}) == len(plan) == 5 * 3 * 10
+    for c in plan:
+        same = main[c.setting, c.seed, c.replicate]
+        assert {name for name, value in c.settings().items() if same[name] != value} == {"experiment", "train_size"}
 
 
 def test_the_paper_scale_has_both_rates():

@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     for name in names:
         scale = arguments.scale
-        if arguments.experiment == "all" and arguments.device == "cpu" and scale in experiments.get(name).needs_gpu:
+        if arguments.experiment == "all" and not experiments.runs_at(name, scale, arguments.device):
             scale = "laptop"
         written = experiments.run(
             name,

@@ -37,6 +37,7 @@ _HOMES = tuple(
         "inference_cost",
         "scratch",
         "scratch_spectra",
+        "scratch_controls",
         "diversity_tuning",
         "diversity_cifar10",
         "diversity_spectra",
@@ -284,9 +285,16 @@ def missing_runs(
 def committed_scale(name: str) -> str:
     """The scale at which the records of an experiment are committed, and at which the book shows it.
 
-    That of the paper; where that has not been computed and there is a scale ``laptop``, the latter.
+    That of the paper; where there is none or it has not been computed, and there is a scale ``laptop``, the latter.
     """
-    return "laptop" if "laptop" in get(name).seeds and missing_runs(name, "paper") else "paper"
+    scales = get(name).seeds
+    return "laptop" if "laptop" in scales and ("paper" not in scales or missing_runs(name, "paper")) else "paper"
+
+
+def runs_at(name: str, scale: str, device: str) -> bool:
+    """Whether an experiment has a scale, and can be run at it on a device."""
+    experiment = get(name)
+    return scale in experiment.seeds and not (device == "cpu" and scale in experiment.needs_gpu)
 
 
 def merge(name: str, scale: str = "paper", seeds: int | None = None) -> tuple[int, int, int]:
