@@ -32,6 +32,7 @@ SMALL = {
     "set_size": 16,
     "judge_size": 32,
     "grid": 2,
+    "generator_batch_size": 16,
 }
 """Sizes for all of them, where they have such a setting."""
 
@@ -58,7 +59,7 @@ STARTS = {
 """Experiment -> the run of the quick scale that is changed."""
 
 NOISE = {"augmentation": "noise50", "setting": "noise50", "category": "augmentation"}
-GENERATOR = generator_settings("quick", 0)
+GENERATOR = generator_settings("quick", 0) | {"train_size": SMALL["train_size"]}
 CHANGES = {
     "dataset": {"dataset": "nothing"},
     "model": {"model": "nothing"},

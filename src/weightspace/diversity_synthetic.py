@@ -172,6 +172,9 @@ class GeneratorConfiguration(ImageConfiguration):
                 f"generator_batch_size must be at most train_size, {self.train_size}, got {self.generator_batch_size}"
             )
         self._check_size("loss_size", image_counts(self.dataset)[1], "test")
+        updates = self.generator_epochs * (self.train_size // self.generator_batch_size)
+        if self.warm_up * updates == 1:
+            raise ValueError(f"warm_up must not end with the first of all {updates} updates, got {self.warm_up}")
         if (side := image_side(self.dataset) - 2 * self.border) % 2 ** (len(self.channels) - 1):
             raise ValueError(f"border, channels: a side of {side} cannot be halved {len(self.channels) - 1} times")
         return self
