@@ -327,3 +327,59 @@ def test_a_damaged_record_shows_in_the_status(capsys):
     assert main(["run", "dual_regression", "--scale", "quick"]) == 1
     assert "damaged" in capsys.readouterr().err
     assert os.path.getsize(file) == 11
+
+
+def test_one_bad_file_does_not_keep_the_status_from_the_others(capsys):
+    experiments.run("dual_regression", "quick", seeds=1, progress=False)
+    records.merge("dual_regression", "quick")
+    bad = records.path("dual_sparse", "quick")
+    bad.write_bytes(records.path("dual_regression", "quick").read_bytes())
+    rows = {(row["experiment"], row["scale"]): row for row in experiments.status()}
+    assert "it holds dual_regression at scale quick" in rows["dual_sparse", "quick"]["problem"]
+    assert rows["dual_regression", "quick"]["on_record"] == 10 and not rows["dual_regression", "quick"]["problem"]
+    assert len(rows) == sum(len(item.seeds) for item in experiments.registry().values())
+    assert main(["records", "merge"]) == 1
+    printed = capsys.readouterr()
+    assert "dual_sparse.parquet" in printed.err and "dual_regression (quick): 10 runs" in printed.out
+
+
+def test_a_file_of_the_older_form_is_adopted(capsys):
+    """What it holds stays; what it lacks comes from the plan and from the device; unplanned runs go."""
+    experiments.run("dual_regression", "quick", seeds=1, progress=False)
+    records.merge("dual_regression", "quick")
+    present = records.load("dual_regression", "quick")
+    new = ["configuration", "changed", "precision", "threads", "revision", "rows"]
+    earlier = present[present["method"] == "dual"].assign(run_key=lambda f: "earlier " + f["run_key"])
+    older = pd.concat([present.assign(device="cpu: a model, 7 threads"), earlier]).drop(columns=new)
+    file = records.path("dual_regression", "quick")
+    older.to_parquet(file, index=False)
+    with pytest.raises(records.RecordError, match="records merge dual_regression --scale quick"):
+        experiments.load("dual_regression", "quick")
+    assert main(["records", "merge", "dual_regression", "--scale", "quick"]) == 0
+    assert "10 runs in" in (said := capsys.readouterr().out) and "2 runs dropped that are not planned" in said
+    adopted = records.load("dual_regression", "quick")
+    assert (
+        set(adopted["threads"]) == {7} and set(adopted["revision"]) == {""} and set(adopted["precision"]) == {"float32"}
+    )
+    same = [name for name in present if name not in ("threads", "revision", "device")]
+    pd.testing.assert_frame_equal(adopted[same], present[same], check_categorical=False)
+
+
+def test_rows_computed_elsewhere_keep_what_they_say_of_it():
+    experiments.run("dual_regression", "quick", seeds=1, progress=False)
+    rows = records.load("dual_regression", "quick").assign(
+        device="another", time="2020-01-01T00:00:00+00:00", threads=3
+    )
+    records.merge("dual_regression", "quick", lambda runs: [])
+    plan = experiments.planned("dual_regression", "quick", 1)
+    assert experiments.record("dual_regression", "quick", list(plan.values()), rows) == 10
+    frame = records.load("dual_regression", "quick")
+    assert (
+        set(frame["device"]) == {"another"} and set(frame["threads"]) == {3} and frame["time"].str[:4].eq("2020").all()
+    )
+
+
+def test_a_folder_that_is_not_there_is_found_before_the_report_is_computed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("weightspace.spectra.command.report", lambda *_: pytest.fail("computes"))
+    assert main(["spectra", "model.pt", "--out", str(tmp_path / "nowhere" / "report.csv")]) == 1
+    assert "there is no folder" in capsys.readouterr().err

@@ -150,26 +150,28 @@ def compute_group(group: Group, device: str = "cpu", recompute: bool = False) ->
         lease.release()
 
 
-def put_on_record(group: Group, rows: pd.DataFrame, device: str, seconds: float) -> int:
-    """Write the rows of a group with their provenance; its lease must be held. seconds: per run."""
+def put_on_record(group: Group, rows: pd.DataFrame, device: str, seconds: float, known: Collection[str] = ()) -> int:
+    """Write the rows of a group with their provenance; its lease must be held.
+
+    seconds: per run. known: columns of provenance that the rows have already and keep.
+    """
     runs = group.runs
     if found := set(rows["run_key"]) ^ runs.keys():
         raise records.RecordError(
             f"{group.name} returned other runs than those it was given: {', '.join(sorted(found))}"
         )
-    stated: dict[str, Any] = {key: c.to_json() for key, c in runs.items()}
-    precisions = {key: provenance.precision(c.settings()) for key, c in runs.items()}
-    rows = rows.assign(
-        configuration=rows["run_key"].map(stated),
-        changed=group.changes,
-        device=provenance.device_name(device),
-        precision=rows["run_key"].map(precisions),
-        threads=provenance.threads(),
-        versions=provenance.versions(),
-        revision=provenance.revision(),
-        seconds=seconds,
-        time=provenance.now(),
-    )
+    own: dict[str, Any] = {
+        "configuration": rows["run_key"].map({key: c.to_json() for key, c in runs.items()}),
+        "changed": group.changes,
+        "device": provenance.device_name(device),
+        "precision": rows["run_key"].map({key: provenance.precision(c.settings()) for key, c in runs.items()}),
+        "threads": provenance.threads(),
+        "versions": provenance.versions(),
+        "revision": provenance.revision(),
+        "seconds": seconds,
+        "time": provenance.now(),
+    }
+    rows = rows.assign(**{name: value for name, value in own.items() if name not in known})
     return records.write_part(group.name, group.scale, group.id, rows)
 
 

@@ -224,7 +224,8 @@ def record(
 ) -> int:
     """Put rows on record that were computed elsewhere, as those of whole runs; returns how many runs they are.
 
-    changes: with which the configurations were planned. seconds: of computing per run. Raises ``RecordError``.
+    changes: with which the configurations were planned. seconds: of computing per run. What the rows say themselves of
+    device, threads, versions, revision, seconds and time stays. Raises ``RecordError``.
     """
     from weightspace import campaigns, parts  # see above
 
@@ -235,7 +236,8 @@ def record(
             raise records.RecordError(f"another process computes these runs of {name} at scale {scale}: wait for it")
         try:
             own = rows[rows["run_key"].isin(group.runs)]
-            written += campaigns.put_on_record(group, own, device, seconds)
+            known = {"device", "threads", "versions", "revision", "seconds", "time"} & set(rows.columns)
+            written += campaigns.put_on_record(group, own, device, seconds, known)
         finally:
             lease.release()
     return written
