@@ -96,6 +96,10 @@ class Configuration:
             {field.name: value for field, value in values if field.name not in later or value != field.default}
         )
 
+    def values(self) -> Settings:
+        """All fields by name, as plain JSON values, also those that are left out of the key at their default."""
+        return json.loads(canonical_json({name: getattr(self, name) for name in self.__dataclass_fields__}))
+
     def following(self, changes: Mapping[str, Any]) -> Settings:
         """The changes, with those that they bring about in other fields: here none."""
         return dict(changes)

@@ -135,7 +135,7 @@ def plan_of(
         own = [with_changes(configuration, changes) for configuration in plan]
     except ValueError as error:
         raise ValueError(f"{name}, {len(plan):,} runs: {error}") from error
-    found = own[0].settings()
+    found = own[0].values()
     return own, passed | {key: found[key] for key in changes if found[key] != allowed[key]}
 
 
@@ -157,7 +157,7 @@ def _number_of_seeds(experiment: Experiment, scale: str, seeds: int | None) -> i
 
 def _shared(plan: Sequence[Configuration]) -> Settings:
     """The settings that all runs share, but for what names them."""
-    first, *others = (c.settings() for c in plan)
+    first, *others = (c.values() for c in plan)
     shared = {key: value for key, value in first.items() if key not in ("experiment", "protocol")}
     return {key: value for key, value in shared.items() if all(c.get(key) == value for c in others)}
 
