@@ -85,7 +85,7 @@ class Configuration:
     seed: Seed
 
     def settings(self) -> Settings:
-        """All fields by name, as plain JSON values."""
+        """The fields that stand in the key by name, as plain JSON values."""
         return json.loads(self.to_json())
 
     def to_json(self) -> str:
