@@ -17,6 +17,7 @@ interpolated between their levels, from the baseline at strength 0 on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +56,11 @@ class Shifts:
     unit: NDArray[np.float64]
     residuals: dict[str, NDArray[np.float64]]
     training: float
+
+    @cached_property
+    def drawn(self) -> NDArray[np.float64]:
+        """See ``resampled``; hundreds of megabytes, so made only where it is needed."""
+        return resampled(self)
 
 
 def shifts_of(
@@ -225,15 +231,18 @@ def _geometry(weights: dict[str, NDArray], values: NDArray) -> dict[str, NDArray
     return found
 
 
+_geometries: dict[bytes, tuple[dict[str, NDArray], dict[str, NDArray]]] = {}
+"""By digest of what they are computed from: several claims and tables ask the same of the same records."""
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One metric and one way of matching levels: shifts, the weights that make the profiles, and resampled shifts."""
+    """One metric and one way of matching levels: shifts, and the weights that make the profiles."""
 
     match: str
     metric: str
     shifts: Shifts
     weights: dict[str, NDArray[np.float64]]
-    drawn: NDArray[np.float64]
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -244,7 +253,18 @@ class Case:
     @cached_property
     def geometry(self) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
         """Products and squared distances: as found, and of every replicate."""
-        return _geometry(self.weights, self.shifts.values), _geometry(self.weights, self.drawn)
+        key = self._digest()
+        if key not in _geometries:
+            _geometries[key] = tuple(_geometry(self.weights, v) for v in (self.shifts.values, self.shifts.drawn))
+        return _geometries[key]
+
+    def _digest(self) -> bytes:
+        digest = hashlib.sha256(f"{REPLICATES} {list(self.shifts.settings['category'])}".encode())
+        for named in ({"": self.shifts.values}, self.shifts.residuals, self.weights):
+            for name, array in named.items():
+                digest.update(f"{name} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array))
+        return digest.digest()
 
 
 def cases(
@@ -258,9 +278,8 @@ def cases(
     strength = {match: strengths(frame, match, arm) if match in STRENGTHS else None for match in matches}
     found = []
     for metric, shifts in shifts_of(frame, metrics, arm, **options).items():
-        drawn = resampled(shifts)
         found += [
-            Case(match, metric, shifts, weights, drawn)
+            Case(match, metric, shifts, weights)
             for match in matches
             if len((weights := matched_weights(shifts.settings, strength[match]))["div"])
         ]
@@ -351,7 +370,7 @@ def equivalence(cases: Sequence[Case]) -> pd.DataFrame:
         found, again = (
             {name: (p * unit).mean(axis=(-3, -2, -1)) for name, p in _profiles(case.weights, values).items()}
             | {ZERO: 0.0}
-            for values in (case.shifts.values, case.drawn)
+            for values in (case.shifts.values, case.shifts.drawn)
         )
         for a, b in EQUIVALENCES:
             sample = again[a] - again[b]
