@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import statistics
 import tempfile
 import time
 from functools import partial
+from pathlib import Path
 
 import numba
 from threadpoolctl import threadpool_limits
 
-from weightspace import experiments
+from weightspace import experiments, provenance
 from weightspace.executors import Executor
 
 SEEDS, ROUNDS, TARGET = 40, 3, 1.8
+KEPT = Path(__file__).with_suffix(".csv")
 
 
 def workers() -> None:
@@ -39,8 +42,17 @@ def workers() -> None:
             numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
             del os.environ["WEIGHTSPACE_RESULTS"]
     ratio = statistics.median(a / b for a, b in zip(one[1:], two[1:]))  # the first round started the workers
-    print(
-        f"`dual_classification`, scale quick, {SEEDS} seeds, {runs} runs: {statistics.median(one[1:]):.1f} s with one "
-        f"worker, {statistics.median(two[1:]):.1f} s with two, ratio {ratio:.2f} (target: {TARGET} on two idle cores). "
-        f"Load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after."
-    )
+    row = {
+        "Date": provenance.now()[:10],
+        "Device": provenance.device_name("cpu"),
+        "Load before": f"{before:.1f}",
+        "One worker (s)": f"{statistics.median(one[1:]):.1f}",
+        "Two workers (s)": f"{statistics.median(two[1:]):.1f}",
+        "Ratio": f"{ratio:.2f}",
+    }
+    with open(KEPT, "w", encoding="utf-8", newline="") as file:  # the book shows it
+        table = csv.DictWriter(file, row, lineterminator="\n")
+        table.writeheader()
+        table.writerow(row)
+    print(f"`dual_classification`, scale quick, {SEEDS} seeds, {runs} runs (target: {TARGET} on two idle cores):\n")
+    print(f"| {' | '.join(row)} |\n|{' --- |' * len(row)}\n| {' | '.join(row.values())} |")

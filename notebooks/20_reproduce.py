@@ -18,10 +18,13 @@
 # $ python -m weightspace run dual_regression --recompute      # everything anew
 # $ python -m weightspace run dual_regression --scale quick    # seconds, on data that ships with scikit-learn
 # $ python -m weightspace status                               # what is on record, what is missing
+# $ python -m weightspace run dual_regression --jobs 4         # with four worker processes
 # $ python -m weightspace records merge dual_regression        # one file of the parts that the runs were written to
 # $ python -m weightspace compare dual_regression              # ours against the reported values
 # $ python -m weightspace run dual_classification --device cuda # on a GPU, where there is one
 # ```
+#
+# {doc}`../book/cluster` says how several cores, GPUs or machines share a campaign.
 #
 # A notebook recomputes its experiment when papermill gives it `recompute`, at any scale:
 #

@@ -298,7 +298,10 @@ def test_command_line(capsys):
     [
         (["run", "duel"], "unknown experiment 'duel': use one of dual_regression"),
         (["run", "dual_regression_tuned", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
-        (["run", "dual_regression", "--device", "tpu"], "unknown device 'tpu': use cpu, cuda, a certain GPU such as cuda:1, or mps"),
+        (
+            ["run", "dual_regression", "--device", "tpu"],
+            "unknown device 'tpu': use cpu, cuda, a certain GPU such as cuda:1, or mps",
+        ),
         (["run", "dual_regression", "--device", "cuda"], "install the NVIDIA driver, or compute with --device cpu"),
         (["compare", "dual_regression"], "no records of 'dual_regression'"),
     ],

@@ -165,8 +165,8 @@ def main(argv: list[str] | None = None) -> int:
         "--jobs",
         type=int,
         metavar="N",
-        help="worker processes, one thread each (default: one per device); each needs its own memory, "
-        "from 0.3 GB for small networks to 1.5 GB for residual ones. With Slurm: tasks that may run at once",
+        help="worker processes, one thread each (default: one per device); each takes memory of its own, "
+        "from 0.4 GB at scale quick to 1.5 GB for images. With Slurm: tasks that may run at once",
     )
     command.add_argument("--executor", choices=executors.EXECUTORS, default="local", help="who computes")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, with --executor dask")
