@@ -129,18 +129,14 @@ def check(table: pa.Table, experiment: str) -> None:
         if field.name not in MAY_BE_MISSING and (row := _first_missing(column)) is not None:
             key = table["run_key"][row].as_py()
             raise NotARecord(f"column {field.name} has a row without a value, of run {key}")
-    runs = table.select(["run_key", "rows", "configuration"]).to_pandas().astype({"configuration": "category"})
-    counts = runs.groupby(["run_key", "rows"], sort=False, observed=True).size().reset_index(name="found")
-    if not (counts["found"] == counts["rows"]).all():
-        bad = counts[counts["found"] != counts["rows"]].iloc[0]
-        raise NotARecord(f"run {bad['run_key']} has {bad['found']} rows of {bad['rows']}")
-    for key, text in runs[["run_key", "configuration"]].drop_duplicates().itertuples(index=False):
+    runs = table.group_by(["run_key", "rows", "configuration"]).aggregate([([], "count_all")]).to_pandas()
+    for key, stated, text, found in runs[["run_key", "rows", "configuration", "count_all"]].itertuples(index=False):
         if key_of(text) != key:
             raise NotARecord(f"{key} is not the key of its configuration")
         if f'"experiment":"{experiment}"' not in text:
             raise NotARecord(f"run {key} is not of {experiment}")
-    if counts["run_key"].duplicated().any():
-        raise NotARecord("a run states two numbers of rows")
+        if found != stated:
+            raise NotARecord(f"run {key} has {found} rows of {stated}")
     order = _numbered(table, ["run_key", *identity(table)])
     if order.duplicated().any():
         key = table["run_key"][int(np.flatnonzero(order.duplicated())[0])].as_py()
@@ -161,11 +157,17 @@ def identity(table: pa.Table) -> list[str]:
 
 def _numbered(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
     """Columns with each value replaced by its rank; a missing value comes last."""
-    ranks = {}
-    for name in names:
-        codes, values = pd.factorize(table[name].to_pandas(), sort=True)
-        ranks[name] = np.where(codes < 0, len(values), codes).astype(np.int32)
-    return pd.DataFrame(ranks)
+    return pd.DataFrame({name: _ranks(table[name]) for name in names})
+
+
+def _ranks(column: pa.ChunkedArray) -> np.ndarray:
+    column = column.combine_chunks() if len(column) else pa.array([], column.type)
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    values = encoded.dictionary.to_pandas().to_numpy()
+    ranks = np.empty(len(values) + 1, np.int32)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    ranks[-1] = len(values)  # of missing values
+    return ranks[encoded.indices.fill_null(len(values)).to_numpy()]
 
 
 def in_order(table: pa.Table) -> pa.Table:
