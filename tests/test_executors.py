@@ -298,7 +298,51 @@ def test_options_of_slurm_are_passed_on():
     assert not any("gpus" in line for line in text({"gres": "gpu:a100:1"}, gpu=True) + text({}))
 
 
-def test_a_task_that_is_ended_early_is_queued_again_as_it_is(folder):
-    task = executors.Task(executors.Work(noted))
-    again = task.checkpoint(groups(folder))
-    assert again.function is task and len(again.result()) == 6 and len(names(folder)) == 6
+def preempted(group: Group, device: str) -> Outcome:
+    seen = names(Path(group.folder)).count(group.id)
+    noted(group, device)
+    if group.id == "group3" and seen == 0:
+        os.kill(os.getpid(), signal.SIGUSR2)  # as Slurm does some time before the end
+        time.sleep(60)
+    return Outcome()
+
+
+def test_a_task_that_is_preempted_is_queued_again(folder, monkeypatch):
+    monkeypatch.setattr(executors, "_DEATHS", 1)  # it is no death
+    assert Executor(name="slurm-here", jobs=2).compute(groups(folder), preempted) == 12
+    assert names(folder).count("group3") == names(folder).count("group1") == 2 and len(names(folder)) == 8
+
+
+SBATCH = """#!{python}
+# Starts every task of an array on this machine, one after the other.
+import os, re, subprocess, sys
+script = open(sys.argv[1]).read()
+count = int(re.search(r"--array=0-([0-9]+)%2", script)[1]) + 1
+print("Submitted batch job 77", flush=True)
+nowhere = os.open(os.devnull, os.O_RDWR)
+for stream in (0, 1, 2):
+    os.dup2(nowhere, stream)
+if not os.fork():
+    for task in range(count):
+        ours = dict(SLURM_JOB_ID=str(100 + task), SLURM_ARRAY_JOB_ID="77", SLURM_ARRAY_TASK_ID=str(task))
+        subprocess.run(["bash", "-c", script], env=os.environ | ours)
+"""
+SRUN = """#!{python}
+import os, sys
+command = sys.argv[sys.argv.index("--error") + 2:]
+os.execv(command[0], command)
+"""
+
+
+def test_slurm_gets_an_array_of_groups(folder, tmp_path, monkeypatch):
+    """With stand-ins for the commands of Slurm; the same tasks as those of slurm-here."""
+    (tmp_path / "bin").mkdir()
+    for name, text in (("sbatch", SBATCH), ("srun", SRUN)):
+        (tmp_path / "bin" / name).write_text(text.format(python=sys.executable))
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(executors, "_TASKS", 2)
+    executor = Executor(name="slurm", jobs=2, slurm={"partition": "fast"})
+    assert executor.compute(groups(folder), noted) == 12
+    assert names(folder) == [f"group{i}" for i in range(6)]
+    assert "--partition=fast" in (tmp_path / "results/slurm/some_experiment/77/77_submission.sh").read_text()
