@@ -181,7 +181,7 @@ def test_derived_experiments_accept_the_changes_of_their_parents(family):
 
 
 def test_every_change_of_a_parent_is_checked_there(family):
-    with pytest.raises(ValueError, match="third has no nothing that all runs share: use unfolding, method, lr"):
+    with pytest.raises(ValueError, match="third has no nothing that all runs share: use unfolding, lr, method"):
         experiments.planned("third", "quick", changes={"nothing": 1})
     with pytest.raises(ValueError, match="first, 2 runs: lr: "):
         experiments.planned("third", "quick", changes={"lr": "fast"})

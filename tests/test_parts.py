@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from record_rows import configuration, rows
+from record_rows import Example, configuration, rows
 
 from weightspace import campaigns, experiments, parts, records
+from weightspace.configuration import STRICT, dataclass
 
 GROUPS, RUNS, TURNS = 12, 3, 4
 
@@ -57,6 +58,15 @@ def worker(order):
         campaigns.compute_all([groups[k % len(groups)] for k in order][: len(groups)] if groups else [], "cpu")
     finally:
         os._exit(0)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class OnData(Example):
+    dataset: str = "mnist"
+
+
+def on_mnist(c):
+    return OnData(experiment="e", protocol=1, method=c.method, seed=c.seed)
 
 
 def whole(frame):
@@ -254,7 +264,7 @@ def test_what_can_fail_late_fails_before_anything_is_computed(campaign, results,
     results.unlink()
     with pytest.raises(ValueError, match="runs on cpu, not on 'cuda'"):
         experiments.run("e", "quick", device="cuda", progress=False)
-    with_data = replace(experiments.get("e"), configurations=lambda *at: [c | {"dataset": "mnist"} for c in plan(*at)])
+    with_data = replace(experiments.get("e"), configurations=lambda *at: [on_mnist(c) for c in plan(*at)])
     monkeypatch.setattr(experiments, "registry", lambda: {"e": with_data})
     monkeypatch.setenv("WEIGHTSPACE_DATA", str(results.parent / "nowhere"))
     with pytest.raises(campaigns.data.DataError, match="WEIGHTSPACE_DATA"):

@@ -117,9 +117,12 @@ class Work:
 
 def limit_threads(number: int) -> None:
     """Let the libraries that compute in this process start so many threads, whether they are loaded yet or not."""
-    os.environ.update(dict.fromkeys(_THREADS, str(number)))
+    numba = sys.modules.get("numba")
+    # Once its threads run, numba takes another number in its variable for an error.
+    names = [name for name in _THREADS if numba is None or not name.startswith("NUMBA")]
+    os.environ.update(dict.fromkeys(names, str(number)))
     threadpool_limits(number)
-    if numba := sys.modules.get("numba"):
+    if numba is not None:
         numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(number)
