@@ -177,11 +177,13 @@ def test_reading_leaves_a_trace_for_the_book(tmp_path, monkeypatch):
     trace = tmp_path / "trace"
     monkeypatch.setenv("WEIGHTSPACE_TRACE", str(trace))
     records.keys("absent")
+    assert not records.path("tested_for", "laptop").exists()
     write(A)
     records.load("e", "quick")
     (part,) = records.parts.files(records.parts_folder("e", "quick"))
     places = [f(*at) for at in (("absent",), ("e", "quick")) for f in (records.path, records.parts_folder)]
-    assert set(trace.read_text().splitlines()) == {str(place.resolve()) for place in [*places, part]}
+    places += [records.path("tested_for", "laptop"), part]
+    assert set(trace.read_text().splitlines()) == {str(place.resolve()) for place in places}
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")

@@ -176,7 +176,8 @@ def test_every_setting_decides_or_is_refused_by_name(name, field):
 
 def test_settings_of_the_generator_are_those_of_its_runs():
     """They are found by their own names, and what both have stays the same in both."""
-    plan = experiments.planned("diversity_synthetic", "quick", 1, {"train_size": 48, "steps": 3}).values()
+    plan = experiments.planned("diversity_synthetic", "quick", 1).values()
+    plan = [with_changes(c, {"train_size": 48, "steps": 3}) for c in plan]
     made, real = ([c for c in plan if bool(c.generator) == used] for used in (True, False))
     assert {(c.made_by.train_size, c.made_by.steps, c.train_size) for c in made} == {(48, 3, 48)}
     assert {c.train_size for c in real} == {48} and len(made) == 4
