@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import http.server
 import re
@@ -33,6 +34,35 @@ def site(root, build_book) -> Path:
 @pytest.fixture(scope="session")
 def pages(site) -> list[Path]:
     return sorted(path for path in site.rglob("*.html") if "_static" not in path.relative_to(site).parts)
+
+
+# --- What the build vouches for -------------------------------------------------------------------------
+
+
+def imported(source: Path) -> set[str]:
+    """Names of the package's modules that a chapter imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "weightspace":
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_every_chapter_depends_on_the_modules_and_records_that_it_names(root, site, execution):
+    book, users = execution.Book(root), {}
+    for source in sorted((root / "notebooks").glob("*.py")):
+        used = execution.load_stamp(book, source)["used"]
+        for name in imported(source):
+            if (root / "src" / "weightspace" / f"{name}.py").is_file():
+                assert f"src/weightspace/{name}.py" in used["files"], source.stem
+        for name in re.findall(r'experiments\.ensure\(\s*"(\w+)"', source.read_text(encoding="utf-8")):
+            assert any(Path(path).stem == name for path in used["files"]), (source.stem, name)
+            assert "WEIGHTSPACE_RESULTS" in used["settings"]
+        for name in used["files"]:
+            users.setdefault(name, set()).add(source.stem)
+    # Not all of the source: a module that draws for one chapter is that chapter's affair.
+    assert users["src/weightspace/plots_synthetic.py"] == {"19_synthetic_data"}
+    assert "src/weightspace/reported/dual_weight.csv" in users
 
 
 # --- As files -------------------------------------------------------------------------------------------
