@@ -284,8 +284,8 @@ def test_notebooks_follow_records_that_are_written_while_they_run(execution, tmp
     look += "open(os.environ['WEIGHTSPACE_TRACE'], 'a').write(f'{record}\\n')\nprint('record', record.exists())\n"
     write = "while not Path('looked').exists():\n    time.sleep(0.1)\nif not record.exists():\n    record.touch()\n"
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "a.py").write_text(f"# %%\n{look}Path('looked').touch()\n", encoding="utf-8")
-    (tmp_path / "notebooks" / "b.py").write_text(f"# %%\n{look}{write}", encoding="utf-8")
+    (tmp_path / "notebooks" / "a.py").write_text(f"# %%\n{look}{write}", encoding="utf-8")
+    (tmp_path / "notebooks" / "b.py").write_text(f"# %%\n{look}Path('looked').touch()\n", encoding="utf-8")
     settings, lines = execution.Book(tmp_path), []
     execution.run_stale(settings, notebooks(tmp_path), report=lines.append)
     for source in notebooks(tmp_path):
@@ -297,6 +297,17 @@ def test_notebooks_follow_records_that_are_written_while_they_run(execution, tmp
         "b: to run, record changed",
     ]
     assert stale(execution, tmp_path) == set()
+
+
+def test_long_notebooks_start_first_and_new_ones_before_them(execution, book):
+    settings = execution.Book(book)
+    for name, seconds in {"plain": 5, "reader": 50}.items():
+        stamp = json.loads((settings.executed / f"{name}.json").read_text(encoding="utf-8"))
+        stamp["run"]["seconds"] = seconds
+        (settings.executed / f"{name}.json").write_text(json.dumps(stamp), encoding="utf-8")
+    sources = [*notebooks(book), book / "new1.py", book / "new2.py"]
+    order = [source.stem for source in execution.longest_first(settings, sources)]
+    assert order == ["new2", "new1", "reader", "plain"]
 
 
 def test_a_source_has_one_digest_however_it_is_read(execution):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
 import os
 import re
 import signal
@@ -300,6 +301,19 @@ def termination_unwinds():
         signal.signal(signal.SIGTERM, previous)
 
 
+def longest_first(book: Book, sources: Iterable[Path]) -> list[Path]:
+    """A long notebook that starts last leaves the other cores idle.
+
+    Those that never ran come first, from the last chapter to the first: the last one brings everything together.
+    """
+
+    def seconds(source: Path) -> float:
+        stamp = load_stamp(book, source)
+        return stamp["run"]["seconds"] if stamp else math.inf
+
+    return sorted(reversed(list(sources)), key=seconds, reverse=True)
+
+
 def run_together(book: Book, reasons: Mapping[Path, str], common: Mapping[str, object], report: Callable) -> None:
     """Run notebooks several at a time; raises one NotebookError for all that failed, after the others ran."""
     book.executed.mkdir(parents=True, exist_ok=True)
@@ -308,7 +322,8 @@ def run_together(book: Book, reasons: Mapping[Path, str], common: Mapping[str, o
     kernels, failures = Kernels(warm=len(reasons) >= WARM_FROM), []
     with termination_unwinds(), ThreadPoolExecutor(workers()) as pool:
         try:
-            futures = {pool.submit(run_notebook, book, source, common, kernels): source for source in reasons}
+            order = longest_first(book, reasons)
+            futures = {pool.submit(run_notebook, book, source, common, kernels): source for source in order}
             for future in as_completed(futures):
                 source = futures[future]
                 try:
