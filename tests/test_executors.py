@@ -99,9 +99,9 @@ def folder(tmp_path):
     return folder
 
 
-def test_every_group_is_computed_once_by_two_workers(two_workers, folder):
+def test_every_group_is_computed_once_by_two_workers(folder):
     reported = []
-    assert two_workers.compute(groups(folder), noted, report=lambda *done: reported.append(done)) == 12
+    assert Executor(jobs=2).compute(groups(folder), noted, report=lambda *done: reported.append(done)) == 12
     assert names(folder) == [f"group{i}" for i in range(6)] and len(reported) == 6
     assert os.getpid() not in {int(file.name.split()[2]) for file in folder.iterdir()}
 
@@ -202,6 +202,15 @@ def test_an_interrupt_ends_the_workers(tmp_path):
     lease = parts.Lease(folder, left[0].id)
     assert lease.take()
     lease.release()
+
+
+def test_one_worker_names_the_group_that_fails(monkeypatch, capsys):
+    def fails(group, device, recompute):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(campaigns, "compute_group", fails)
+    assert main(["run", "dual_noise", "--scale", "quick"]) == 1
+    assert "the disk is full, while computing dual_noise dataset=digits" in capsys.readouterr().err
 
 
 def test_groups_are_dealt_out_evenly():

@@ -213,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
         OSError,
         ModuleNotFoundError,
     ) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", ", ".join([str(error), *getattr(error, "__notes__", [])]), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         how = f" ({interrupt})" if str(interrupt) else ""

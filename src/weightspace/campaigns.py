@@ -195,7 +195,11 @@ def compute_all(
     while left:
         busy = []
         for group in left:
-            outcome = compute_group(group, device, recompute)
+            try:
+                outcome = compute_group(group, device, recompute)
+            except Exception as error:
+                error.add_note(f"while computing {group.label}")
+                raise
             if outcome.state == "busy":
                 busy.append(group)
                 continue
