@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,10 @@ import execution as EXECUTION  # noqa: E402, N812 the book's own module, which i
 # anything imports numpy or PyTorch; kernels and other processes that a test starts inherit it.
 for name, number in EXECUTION.ONE_THREAD.items():
     os.environ.setdefault(name, number)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
