@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
@@ -104,7 +104,7 @@ class Configuration:
         """The changes, with those that they bring about in other fields: here none."""
         return dict(changes)
 
-    @property
+    @cached_property
     def run_key(self) -> str:
         """The key of the run: the first 16 hexadecimal digits of the sha256 of ``to_json``."""
         return key_of(self.to_json())

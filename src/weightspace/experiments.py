@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -116,14 +116,11 @@ def plan_of(
     changes = dict(changes or {})
     passed: Settings = {}
     if experiment.parent is None:
-        plan = list(experiment.configurations(scale, number))
+        plan = list(_listed(experiment.configurations, scale, number))
     else:
-        parents = plan_of(experiment.parent, scale, number)[0]
-        theirs = {key: changes[key] for key in changes.keys() & _can_be_changed(experiment.parent, scale, number)}
-        if theirs:
-            parents, passed = plan_of(experiment.parent, scale, number, theirs)
-        changes = {key: value for key, value in changes.items() if key not in theirs}
-        plan = list(experiment.configurations(parents, scale))
+        taken = changes.keys() & _can_be_changed(experiment.parent, scale, number) if changes else set()
+        parents, passed = plan_of(experiment.parent, scale, number, {key: changes.pop(key) for key in sorted(taken)})
+        plan = list(_listed(experiment.configurations, tuple(parents), scale))
     if not changes:
         return plan, passed
     allowed = _shared(plan)
@@ -137,6 +134,12 @@ def plan_of(
         raise ValueError(f"{name}, {len(plan):,} runs: {error}") from error
     found = own[0].values()
     return own, passed | {key: found[key] for key in changes if found[key] != allowed[key]}
+
+
+@lru_cache(maxsize=64)
+def _listed(configurations: Callable[..., Sequence[Configuration]], *of: Any) -> tuple[Configuration, ...]:
+    """What an experiment lists. A chapter asks many times, and to check thousands of configurations takes seconds."""
+    return tuple(configurations(*of))
 
 
 def _number_of_seeds(experiment: Experiment, scale: str, seeds: int | None) -> int:
