@@ -135,6 +135,7 @@ def serially(tmp_path_factory):
     """The records of a process that computes alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path_factory.mktemp("serially")))
+        executors.limit_threads(1)  # as workers have: their number is on record
         experiments.run(*CAMPAIGN, progress=False)
         return merged()
 
