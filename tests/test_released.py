@@ -261,7 +261,7 @@ def changes():
 def test_every_reported_value_comes_out_of_the_committed_records(changes):
     compared = shifts_module.against_reported(changes)
     assert compared["statistic"].value_counts().to_dict() == {
-        **{"pearson": 40, "t": 36, "t_p": 36, "category_mean": 60, "last_layer_mean": 36, "accuracy": 27},
+        **{"pearson": 40, "t": 36, "t_p": 36, "category_mean": 156, "last_layer_mean": 132, "accuracy": 27},
         **{"anova_F": 12, "anova_p": 12, "layers": 4},
     }
     differing = compared[~compared["agrees"]][["model", "metric", "a", "b", "value", "ours"]]
@@ -270,6 +270,18 @@ def test_every_reported_value_comes_out_of_the_committed_records(changes):
         ["clip_vit_b32", "log_spectral_norm", "dp", "wd", "-0.12", "-0.11"],
         ["resnet18", "entropy", "div", "dp", "-0.32", "-0.31"],
     ]
+
+
+def test_values_per_data_set_are_compared_with_that_data_set(changes):
+    compared = shifts_module.against_reported(changes).query("task != ''")
+    assert compared.groupby("model")["task"].value_counts().to_dict() == {
+        **{("clip_rn50", task): 24 for task in ("cifar10", "cifar100", "cars", "domainnet")},
+        **{("clip_vit_b32", task): 24 for task in ("cifar10", "cifar100", "cars", "domain")},
+    }
+    assert compared["agrees"].all() and compared["ours"].str.len().min() >= 13  # eight digits
+    other = changes.assign(value=changes["value"].where(changes["task"] != "cars", 1.01 * changes["value"]))
+    again = shifts_module.against_reported(other).query("task != ''")
+    assert set(again.loc[~again["agrees"], "task"]) == {"cars"}
 
 
 def test_the_comparison_notices_another_number(changes):
@@ -284,10 +296,29 @@ def test_the_comparison_notices_another_number(changes):
 def test_the_command_compares_digit_by_digit(capsys):
     assert main(["compare", "released_measurements"]) == 0
     printed = capsys.readouterr().out
-    assert "261 of 263 reported values agree" in printed and printed.count("DIFFERS") == 2
+    assert "453 of 455 reported values agree" in printed and printed.count("DIFFERS") == 2
 
 
 # --- what they can show
+
+
+def test_quadrants_by_chance_and_by_hand():
+    """Two categories without an effect that share a baseline, simulated; and signs of made-up means."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((200_000, 2))
+    a, b = (rng.standard_normal((200_000, 2)) / np.sqrt(n) - noise for n in (10, 4))
+    same = (np.sign(a) == np.sign(b)).all(axis=1).mean()
+    low, high = shift_checks.same_quadrant_chance(10, 4)
+    assert low == pytest.approx(same, abs=0.005)
+    together = (np.sign(a[:, 0]) == np.sign(b[:, 0])).mean()
+    assert high == pytest.approx(together, abs=0.005)
+    rows = [
+        ("m", task, metric, category, value)
+        for task, values in {"one": (1, 2, 3, 4), "other": (1, -2, 3, 4), "third": (-1, -2, 3, 4)}.items()
+        for (metric, category), value in zip([("x", "div"), ("x", "dp"), ("y", "div"), ("y", "dp")], values)
+    ]
+    means = pd.DataFrame(rows, columns=["model", "task", "metric", "category", "mean"])
+    assert shift_checks.same_quadrant(means, "x", "y").tolist() == [True, False, True]
 
 
 def test_noise_with_a_shared_baseline_correlates_as_the_closed_form_says():

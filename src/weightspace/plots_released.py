@@ -84,6 +84,33 @@ def layer_profiles(profile: pd.DataFrame, metrics: Iterable[str], linear: float 
     return figure
 
 
+def quadrants(means: pd.DataFrame, x: str, y: str, linear: float) -> Figure:
+    """Mean shifts of two metrics against each other, a point per data set and category; symmetric log axes."""
+    models = [name for name in MODELS if name in set(means["model"])]
+    figure, axes = plt.subplots(
+        1, len(models), figsize=(2.4 * len(models), 2.9), sharex=True, sharey=True, squeeze=False
+    )
+    for axis, model in zip(axes[0], models):
+        for category in CATEGORIES:
+            own = select(means, model=model, category=category).pivot(index="task", columns="metric", values="mean")
+            look = METHODS[category]
+            axis.plot(own[x], own[y], look.marker, color=look.colour, linestyle="none", markersize=6, label=look.label)
+        for line in (axis.axhline, axis.axvline):
+            line(0, color=MUTED, linewidth=0.8)
+        for scale in (axis.set_xscale, axis.set_yscale):
+            scale("symlog", linthresh=linear)
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_locator(plt.FixedLocator([-0.01, -0.0001, 0, 0.0001, 0.01]))
+            side.set_minor_locator(plt.NullLocator())
+            side.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.tick_params(axis="x", rotation=40)
+        axis.set_title(MODELS[model])
+        axis.set_xlabel(f"shift of {METRIC_LABELS[x]}")
+    axes[0, 0].set_ylabel(f"shift of {METRIC_LABELS[y]}")
+    axes[0, 0].legend(loc="upper left", handletextpad=0.2)
+    return figure
+
+
 def level_curves(levels: pd.DataFrame, metric: str, linear: float) -> Figure:
     """Mean shift over layers at every level, weakest first; dropout, weight decay and diversity side by side."""
     models = [name for name in MODELS if name in set(levels["model"])]

@@ -45,6 +45,33 @@ def shared_baseline_ratio(n_a: int, n_b: int) -> float:
     return float(np.sqrt((1 / n_a + 1 / n_b) / (1 + 1 / n_a)))
 
 
+def task_means(changes: pd.DataFrame) -> pd.DataFrame:
+    """Mean shift over layers but the last: model, task, metric, category, mean."""
+    parts = []
+    for (model, task), own in changes.groupby(["model", "task"], sort=False):
+        profile = profiles(shifts(own))
+        mean = profile[~last_layer(profile)].groupby(level="metric").mean().melt(ignore_index=False, value_name="mean")
+        parts.append(mean.dropna().reset_index().assign(model=model, task=task))
+    return pd.concat(parts, ignore_index=True)[["model", "task", "metric", "category", "mean"]]
+
+
+def same_quadrant(means: pd.DataFrame, x: str, y: str, a: str = "div", b: str = "dp") -> pd.Series:
+    """Whether two categories have the same sign in both metrics, by (model, task); means: see ``task_means``."""
+    table = means.pivot(index=["model", "task"], columns=["metric", "category"], values="mean")
+    return (np.sign(table[x][a]) == np.sign(table[x][b])) & (np.sign(table[y][a]) == np.sign(table[y][b]))
+
+
+def same_quadrant_chance(n_a: int, n_b: int) -> tuple[float, float]:
+    """How often two categories fall into one quadrant where no setting has any effect and both share a baseline.
+
+    Normal shifts with correlation r (``shared_baseline_correlation``) have the same sign with probability
+    p = 1/2 + arcsin(r) / pi (Sheppard, 1899); in both metrics with p^2 if these are independent, with p if they go
+    together. Returns (p^2, p). Without a shared baseline it would be 1/4 to 1/2.
+    """
+    p = 0.5 + np.arcsin(shared_baseline_correlation(n_a, n_b)) / np.pi
+    return float(p**2), float(p)
+
+
 def noise_correlations(
     scales: np.ndarray, n_a: int, n_b: int, replicates: int = NOISE_DRAWS, seed: int = 0
 ) -> np.ndarray:

@@ -106,7 +106,11 @@ def level_means(shifted: pd.DataFrame) -> pd.DataFrame:
 
 
 def reported() -> pd.DataFrame:
-    """What the release of paper A reports: model, statistic, metric, a, b (categories), value (as printed), source."""
+    """What the release of paper A reports: model, task, statistic, metric, a, b (categories), value, source.
+
+    task: of the values that are printed per data set; empty where all tasks of a model are pooled. value: as printed;
+    those per data set, which are printed with all digits of the computer, to eight of them.
+    """
     with files("weightspace").joinpath("reported/data_diversity.csv").open() as stream:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)
 
@@ -128,7 +132,14 @@ def statistics(changes: pd.DataFrame) -> pd.DataFrame:
     parts.append(last.rename(columns={"category": "a"}).assign(statistic="last_layer_mean", b=""))
     layers = means.groupby("model")["n"].max().rename("value").reset_index()
     parts.append(layers.assign(statistic="layers", metric="", a="", b=""))
-    columns = ["model", "statistic", "metric", "a", "b", "value"]
+    parts = [part.assign(task="") for part in parts]
+    for (model, task), own in changes.groupby(["model", "task"]):
+        profile = profiles(shifts(own))
+        for name, layers in (("category_mean", profile), ("last_layer_mean", profile[last_layer(profile)])):
+            mean = layers.groupby(level="metric").mean().melt(ignore_index=False).dropna().reset_index()
+            part = mean.rename(columns={"category": "a"}).assign(statistic=name, b="", model=model, task=task)
+            parts.append(part)
+    columns = ["model", "task", "statistic", "metric", "a", "b", "value"]
     return pd.concat([part[columns] for part in parts], ignore_index=True)
 
 
@@ -153,7 +164,7 @@ def against_reported(changes: pd.DataFrame) -> pd.DataFrame:
     """
     table = reported().merge(
         statistics(changes).rename(columns={"value": "number"}),
-        on=["model", "statistic", "metric", "a", "b"],
+        on=["model", "task", "statistic", "metric", "a", "b"],
         how="left",
     )
     accuracy = table["statistic"] == "accuracy"

@@ -23,7 +23,7 @@ def _name(category: str) -> str:
 
 def theirs(statistic: str, model: str = FROM_SCRATCH) -> dict[tuple[str, ...], float]:
     """What the release reports of one of its models: (metric, a, b), empty categories left out -> value."""
-    own = select(spectral_shifts.reported(), model=model, statistic=statistic)
+    own = select(spectral_shifts.reported(), model=model, task="", statistic=statistic)
     return {tuple(filter(None, (row.metric, row.a, row.b))): float(row.value) for row in own.itertuples()}
 
 

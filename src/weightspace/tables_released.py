@@ -54,6 +54,7 @@ def every_value(compared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": compared["model"].map(MODELS),
+            "data": ["all, pooled" if task == "" else TASKS[task] for task in compared["task"]],
             "statistic": compared["statistic"].map(_STATISTICS),
             "metric": compared["metric"].replace(_METRICS),
             "of": [" ".join(filter(None, pair)) for pair in zip(compared["a"], compared["b"])],
