@@ -18,7 +18,17 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, plots_classification, style, tables, verdicts
+from weightspace import (
+    analysis,
+    claims,
+    claims_dual_weight,
+    experiments,
+    illustrations,
+    plots_classification,
+    style,
+    tables,
+    verdicts,
+)
 
 sparse = experiments.ensure("dual_sparse", scale, seeds, device, recompute)
 noise = experiments.ensure("dual_noise", scale, seeds, device, recompute)
@@ -110,7 +120,17 @@ style.table(
 # ## Noisy inputs
 #
 # Noise of growing strength on the test images, clipped to the range of the pixels as in the paper, whose one point is at
-# 0.3. Training is clean.
+# 0.3. Training is clean. The pictures show what these strengths look like.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-noisy-images", "caption": "Handwritten digits under the noise of the tests, clipped to the range of the pixels. Scikit-learn's digits, magnified to 28 x 28 pixels, stand in for MNIST: they need no download."}}
+strengths = sorted(clean_labels["input_noise"].unique())
+style.show(
+    plots_classification.noisy_images(illustrations.noisy_digits(strengths), strengths),
+    "noisy-images",
+    note="The same draw of the noise in every picture.",
+    alt="Four digits in rows, with noise that grows from left to right. At 0.3 every digit can still be read; at the strongest "
+    "noise hardly one.",
+)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-input-noise", "caption": "Accuracy on the official test split against the standard deviation of the noise on its images, in units of the pixel range; 3 layers."}}
 style.show(

@@ -10,12 +10,14 @@ import torch
 from weightspace import (
     analysis,
     claims_dual_weight,
+    data,
     dual_classification_tuned,
     dual_curves,
     dual_imbalance,
     dual_instability,
     dual_neurons,
     experiments,
+    illustrations,
     protocol,
     records,
     sampling,
@@ -291,3 +293,15 @@ def test_errors_of_accuracies_and_of_squared_errors():
         {"metric": ["accuracy_percent", "mse_x1e4", "minority_recall_percent"], "value": [90.0, 7, 20]}
     )
     assert analysis.with_error(frame)["error"].tolist() == [10, 7, 80]
+
+
+def test_pictures_of_noise_are_the_noise_of_the_tests():
+    """Clean at 0, within the range of images, and farther from the clean ones the stronger the noise."""
+    images = illustrations.noisy_digits([0.0, 0.1, 0.3], number=3)
+    assert images.shape == (3, 3, 28, 28) and images.min() == 0 and images.max() == 1
+    # Magnified pictures are as bright as the small ones.
+    np.testing.assert_allclose(images[0].mean(axis=(1, 2)), data.load("digits").x[:3].mean(axis=(1, 2)) / 16, rtol=0.02)
+    distance = np.abs(images - images[0]).mean(axis=(1, 2, 3))
+    assert distance[0] == 0 < distance[1] < distance[2]
+    inside = (images[2] > 0) & (images[2] < 1) & (images[1] > 0) & (images[1] < 1)
+    np.testing.assert_allclose((images[2] - images[0])[inside], 3 * (images[1] - images[0])[inside], rtol=1e-4)

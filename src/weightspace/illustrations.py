@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
 
-from weightspace import data
+from weightspace import data, sampling
 from weightspace.dual import DualLinear
 
 
@@ -62,6 +64,18 @@ def neuron_in_the_plane(
         path[step] = np.concatenate([p.detach().numpy().ravel() for p in (layer.w1, layer.w2, layer.bias)])
     points = pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1], "kind": np.where(target, "target", "non-target")})
     return points, pd.DataFrame(path, columns=["w1_1", "w1_2", "w2_1", "w2_2", "b"])
+
+
+def noisy_digits(stds: Sequence[float], number: int = 4, seed: int = 0) -> np.ndarray:
+    """The first digits of scikit-learn's set under the noise of paper B's tests, [stds, number, 28, 28] from 0 to 1.
+
+    They are magnified to the size of MNIST's pictures, by linear interpolation. Every picture has the same draw of the
+    noise at all strengths, clipped as in the tests.
+    """
+    images = torch.from_numpy(data.load("digits").x[:number] / 16)[:, None]
+    images = torch.nn.functional.interpolate(images, 28, mode="bilinear")[:, 0].numpy()
+    drawn = [sampling.add_input_noise(images, std, np.random.default_rng(seed), (0.0, 1.0)) for std in stds]
+    return np.stack(drawn)
 
 
 def digit_batches(number: int, size: int, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:

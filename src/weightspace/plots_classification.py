@@ -188,3 +188,16 @@ def weight_images(images: Mapping[str, np.ndarray], shape: tuple[int, int], colu
     bar.set_label("weight (no unit)", fontsize=8)
     bar.outline.set_visible(False)
     return figure
+
+
+def noisy_images(images: np.ndarray, stds: Sequence[float]) -> Figure:
+    """The same pictures, a row each, under noise that grows from left to right; images: [stds, number, side, side]."""
+    columns, rows = images.shape[:2]
+    figure, axes = plt.subplots(rows, columns, figsize=(1.1 * columns, 1.15 * rows), squeeze=False)
+    for (row, column), axis in np.ndenumerate(axes):
+        axis.imshow(images[column, row], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set_axis_off()
+        if row == 0:
+            axis.set_title(f"{stds[column]:g}")
+    figure.suptitle("standard deviation of the noise")
+    return figure
