@@ -20,9 +20,9 @@ book: $(READY)
 	@.venv/bin/jupyter-book build . --quiet
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
-# A test file stays in one process, because what its tests share is set up once.
+# A test file stays in one process, because what its tests share is set up once; tests/conftest.py puts long files first.
 test: $(READY)
-	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Every experiment at the scale of the papers; what is on record is not computed again.
 reproduce: $(READY)
