@@ -90,7 +90,8 @@ class Usage:
 
     def write(self, *_) -> None:
         modules, packages = {}, set()
-        for name, module in list(sys.modules.items()):
+        # A copy in one step: collecting garbage meanwhile, or another thread, may import something.
+        for name, module in sys.modules.copy().items():
             file, top = getattr(module, "__file__", None), name.partition(".")[0]
             if not isinstance(file, str) or not os.path.isabs(file):
                 continue
@@ -99,10 +100,10 @@ class Usage:
             elif top not in sys.stdlib_module_names:
                 packages.add(top)
         report = {
-            "files": sorted(self.files),
+            "files": sorted(self.files.copy()),
             "modules": modules,
             "packages": sorted(packages),
-            "settings": sorted(self.settings),
+            "settings": sorted(self.settings.copy()),
             "cpu_seconds": time.process_time(),
         }
         with open(self.report, "w", encoding="utf-8") as file:
