@@ -8,7 +8,7 @@ import time
 import numpy as np
 import torch
 
-from weightspace import online_torch, provenance
+from weightspace import online_block, provenance
 from weightspace.methods import PAPER_METHODS
 from weightspace.online import OnlineNetworks
 from weightspace.online_torch import TorchOnlineNetworks
@@ -74,7 +74,7 @@ def gpu() -> None:
     if not torch.cuda.is_available():
         print("Skipped: no CUDA device.")
         return
-    print(f"{provenance.device_name('cuda')}; one block is {online_torch.BLOCK} updates.\n")
+    print(f"{provenance.device_name('cuda')}; one block is {online_block.BLOCK} updates.\n")
     print("Agreement over 1,000 updates: largest difference of an output from that of the compiled loops in float64.\n")
     print("| network | float64 | float32 |")
     print("| --- | ---: | ---: |")

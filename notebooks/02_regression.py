@@ -34,7 +34,7 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, plots, style, tables, verdicts
+from weightspace import analysis, claims, claims_dual_weight, experiments, names, plots, style, tables, verdicts
 
 runs = experiments.ensure("dual_regression", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
@@ -46,7 +46,7 @@ n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)
 corner = {"dataset": sets[-1], "layers": int(runs["layers"].max()), "train_size": int(runs["train_size"].min())}
-glue("corner", f"{style.dataset_label(sets[-1])}, {corner['layers']} layers, n = {corner['train_size']}", display=False)
+glue("corner", f"{names.dataset_label(sets[-1])}, {corner['layers']} layers, n = {corner['train_size']}", display=False)
 glue("corner_gd", round(analysis.mean_of(final, method="gradient_descent", **corner)), display=False)
 glue("corner_dual", round(analysis.mean_of(final, method="dual", **corner)), display=False)
 glue("corner_stabilized", round(analysis.mean_of(final, method="dual_stabilized", **corner)), display=False)

@@ -30,14 +30,14 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, plots, style, tables, verdicts
+from weightspace import analysis, claims, claims_dual_weight, experiments, names, plots, style, tables, verdicts
 
 runs = experiments.ensure("dual_classification", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
 
 # %% tags=["remove-cell"]
 final = analysis.with_error(analysis.last_turn(runs))
-sets = style.in_order(runs["dataset"].unique())
+sets = names.in_order(runs["dataset"].unique())
 n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from weightspace import data
+from weightspace import data, data_files
 
 TABLE = b"a;b;kind;y\n1;0.1;p;3\n2;;q;4\n5;0.25;p;6\n"  # the second row misses a value
 
@@ -40,9 +40,9 @@ def idx(array):
 def cache(tmp_path, monkeypatch):
     """An empty registry and cache, no data folder, no proxy between the tests and their server."""
     folder = tmp_path / "cache"
-    monkeypatch.setattr(data, "cache_folder", lambda: folder)
+    monkeypatch.setattr(data_files, "cache_folder", lambda: folder)
     monkeypatch.setattr(data, "REGISTRY", {})
-    monkeypatch.delenv(data.VARIABLE, raising=False)
+    monkeypatch.delenv(data_files.VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return folder
 
@@ -52,7 +52,7 @@ def folder(cache, tmp_path, monkeypatch):
     """A data folder that the environment variable names."""
     path = tmp_path / "raw"
     path.mkdir()
-    monkeypatch.setenv(data.VARIABLE, str(path))
+    monkeypatch.setenv(data_files.VARIABLE, str(path))
     return path
 
 
@@ -268,7 +268,7 @@ def test_bad_downloads_leave_nothing(cache, server, body, cut, reason):
         data.load("table")
     message = str(caught.value)
     assert "set/table.csv" in message and f"{server.url}/table.csv failed" in message and reason in message
-    assert data.VARIABLE in message and data.FETCH in message and "\n" not in message
+    assert data_files.VARIABLE in message and data_files.FETCH in message and "\n" not in message
     assert files_below(cache) == []
 
 
@@ -305,7 +305,7 @@ def test_cache_that_cannot_be_written(cache, refused):
 
 
 def test_cache_without_permission(cache, refused, monkeypatch):
-    monkeypatch.setattr(data.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(data_files.os, "access", lambda path, mode: False)
     register(refused)
     with pytest.raises(data.DataError, match="cannot be written .no permission"):
         data.load("table")
@@ -347,10 +347,12 @@ def test_unreadable_file_is_an_error(folder, refused):
 
 def test_data_folder_must_exist(cache, monkeypatch, tmp_path, refused):
     register(refused)
-    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(data.DataError, match=f"{data.VARIABLE} names {tmp_path / 'nowhere'}, which is not a folder"):
+    monkeypatch.setenv(data_files.VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(data.DataError, match=f"WEIGHTSPACE_DATA names {tmp_path / 'nowhere'}, which is not a folder"):
+        data.DataError, match=f"{data_files.VARIABLE} names {tmp_path / 'nowhere'}, which is not a folder"
+    ):
         data.load("table")
-    monkeypatch.setenv(data.VARIABLE, "")  # as good as unset
+    monkeypatch.setenv(data_files.VARIABLE, "")  # as good as unset
     with pytest.raises(data.DataError, match="does not exist"):
         data.load("table")
 
@@ -632,7 +634,7 @@ def test_status_reports_and_never_downloads(cache, folder, server):
 
 def test_status_with_a_data_folder_that_does_not_exist(cache, monkeypatch, refused, tmp_path):
     register(refused)
-    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(data_files.VARIABLE, str(tmp_path / "nowhere"))
     (row,) = data.status()
     assert not row["verified"] and "which is not a folder" in row["problem"]
 

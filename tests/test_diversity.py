@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import diversity_cifar10, diversity_hessian, diversity_runs, diversity_sets, experiments, records
+from weightspace import (
+    diversity_cifar10,
+    diversity_hessian,
+    diversity_runs,
+    diversity_sets,
+    experiments,
+    reading,
+    records,
+)
 from weightspace.__main__ import main
 from weightspace.augmentations import LEVELS, augment
 from weightspace.corruptions import CORRUPTIONS
@@ -227,5 +235,5 @@ def test_the_book_shows_the_laptop_scale_until_the_papers_is_whole(tmp_path, mon
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     assert experiments.committed_scale(NAME) == "laptop"
     assert experiments.committed_scale("dual_regression") == "paper"
-    monkeypatch.setattr(experiments, "missing_runs", lambda name, scale: set())
+    monkeypatch.setattr(reading, "missing_runs", lambda name, scale: set())
     assert experiments.committed_scale(NAME) == "paper"

@@ -8,7 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from weightspace import diversity_cifar10, diversity_synthetic, experiments, image_generator, synthetic_runs
+from weightspace import (
+    diversity_cifar10,
+    diversity_synthetic,
+    experiments,
+    image_generator,
+    synthetic_experiment,
+    synthetic_runs,
+)
 from weightspace.configuration import with_changes
 from weightspace.diversity_protocol import load_images
 from weightspace.diversity_synthetic import GeneratorConfiguration
@@ -178,7 +185,7 @@ def test_nearest_images():
 
 def test_the_record_of_a_generator(made):
     (c,) = plan(f"{NAME}_generator")
-    frame = diversity_synthetic.compute_generator([c], "cpu")
+    frame = synthetic_experiment.compute_generator([c], "cpu")
     losses = frame[frame["metric"] == "loss"].pivot(index="epoch", columns="inputs", values="value")
     np.testing.assert_allclose(losses["test"], made.test)
     assert frame.set_index("metric")["value"]["parameters"] == made.parameters
@@ -196,7 +203,7 @@ def test_the_record_of_a_generator(made):
 
 
 def test_the_record_of_another_seed_has_no_pictures(made, generator):
-    frame = diversity_synthetic.compute_generator([with_changes(plan(f"{NAME}_generator")[0], {"grid": 0})], "cpu")
+    frame = synthetic_experiment.compute_generator([with_changes(plan(f"{NAME}_generator")[0], {"grid": 0})], "cpu")
     assert set(frame["metric"]) == {"loss", "parameters", "train_seconds", "sample_seconds"}
     assert frame["label"].eq(-1).all() and frame["label"].dtype == int and frame["image"].eq(b"").all()
 
@@ -213,7 +220,7 @@ def test_a_generator_on_a_gpu_finds_what_one_on_a_cpu_finds(made, generator):
 
 def test_what_is_said_of_sets_whose_truth_is_known(made):
     chosen = [c for c in plan(f"{NAME}_sets") if c.setting in ("baseline", "held_out", "random", "synthetic_1")]
-    frame = diversity_synthetic.compute_sets(chosen, "cpu")
+    frame = synthetic_experiment.compute_sets(chosen, "cpu")
     table = frame.pivot(index="setting", columns=["of", "metric"], values="value")
     plain = table[""]
     assert (
@@ -243,7 +250,7 @@ def test_the_judge_has_learned_from_images_of_its_own(monkeypatch):
 
 def test_records_have_the_columns_of_the_campaign_on_cifar10(made):
     (c,) = plan(arm="main", setting="synthetic_1")
-    frame = diversity_synthetic.compute([c], "cpu")
+    frame = synthetic_experiment.compute([c], "cpu")
     (baseline,) = [c for c in experiments.planned("diversity_cifar10", "quick", 1).values()
                    if c.arm == "main" and c.category == "baseline"]  # fmt: skip
     assert list(frame) == list(diversity_cifar10.compute([baseline], "cpu"))

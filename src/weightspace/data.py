@@ -10,39 +10,34 @@ import csv
 import gzip
 import hashlib
 import io
-import os
 import pickle
-import sys
 import tarfile
-import tempfile
-import textwrap
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from weightspace import released
+from weightspace.data_files import (
+    FETCH,
+    DataError,
+    File,
+    Found,
+    Reading,
+    combined,
+    data_folder,
+    hexdigest,
+    obtain,
+    read_bytes,
+)
+
 __all__ = ["CIFAR10_INEXACT", "REGISTRY", "DataError", "Dataset", "fetch", "format_status", "load", "status"]
 
-VARIABLE = "WEIGHTSPACE_DATA"
-FETCH = "python -m weightspace data --fetch"
 TABLES = "CSV files"
 """Task of an entry that holds no samples; its rows are files."""
-
-
-class DataError(RuntimeError):
-    """A data set cannot be had; the message names the file and the remedy.
-
-    ``path`` is the file or folder at fault, or None where there is none (a file not found).
-    """
-
-    def __init__(self, message: str, path: Path | None = None):
-        super().__init__(message)
-        self.path = path
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,40 +75,6 @@ class Arrays(NamedTuple):
     feature_names: tuple[str, ...] = ()
 
 
-class Reading(NamedTuple):
-    """What a reader hands on: verified arrays (or tables, for `weightspace.released`), digest, variant and place."""
-
-    arrays: Any
-    digest: str
-    variant: str
-    source: str
-
-
-class Found(NamedTuple):
-    """Content of a file with the path it was read from and the kind of place, "folder" or "cache"."""
-
-    content: bytes
-    path: Path
-    kind: str
-
-    @property
-    def place(self) -> str:
-        return f"{self.kind} {self.path.parent}"
-
-
-@dataclass(frozen=True)
-class File:
-    """A raw file: path below the data or cache folder, public address, sha256 in hex.
-
-    member: its name in the zip archive at the address; the file is at the address itself where it is empty.
-    """
-
-    path: str
-    url: str
-    sha256: str
-    member: str = ""
-
-
 @dataclass(frozen=True)
 class Batch:
     """A CIFAR-10 batch and the two contents that pass for it.
@@ -139,112 +100,6 @@ class Entry:
 
 
 # --- finding verified content
-
-
-def cache_folder() -> Path:
-    """Folder for downloads, in the place where the operating system wants a user's caches."""
-    import pooch  # here and below: it brings a progress bar that warns in notebooks, which rarely look for files
-
-    return Path(pooch.os_cache("weightspace"))
-
-
-def data_folder() -> Path | None:
-    """The folder that WEIGHTSPACE_DATA names, None where it is unset; DataError if there is none."""
-    value = os.environ.get(VARIABLE)
-    if not value:
-        return None
-    folder = Path(value).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"{VARIABLE} names {folder}, which is not a folder: correct or unset it.", folder)
-    return folder
-
-
-def _sha256(content: Any) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _combined(digests: Iterable[str]) -> str:
-    return _sha256("\n".join(digests).encode())
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}): make it a readable file.", path) from error
-
-
-def _download(file: File, target: Path) -> None:
-    """Put the file at ``target``; a temporary one is checked first, so no part of one stays."""
-    import pooch
-
-    pooch.get_logger().setLevel("ERROR")
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
-    if not file.member:
-        digest = f"sha256:{file.sha256}"
-        pooch.retrieve(file.url, known_hash=digest, fname=target.name, path=target.parent, downloader=downloader)
-        return
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        # Archives may be packed anew: what counts is the digest of the file within.
-        archive = pooch.retrieve(file.url, known_hash=None, fname="archive", path=folder, downloader=downloader)
-        content = _zip_member(Path(archive), file.member)
-        if _sha256(content) != file.sha256:
-            raise ValueError(f"its {file.member} has sha256 {_sha256(content)}, expected {file.sha256}")
-        draft = Path(folder) / "draft"
-        draft.write_bytes(content)
-        os.replace(draft, target)
-
-
-def _zip_member(archive: Path, name: str) -> bytes:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.read(name)
-    except (zipfile.BadZipFile, KeyError, zlib.error) as error:
-        raise ValueError(f"the archive has no readable {name}: {error}") from error
-
-
-def _obtain(file: File, download: bool) -> Found:
-    """The verified file: from the data folder, else from the cache, else from the network."""
-    folder = data_folder()
-    if folder is not None and (path := folder / file.path).exists():
-        content = _read_bytes(path)
-        if _sha256(content) != file.sha256:
-            # Falling through to another place would hide that the user's own file is wrong.
-            raise DataError(
-                f"{path} has the wrong content (sha256 {_sha256(content)}, expected {file.sha256}): replace it "
-                f"by {file.url}, or delete {path} and rerun `{FETCH}`.",
-                path,
-            )
-        return Found(content, path, "folder")
-
-    cached = cache_folder() / file.path
-    damaged, elsewhere = None, f"or set {VARIABLE} to a folder with {file.path}."
-    problem = f"{file.path} is neither in {folder} nor in {cached.parent}" if folder else f"{cached} does not exist"
-    remedy = f"Run `{FETCH}` with a network, {elsewhere}"
-    if cached.exists():
-        content = _read_bytes(cached)
-        if _sha256(content) == file.sha256:
-            return Found(content, cached, "cache")
-        damaged, problem = cached, f"{cached} is corrupt"
-        remedy = f"Delete {cached} and rerun `{FETCH}` with a network, {elsewhere}"
-    if not download:
-        raise DataError(f"{problem}. {remedy}", damaged)
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(cached.parent, os.W_OK):
-            raise PermissionError(f"no permission to write in {cached.parent}")
-    except OSError as error:
-        raise DataError(
-            f"{problem}, and the cache folder {cached.parent} cannot be written ({error}). "
-            f"Make it writable, {elsewhere}",
-            cached.parent,
-        ) from error
-    try:
-        _download(file, cached)
-    except (OSError, ValueError) as error:  # network errors are OSErrors, a wrong digest is a ValueError
-        reason = textwrap.shorten(str(error), 200)
-        raise DataError(f"{problem}, and downloading {file.url} failed ({reason}). {remedy}", damaged) from error
-    return Found(_read_bytes(cached), cached, "cache")
 
 
 # --- parsers: bytes to arrays
@@ -365,19 +220,19 @@ def parse_batch(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def from_files(files: Sequence[File], parse: Callable[..., Arrays], *, download: bool) -> Reading:
     """A data set whose files are verified by their sha256 and parsed together."""
-    found = [_obtain(file, download) for file in files]
+    found = [obtain(file, download) for file in files]
     try:
         arrays = parse(*(one.content for one in found))
     except (ValueError, KeyError) as error:
         names = ", ".join(str(one.path) for one in found)
         raise DataError(f"{names}: {error}. Delete and rerun `{FETCH}`.", found[0].path) from error
-    return Reading(arrays, _combined(file.sha256 for file in files), "canonical", _places(found))
+    return Reading(arrays, combined(file.sha256 for file in files), "canonical", _places(found))
 
 
 def from_package(make: Callable[[], Arrays], digest: str, *, download: bool) -> Reading:
     """A data set shipped inside scikit-learn, verified by the digest of its values; no download."""
     arrays = make()
-    found = _combined(_sha256(np.ascontiguousarray(part)) for part in arrays[:2])
+    found = combined(hexdigest(np.ascontiguousarray(part)) for part in arrays[:2])
     from sklearn import __version__
 
     place = f"package scikit-learn {__version__}"
@@ -394,13 +249,13 @@ def from_cifar10(archive: File, batches: Sequence[Batch], *, download: bool) -> 
     found = {batch.name: one for batch in batches if (one := _find_batch(batch.name))}
     if missing := [batch.name for batch in batches if batch.name not in found]:
         try:
-            found |= _unpack(_obtain(archive, download), missing)
+            found |= _unpack(obtain(archive, download), missing)
         except DataError as error:
             raise DataError(f"No cifar-10-batches-py has {', '.join(missing)}; {error}", error.path) from error
     rows, labels, variants = zip(*(_check_batch(batch, found[batch.name]) for batch in batches), strict=True)
     images = [np.ascontiguousarray(part.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)) for part in rows]
     arrays = Arrays(np.concatenate(images[:-1]), np.concatenate(labels[:-1]), images[-1], labels[-1])
-    digest = _combined(_sha256(part) for pair in zip(rows, labels, strict=True) for part in pair)
+    digest = combined(hexdigest(part) for pair in zip(rows, labels, strict=True) for part in pair)
     variant = "rebuild" if "rebuild" in variants else "canonical"
     return Reading(arrays, digest, variant, _places(found.values()))
 
@@ -409,7 +264,7 @@ def _find_batch(name: str) -> Found | None:
     folder = data_folder()
     roots = () if folder is None else (folder, folder / "cifar10")
     paths = (root / "cifar-10-batches-py" / name for root in roots)
-    return next((Found(_read_bytes(path), path, "folder") for path in paths if path.exists()), None)
+    return next((Found(read_bytes(path), path, "folder") for path in paths if path.exists()), None)
 
 
 def _unpack(archive: Found, names: Sequence[str]) -> dict[str, Found]:
@@ -426,7 +281,7 @@ def _check_batch(batch: Batch, found: Found) -> tuple[np.ndarray, np.ndarray, st
         rows, labels = parse_batch(found.content)
         if hashlib.md5(found.content, usedforsecurity=False).hexdigest() == batch.md5:
             return rows, labels, "canonical"
-        if (_sha256(rows), _sha256(labels)) == (batch.pixels, batch.labels):
+        if (hexdigest(rows), hexdigest(labels)) == (batch.pixels, batch.labels):
             return rows, labels, "rebuild"
         raise ValueError("its pixels or labels are not those of CIFAR-10")
     except ValueError as error:
@@ -459,8 +314,6 @@ def _digits() -> Arrays:
 
 
 def _released(*, download: bool) -> Reading:
-    from weightspace import released
-
     return released.reading(download=download)
 
 

@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from weightspace import experiments
 from weightspace.configuration import IDENTITY, LATER, STRICT, Count, dataclass
 from weightspace.diversity_protocol import Epochs, Severities, load_images
 from weightspace.diversity_transfer import TransferConfiguration
-from weightspace.experiments import Experiment
+from weightspace.planning import planned
+from weightspace.registry import Experiment
 
 PARENT = "diversity_transfer"
 
@@ -49,7 +49,7 @@ def derived(parents: Sequence[TransferConfiguration], scale: str) -> list[BatchN
 
 
 def configurations(scale: str, seeds: int) -> list[BatchNormConfiguration]:
-    return derived(list(experiments.planned(PARENT, scale, seeds).values()), scale)
+    return derived(list(planned(PARENT, scale, seeds).values()), scale)
 
 
 def compute(group: list[BatchNormConfiguration], device: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from pydantic import model_validator
 from weightspace import augmentations
 from weightspace.configuration import STRICT, Settings, dataclass
 from weightspace.diversity_protocol import CampaignConfiguration, ResNetConfiguration, shared_settings
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 
 BASELINE: Settings = {
     "setting": "baseline",

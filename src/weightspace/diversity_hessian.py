@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from weightspace.configuration import STRICT, Count, dataclass
 from weightspace.diversity_cifar10 import RECIPE, settings
 from weightspace.diversity_protocol import RegularizedConfiguration, ResNetConfiguration, load_images, shared_settings
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 
 SETTINGS = ("baseline", "dropout_0.3", "weight_decay_0.001", "auto_augment")
 BATCHES = {"paper": 32, "laptop": 32, "quick": 2}

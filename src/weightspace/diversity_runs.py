@@ -239,3 +239,11 @@ def batch_traces(
             loss = F.cross_entropy(model(run.prepare(inputs)), targets)
             values.append(hutchinson_trace(loss, list(model.parameters()), probes, generator).value)
     return np.array(values)
+
+
+def vectors(run: Trainer, x: NDArray[np.uint8]) -> dict[str, NDArray]:
+    """Pixels and embeddings, ``[n, d]`` each.
+
+    Half a grey level is added to the pixels: translations can leave an image black, which had no direction without it.
+    """
+    return {"pixels": x.reshape(len(x), -1) + 0.5, "embeddings": run.features(x)}

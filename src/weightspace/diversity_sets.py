@@ -7,11 +7,9 @@ they are, row by row (paper A's proposed metric, there of embeddings).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import model_validator
 
 from weightspace.augmentations import LEVELS
@@ -19,10 +17,7 @@ from weightspace.configuration import LATER, STRICT, Count, Seed, common, datacl
 from weightspace.diversity import vendi_score, weighted_vendi_score
 from weightspace.diversity_cifar10 import RECIPE
 from weightspace.diversity_protocol import Dropout, Level, ResNetConfiguration, load_images, shared_settings
-from weightspace.experiments import Experiment
-
-if TYPE_CHECKING:
-    from weightspace.training import Trainer
+from weightspace.registry import Experiment
 
 SET_SIZE = {"paper": 5_000, "laptop": 1_000, "quick": 32}
 """Number of images, the first of the training set; a score can be no larger."""
@@ -66,7 +61,7 @@ def configurations(scale: str, seeds: int) -> list[SetsConfiguration]:
 
 def compute(group: list[SetsConfiguration], device: str) -> pd.DataFrame:
     """Scores of the sets of one seed, as the network sees them in the first epoch."""
-    from weightspace.diversity_runs import trainer, training_images  # PyTorch takes seconds to import
+    from weightspace.diversity_runs import trainer, training_images, vectors  # PyTorch takes seconds to import
 
     first = common(group, "arm", "augmentation")
     images, size = load_images(first.dataset), first.train_size
@@ -85,14 +80,6 @@ def compute(group: list[SetsConfiguration], device: str) -> pd.DataFrame:
                 found = {"of": of, "metric": metric, "value": value, "run_key": c.run_key}
                 rows.append(identity | found | images.origin)
     return pd.DataFrame(rows)
-
-
-def vectors(run: Trainer, x: NDArray[np.uint8]) -> dict[str, NDArray]:
-    """Pixels and embeddings, ``[n, d]`` each.
-
-    Half a grey level is added to the pixels: translations can leave an image black, which had no direction without it.
-    """
-    return {"pixels": x.reshape(len(x), -1) + 0.5, "embeddings": run.features(x)}
 
 
 EXPERIMENTS = [

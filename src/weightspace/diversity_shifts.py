@@ -16,7 +16,8 @@ from weightspace import augmentations, spectral_shifts, text_sets
 from weightspace.analysis import select
 from weightspace.diversity_cifar10 import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
 from weightspace.diversity_synthetic import SYNTHETIC
-from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
+from weightspace.released_measurements import BASELINE, METRICS
+from weightspace.spectral_shifts import PAIRS
 from weightspace.stats import mean_interval
 
 FROM_SCRATCH = "resnet18"

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from weightspace import records
 from weightspace.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 
 PARENTS = {
     "diversity_spectra": "diversity_cifar10",

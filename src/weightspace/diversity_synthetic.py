@@ -18,7 +18,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from weightspace import diversity_cifar10
@@ -48,7 +47,6 @@ from weightspace.diversity_protocol import (
     image_side,
     shared_settings,
 )
-from weightspace.experiments import Experiment
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the training images of an epoch, those that are synthetic."""
@@ -362,58 +360,3 @@ def generator_configurations(scale: str, seeds: int) -> list[PicturedConfigurati
         PicturedConfiguration(**generator_settings(scale, seed), grid=GRID_ROWS if seed == GRID_SEED else 0)
         for seed in range(seeds)
     ]
-
-
-def compute(group: list[SyntheticRunConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.diversity_runs import train_and_measure  # PyTorch takes seconds to import
-    from weightspace.synthetic_runs import training_set
-
-    (configuration,) = group
-    return train_and_measure(configuration, device, lambda c, epoch: training_set(c, epoch, device))
-
-
-def compute_generator(group: list[PicturedConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.synthetic_runs import describe_generator
-
-    (configuration,) = group
-    return describe_generator(configuration, device)
-
-
-def compute_sets(group: list[SyntheticSetsConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.synthetic_runs import describe_sets
-
-    return describe_sets(group, device)
-
-
-_SEEDS = {"quick": 2, "laptop": 3, "paper": 5}
-_PLACES = {"devices": ("cpu", "cuda"), "needs_gpu": ("paper",)}
-
-EXPERIMENTS = [
-    Experiment(
-        "diversity_synthetic_generator",
-        "A generator of images, by flow matching on the training images",
-        _SEEDS,
-        generator_configurations,
-        ("seed",),
-        compute_generator,
-        **_PLACES,
-    ),
-    Experiment(
-        "diversity_synthetic_sets",
-        "Synthetic, augmented and real training sets: fidelity, copies, diversity",
-        _SEEDS,
-        set_configurations,
-        ("seed",),
-        compute_sets,
-        **_PLACES,
-    ),
-    Experiment(
-        "diversity_synthetic",
-        "ResNet-18 on real and synthetic images: against augmentation, dropout and weight decay",
-        _SEEDS,
-        configurations,
-        ("arm", "setting", "seed"),
-        compute,
-        **_PLACES,
-    ),
-]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import Field, model_validator
 
 from weightspace import text_sets
@@ -25,11 +24,11 @@ from weightspace.configuration import (
     Positive,
     Settings,
     dataclass,
+    unread,
     with_changes,
 )
 from weightspace.diversity_cifar10 import BASELINE, explicit_settings, independent_seeds
 from weightspace.diversity_protocol import Dropout, Precision, check_names, explicit_regularizers, shared_settings
-from weightspace.experiments import Experiment
 
 TASKS = {"paper": ("complaints", "sst2"), "laptop": ("complaints", "sst2"), "quick": ("made_up",)}
 EVERY = {
@@ -191,22 +190,31 @@ def configurations(scale: str, seeds: int) -> list[TextRunConfiguration]:
     ]
 
 
-def compute(group: list[TextRunConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.diversity_text_runs import train_and_measure  # PyTorch takes seconds to import
-
-    (configuration,) = group
-    return train_and_measure(configuration, device)
+SHUFFLED = "shuffled"
+"""Name of the control; ``augmentation`` is empty for the baseline as it is."""
 
 
-EXPERIMENTS = [
-    Experiment(
-        "diversity_text",
-        "MiniLM fine-tuned on texts: augmentation, synthetic texts, dropout and weight decay",
-        {"quick": 2, "laptop": 3, "paper": 5},
-        configurations,
-        ("dataset", "arm", "setting", "seed"),
-        compute,
-        ("cpu", "cuda"),
-        needs_gpu=("paper",),
-    )
-]
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TextSetsConfiguration(TextConfiguration):
+    """A training set, described by an encoder as it was published.
+
+    augmentation: name of a training set of the task (``text_sets.SETS``), ``""`` for the baseline's, or ``shuffled``.
+    seed: of our own augmentation and of the control's order; the released sets have none. Nothing is trained: what is
+    said of training decides nothing.
+    """
+
+    augmentation: str
+    arm: Annotated[str, unread("single")]
+    epochs: Annotated[Count, IDENTITY]
+    batch_size: Annotated[Count, IDENTITY]
+    optimizer: Annotated[Literal["adam", "sgd"], IDENTITY]
+    lr: Annotated[float, unread(0.0)]
+    weight_decay: Annotated[float, unread(0.0)]
+    dropout: Annotated[float, unread(0.0)]
+
+    @model_validator(mode="after")
+    def _is_a_set(self) -> TextSetsConfiguration:
+        known = [SHUFFLED, *(name for names in text_sets.sets_of(self.dataset).values() for name in names)]
+        if self.augmentation and self.augmentation not in known:
+            raise ValueError(f"augmentation: {self.dataset} has {', '.join(known)} or '', got {self.augmentation!r}")
+        return self

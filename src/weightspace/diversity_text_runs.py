@@ -9,8 +9,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 
 from weightspace.diversity_runs import as_records, scores, spectra
-from weightspace.diversity_text import TextRunConfiguration, TextTrainingConfiguration
-from weightspace.diversity_text_sets import TextSetsConfiguration
+from weightspace.diversity_text import TextRunConfiguration, TextSetsConfiguration, TextTrainingConfiguration
 from weightspace.models import pretrained, tokenize
 from weightspace.text_sets import TextSet, evaluation_set, training_set
 from weightspace.training import Recipe, Trainer, initialized

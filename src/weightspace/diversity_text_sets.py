@@ -10,48 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import model_validator
 
-from weightspace.configuration import IDENTITY, STRICT, Count, common, dataclass, unread, with_changes
+from weightspace.configuration import common, with_changes
 from weightspace.diversity import ngram_features, resemblance, vendi_score
-from weightspace.diversity_text import TASKS, TextConfiguration, shared_task_settings
-from weightspace.experiments import Experiment
+from weightspace.diversity_text import SHUFFLED, TASKS, TextSetsConfiguration, shared_task_settings
+from weightspace.registry import Experiment
 from weightspace.text_sets import TextSet, sets_of, training_set
 
-SHUFFLED = "shuffled"
-"""Name of the control; ``augmentation`` is empty for the baseline as it is."""
 SHUFFLE_STREAM = 1
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class TextSetsConfiguration(TextConfiguration):
-    """A training set, described by an encoder as it was published.
-
-    augmentation: name of a training set of the task (``text_sets.SETS``), ``""`` for the baseline's, or ``shuffled``.
-    seed: of our own augmentation and of the control's order; the released sets have none. Nothing is trained: what is
-    said of training decides nothing.
-    """
-
-    augmentation: str
-    arm: Annotated[str, unread("single")]
-    epochs: Annotated[Count, IDENTITY]
-    batch_size: Annotated[Count, IDENTITY]
-    optimizer: Annotated[Literal["adam", "sgd"], IDENTITY]
-    lr: Annotated[float, unread(0.0)]
-    weight_decay: Annotated[float, unread(0.0)]
-    dropout: Annotated[float, unread(0.0)]
-
-    @model_validator(mode="after")
-    def _is_a_set(self) -> TextSetsConfiguration:
-        known = [SHUFFLED, *(name for names in sets_of(self.dataset).values() for name in names)]
-        if self.augmentation and self.augmentation not in known:
-            raise ValueError(f"augmentation: {self.dataset} has {', '.join(known)} or '', got {self.augmentation!r}")
-        return self
 
 
 def configurations(scale: str, seeds: int) -> list[TextSetsConfiguration]:

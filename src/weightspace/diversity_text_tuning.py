@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from weightspace.configuration import STRICT, dataclass
 from weightspace.diversity_text import PAPER_RATE, TASKS, TextTrainingConfiguration, shared_task_settings
 from weightspace.diversity_tuning import judged_run
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 from weightspace.text_sets import training_set
 
 CANDIDATES = (PAPER_RATE, 3e-5, 1e-4, 3e-4)

@@ -16,7 +16,7 @@ from weightspace.configuration import STRICT, Settings, dataclass
 from weightspace.diversity_cifar10 import compute, independent_seeds, settings
 from weightspace.diversity_protocol import CampaignConfiguration, PretrainedConfiguration, shared_settings
 from weightspace.diversity_tuning import ValidatedConfiguration
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 
 SIZES: dict[str, Settings] = {
     "paper": {"dataset": "cifar10", "resolution": 224, "train_size": 50_000, "epochs": 5},

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from weightspace.configuration import STRICT, dataclass
 from weightspace.diversity_protocol import ResNetConfiguration, TrainingConfiguration, load_images, shared_settings
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 
 if TYPE_CHECKING:
     from weightspace.training import Trainer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from weightspace.experiments import Experiment
 from weightspace.protocol import CELL, DEVICES, compute_protocol, protocol_configurations
+from weightspace.registry import Experiment
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 

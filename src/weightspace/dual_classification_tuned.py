@@ -15,9 +15,9 @@ from pydantic import model_validator
 
 from weightspace import tuning
 from weightspace.configuration import STRICT, Count, dataclass
-from weightspace.experiments import Experiment
 from weightspace.online import OnlineNetworks
 from weightspace.protocol import LR, ORDER_STREAM, Images, base_settings, identity, load_problem
+from weightspace.registry import Experiment
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}

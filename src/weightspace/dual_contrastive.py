@@ -17,7 +17,6 @@ from pydantic import Field, model_validator
 
 from weightspace import tuning
 from weightspace.configuration import LATER, STRICT, Positive, common, dataclass
-from weightspace.experiments import Experiment
 from weightspace.protocol import (
     FRESH_SUBSETS,
     LR,
@@ -28,6 +27,7 @@ from weightspace.protocol import (
     load_problem,
     train_seed,
 )
+from weightspace.registry import Experiment
 
 DATASETS = {"paper": ("mnist", "fashion_mnist"), "quick": ("digits",)}
 TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}

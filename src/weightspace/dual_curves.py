@@ -25,7 +25,6 @@ from weightspace.configuration import (
     dataclass,
     unread,
 )
-from weightspace.experiments import Experiment
 from weightspace.protocol import (
     FRESH_SUBSETS,
     LABEL_STREAM,
@@ -39,6 +38,7 @@ from weightspace.protocol import (
     load_problem,
     train_seed,
 )
+from weightspace.registry import Experiment
 
 DATASETS = {"paper": ("mnist", "fashion_mnist"), "quick": ("digits",)}
 METHODS = ("dual", "dual_stabilized", "gradient_descent", "l2_0.1")

@@ -15,7 +15,6 @@ from pydantic import Field
 
 from weightspace import sampling
 from weightspace.configuration import LATER, STRICT, Count, Positive, common, dataclass, unread
-from weightspace.experiments import Experiment
 from weightspace.protocol import (
     LR,
     NOISE_STD,
@@ -28,6 +27,7 @@ from weightspace.protocol import (
     load_problem,
     train_seed,
 )
+from weightspace.registry import Experiment
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 RATIOS = {"paper": (1, 10, 50, 100), "quick": (1, 10)}

@@ -15,7 +15,6 @@ import pandas as pd
 from pydantic import model_validator
 
 from weightspace.configuration import STRICT, Count, dataclass, unread
-from weightspace.experiments import Experiment
 from weightspace.methods import STABILIZER_GAIN
 from weightspace.protocol import (
     NOISE_STD,
@@ -26,6 +25,7 @@ from weightspace.protocol import (
     base_settings,
     identity,
 )
+from weightspace.registry import Experiment
 
 METHODS = ("dual", "dual_stabilized", "gradient_descent")
 INPUTS = ("as published", "centred")

@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from weightspace.configuration import LATER, STRICT, dataclass, unread
-from weightspace.experiments import Experiment
 from weightspace.methods import PAPER_METHODS
 from weightspace.protocol import NOISE_STD, ProtocolConfiguration, ProtocolRuns, base_settings, identity
+from weightspace.registry import Experiment
 
 _SETTING = {"paper": ("mnist", 1000), "quick": ("digits", 100)}
 LAYERS = 2

@@ -16,7 +16,6 @@ from pydantic import Field
 
 from weightspace import tuning
 from weightspace.configuration import IDENTITY, STRICT, Count, dataclass
-from weightspace.experiments import Experiment
 from weightspace.protocol import (
     CELL,
     DEVICES,
@@ -32,6 +31,7 @@ from weightspace.protocol import (
     load_problem,
     protocol_configurations,
 )
+from weightspace.registry import Experiment
 
 DATASETS = {"paper": ("california_housing", "wine_quality_white"), "quick": ("diabetes",)}
 

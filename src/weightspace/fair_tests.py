@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from weightspace.analysis import select
 from weightspace.diversity_shifts import LEVELS, changes, last_epoch
+from weightspace.released_measurements import BASELINE, METRICS
 from weightspace.shift_checks import ZERO
-from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
+from weightspace.spectral_shifts import PAIRS
 from weightspace.stats import holm
 
 REPLICATES = 4_000

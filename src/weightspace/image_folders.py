@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from weightspace import data
-from weightspace.data import DataError, Dataset
+from weightspace import data, data_files
+from weightspace.data import Dataset
+from weightspace.data_files import DataError
 
 SIDE = 224
 """Images are cut to a square and resized to it: what the pretrained networks were trained with."""
@@ -20,7 +21,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".
 
 def counts(name: str) -> tuple[int, int] | None:
     """Number of training and of test images of the folder ``name``, or None where there is no such folder."""
-    root = data.data_folder()
+    root = data_files.data_folder()
     if not name or root is None or not (root / name).is_dir():
         return None
     train, test = (
@@ -35,12 +36,12 @@ def load(name: str) -> Dataset:
     Classes are numbered in the order of their names, images ``[n, 224, 224, 3]`` are shuffled, the same way always, so
     that the first ones are a sample of all. ``DataError`` for a missing or empty folder, or classes that differ.
     """
-    root = data.data_folder()
+    root = data_files.data_folder()
     folder = None if root is None else root / name
     if folder is None or not folder.is_dir():
         raise DataError(
             f"no data set {name!r}: known are {', '.join(data.REGISTRY)}; for one of your own, put images into "
-            f"train/CLASS and test/CLASS of a folder {name} in the folder that {data.VARIABLE} names",
+            f"train/CLASS and test/CLASS of a folder {name} in the folder that {data_files.VARIABLE} names",
             folder,
         )
     (x, y, classes), (test_x, test_y, test_classes) = (_part(folder / part) for part in ("train", "test"))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from weightspace.data import cache_folder
+from weightspace.data_files import cache_folder
 from weightspace.devices import kind
 from weightspace.diversity_protocol import load_images
 from weightspace.diversity_synthetic import GeneratorConfiguration

@@ -19,9 +19,9 @@ used where there are fewer distinct samples than inputs, and done in float64, be
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from numba import carray, get_num_threads, njit, prange, types
@@ -307,15 +307,6 @@ class OnlineNetworks:
         if self.task == "regression":
             return y, np.zeros(1, np.int64)
         return np.zeros(1, self.dtype), y
-
-
-def networks_on(device: str) -> Callable[..., OnlineNetworks]:
-    """What builds the stack of networks that trains on a device: compiled loops on ``cpu``, PyTorch on any other."""
-    if device == "cpu":
-        return OnlineNetworks
-    from weightspace.online_torch import TorchOnlineNetworks  # only where asked for: importing torch takes seconds
-
-    return partial(TorchOnlineNetworks, device=device)
 
 
 @lru_cache(maxsize=1)

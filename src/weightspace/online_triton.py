@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from weightspace.methods import STABILIZER_GAIN
-from weightspace.online_torch import BLOCK, Block, Rules, State
+from weightspace.online_block import BLOCK, Block, Rules, State
 
 _GAIN = tl.constexpr(STABILIZER_GAIN)
 _PER_WARP = 2048

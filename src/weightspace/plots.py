@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from weightspace import analysis, style
+from weightspace import analysis, names, style
 from weightspace.analysis import select
+from weightspace.names import DATASETS, dataset_label
 from weightspace.stats import mean_interval
-from weightspace.style import DATASETS, INK, METHODS, MUTED, dataset_label
+from weightspace.style import INK, METHODS, MUTED
 
 style.use_theme()
 
@@ -114,7 +115,7 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
     metric = frame["metric"].iloc[0]
     frame, reported = (select(rows, turn=frame["turn"].max()) for rows in (frame, reported))
     summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
-    datasets, depths = style.in_order(frame["dataset"].unique()), sorted(frame["layers"].unique())
+    datasets, depths = names.in_order(frame["dataset"].unique()), sorted(frame["layers"].unique())
     figure, axes = plt.subplots(
         len(datasets), len(depths), figsize=(3.8 * len(depths), 2.9 * len(datasets)), sharey="row", squeeze=False
     )

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from weightspace import analysis
 from weightspace.analysis import select
+from weightspace.names import dataset_label, in_order
 from weightspace.plots import label_lines, plain_log_axis
-from weightspace.style import INK, METHODS, MUTED, dataset_label, in_order, method_label
+from weightspace.style import INK, METHODS, MUTED, method_label
 
 
 def _panels(

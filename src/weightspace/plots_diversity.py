@@ -15,8 +15,9 @@ from weightspace.analysis import select
 from weightspace.diversity_shifts import LEVELS
 from weightspace.fair_tests import ALPHA
 from weightspace.plots_released import METRIC_LABELS
+from weightspace.released_measurements import BASELINE, METRICS
 from weightspace.shift_checks import ZERO
-from weightspace.spectral_shifts import BASELINE, METRICS, PAIRS
+from weightspace.spectral_shifts import PAIRS
 from weightspace.style import INK, METHODS, MUTED, at_end, row_heading, use_theme
 
 use_theme()

@@ -15,8 +15,9 @@ from matplotlib.ticker import NullLocator
 from weightspace import analysis, plots_spectra, style
 from weightspace.analysis import select
 from weightspace.plots import plain_log_axis
+from weightspace.primer_facts import detection, spread
 from weightspace.spectra import marchenko_pastur
-from weightspace.spectra_primer import ALPHA_TRUE, P_PASSES, detection, spread
+from weightspace.spectra_primer import ALPHA_TRUE, P_PASSES
 from weightspace.stats import mean_interval, share_interval
 from weightspace.style import BULK, EDGE, EIGENVALUES, INK, METHODS, MUTED, TAIL
 from weightspace.training_spectra import Look

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis import select
-from weightspace.released_measurements import MODELS, TASKS
-from weightspace.spectral_shifts import BASELINE, CATEGORIES, METRICS
+from weightspace.released_measurements import BASELINE, METRICS, MODELS, TASKS
+from weightspace.spectral_shifts import CATEGORIES
 from weightspace.style import INK, METHODS, MUTED, row_heading, use_theme
 
 use_theme()

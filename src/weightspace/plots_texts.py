@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import score_label, setting_label
+from weightspace.names import dataset_label
 from weightspace.plots_outcomes import OUTCOME_LABELS
 from weightspace.stats import mean_interval
-from weightspace.style import INK, METHODS, MUTED, dataset_label, use_theme
+from weightspace.style import INK, METHODS, MUTED, use_theme
 
 use_theme()
 

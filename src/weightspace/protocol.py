@@ -32,7 +32,8 @@ from weightspace.configuration import (
     dataclass,
 )
 from weightspace.methods import PAPER_METHODS, parse_method
-from weightspace.online import OnlineNetworks, networks_on
+from weightspace.online import OnlineNetworks
+from weightspace.online_choice import networks_on
 
 HIDDEN = {2: (20,), 3: (64, 32)}
 """Hidden widths of the "2 layer" and the "3 layer" network (paper B, released code)."""

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from weightspace import data
-from weightspace.data import FETCH, VARIABLE, DataError
+from weightspace import data_files
+from weightspace.data_files import FETCH, VARIABLE, DataError
 
 NAME = "data_diversity_released"
 ARCHIVE = "measurements.tar.xz"
@@ -62,7 +62,7 @@ def load(*, download: bool = False) -> Release:
     if own is not None:
         files, place = own
         return Release(files, _verified(files, place), f"folder {place.parent if place.is_file() else place}")
-    cached = data.cache_folder() / NAME / f"{COMMIT}.tar.gz"
+    cached = data_files.cache_folder() / NAME / f"{COMMIT}.tar.gz"
     if not cached.exists():
         if not download:
             raise DataError(
@@ -74,10 +74,10 @@ def load(*, download: bool = False) -> Release:
     return Release(files, _verified(files, cached), f"cache {cached.parent}")
 
 
-def reading(*, download: bool) -> data.Reading:
+def reading(*, download: bool) -> data_files.Reading:
     """What the registry of data sets asks for."""
     release = load(download=download)
-    return data.Reading(release, release.digest, "canonical", release.source)
+    return data_files.Reading(release, release.digest, "canonical", release.source)
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:
@@ -87,7 +87,7 @@ def digest_of(files: Mapping[str, bytes]) -> str:
 
 
 def _in_data_folder() -> tuple[dict[str, bytes], Path] | None:
-    folder = data.data_folder()
+    folder = data_files.data_folder()
     if folder is None or not (folder / NAME).is_dir():
         return None
     archive = folder / NAME / ARCHIVE

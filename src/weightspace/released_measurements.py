@@ -17,10 +17,12 @@ from pydantic import Field, model_validator
 
 from weightspace import released
 from weightspace.configuration import IDENTITY, LATER, STRICT, Configuration, Count, dataclass
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 from weightspace.released import Release
-from weightspace.spectral_shifts import BASELINE, METRICS
 
+BASELINE = "bs"
+METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
+"""WeightWatcher's exponent, normalised entropy, log10 of the squared Frobenius and of the squared spectral norm."""
 MODELS = {
     "clip_rn50": "CLIP RN50",
     "clip_vit_b32": "CLIP ViT-B/32",

@@ -7,7 +7,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from weightspace.spectral_shifts import BASELINE, TEST_TEXTS, reported
+from weightspace.released_measurements import BASELINE
+from weightspace.spectral_shifts import TEST_TEXTS, reported
 from weightspace.stats import holm
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import Field, model_validator
 
 from weightspace import augmentations
@@ -29,7 +28,6 @@ from weightspace.configuration import (
     dataclass,
 )
 from weightspace.diversity_protocol import image_counts
-from weightspace.experiments import Experiment
 
 DROPOUTS = (0.1, 0.3, 0.5, 0.7)
 OUR_DROPOUTS = (0.05, 0.2)
@@ -193,24 +191,3 @@ def configurations(scale: str, seeds: int) -> list[ScratchConfiguration]:
         ScratchConfiguration(**shared | rate | setting, seed=seed, replicate=replicate)
         for rate, seed, (setting, replicate) in itertools.product(rates, range(seeds), runs)
     ]
-
-
-def compute(group: list[ScratchConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.scratch_runs import train_and_measure  # PyTorch takes seconds to import
-
-    (configuration,) = group
-    return train_and_measure(configuration, device)
-
-
-EXPERIMENTS = [
-    Experiment(
-        EXPERIMENT,
-        "ResNet-18 from scratch until it overfits: augmentation, dropout and weight decay",
-        {"quick": 2, "laptop": 10, "paper": 5},
-        configurations,
-        ("setting", "lr", "seed", "replicate"),
-        compute,
-        ("cpu", "cuda"),
-        needs_gpu=("paper",),
-    )
-]

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 
 from weightspace.configuration import IDENTITY, STRICT, Settings, dataclass
-from weightspace.experiments import Experiment
-from weightspace.scratch import BASELINES, SCALES, ScratchConfiguration, compute
+from weightspace.registry import Experiment
+from weightspace.scratch import BASELINES, SCALES, ScratchConfiguration
+from weightspace.scratch_experiment import compute
 
 CONTROLS = "diversity_controls"
 MAP = "diversity_map"

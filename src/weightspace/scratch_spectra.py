@@ -16,9 +16,9 @@ from pydantic import Field
 from weightspace import records
 from weightspace.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
 from weightspace.diversity_spectra import METRICS, in_order
-from weightspace.experiments import Experiment
+from weightspace.registry import Experiment
 from weightspace.scratch import EXPERIMENT, ScratchConfiguration
-from weightspace.scratch import EXPERIMENTS as PARENTS
+from weightspace.scratch_experiment import EXPERIMENTS as PARENTS
 
 NAME = f"{EXPERIMENT}_spectra"
 OUTCOMES = (

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
-from weightspace.spectral_shifts import BASELINE, CATEGORIES, PAIRS, last_layer, profiles, shifts
+from weightspace.released_measurements import BASELINE
+from weightspace.spectral_shifts import CATEGORIES, PAIRS, last_layer, profiles, shifts
 from weightspace.stats import holm
 
 MARGIN = 0.2

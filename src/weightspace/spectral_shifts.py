@@ -15,11 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from weightspace.released_measurements import BASELINE
 from weightspace.stats import holm, mean_interval
 
-BASELINE = "bs"
-METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
-"""WeightWatcher's exponent, normalised entropy, log10 of the squared Frobenius and of the squared spectral norm."""
 CATEGORIES = ("div", "dp", "wd")
 """Data diversity, dropout, weight decay."""
 PAIRS = tuple(combinations(CATEGORIES, 2))

@@ -10,7 +10,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
@@ -78,20 +78,6 @@ METHODS |= {
 }
 """The same colour for the same method all through the book; line and marker tell them apart without colour."""
 
-DATASETS = {
-    "california_housing": "California Housing",
-    "wine_quality_white": "Wine Quality, white",
-    "wine_quality_red": "Wine Quality, red",
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-    "cifar10": "CIFAR-10",
-    "sst2": "SST-2",
-    "complaints": "Twitter complaints",
-    "diabetes": "Diabetes (quick scale)",
-    "digits": "Digits (quick scale)",
-    "made_up": "Made-up texts (quick scale)",
-    "data_diversity_released": "Released measurements of paper A",
-}
 
 EIGENVALUES, BULK, EDGE, TAIL = "#1f4fa8", "#985a00", "#6a0f45", "#1d7f7a"
 """Colours in figures of spectra: what was observed or simulated, the Marchenko-Pastur law, its edge and what lies
@@ -330,13 +316,3 @@ def verdict_badge(verdict: str) -> str:
 def method_label(name: str) -> str:
     """The name of a method in figures and tables."""
     return METHODS[name].label if name in METHODS else name
-
-
-def in_order(datasets: Iterable[str]) -> list[str]:
-    """Names of data sets in the order in which the book treats them."""
-    return sorted(datasets, key=list(DATASETS).index)
-
-
-def dataset_label(name: str) -> str:
-    """The name of a data set in figures and tables."""
-    return DATASETS.get(name, name)

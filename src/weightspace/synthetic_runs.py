@@ -13,8 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from weightspace.configuration import common
 from weightspace.diversity import vendi_score, weighted_vendi_score
 from weightspace.diversity_protocol import load_images
-from weightspace.diversity_runs import augmented, trainer
-from weightspace.diversity_sets import vectors
+from weightspace.diversity_runs import augmented, trainer, vectors
 from weightspace.diversity_synthetic import PicturedConfiguration, SyntheticConfiguration, SyntheticSetsConfiguration
 from weightspace.frechet import frechet_distance
 from weightspace.image_generator import synthetic

@@ -11,8 +11,9 @@ from scipy.stats import gmean, spearmanr
 from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import analysis, data, experiments, records, verdicts
+from weightspace.names import dataset_label, in_order
 from weightspace.stats import mean_interval
-from weightspace.style import dataset_label, in_order, interval, method_label, p_value, verdict_badge
+from weightspace.style import interval, method_label, p_value, verdict_badge
 
 _SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
 

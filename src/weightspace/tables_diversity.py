@@ -12,8 +12,9 @@ from weightspace.analysis import select
 from weightspace.claims_diversity import FAMILIES
 from weightspace.diversity_shifts import BASELINE, FROM_SCRATCH
 from weightspace.plots_diversity import LABELS
+from weightspace.released_measurements import METRICS
 from weightspace.shift_checks import ZERO
-from weightspace.spectral_shifts import METRICS, PAIRS
+from weightspace.spectral_shifts import PAIRS
 from weightspace.style import interval, method_label, p_value, verdict_badge
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from weightspace import released_scores, shift_checks, spectral_shifts
+from weightspace import released_measurements, released_scores, shift_checks, spectral_shifts
 from weightspace.analysis import select
 from weightspace.released_measurements import MODELS, TASKS
 from weightspace.style import method_label, p_value
@@ -170,5 +170,5 @@ def numbers(runs: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame) 
 
 def extremes(changes: pd.DataFrame, model: str) -> tuple[float, float]:
     """Share of (layer, metric) in which the baseline is the lowest or highest of all runs, and its expected value."""
-    own = select(shift_checks.extreme_shares(changes), model=model, category=spectral_shifts.BASELINE)
+    own = select(shift_checks.extreme_shares(changes), model=model, category=released_measurements.BASELINE)
     return float(np.average(own["share"], weights=own["n"])), float(own["expected"].mean())

@@ -8,8 +8,9 @@ from scipy import stats
 from weightspace import diversity_shifts, fair_tests, tables_diversity, tables_outcomes, text_outcomes
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import differences, setting_label
+from weightspace.names import dataset_label
 from weightspace.plots_texts import LABELS
-from weightspace.style import dataset_label, interval
+from weightspace.style import interval
 
 _TASKS = {"complaints": "complaints", "sst2": "SST-2"}
 JUDGED = "augmentation"

@@ -11,8 +11,8 @@ import pandas as pd
 from weightspace import released_scores
 from weightspace.analysis import select
 from weightspace.diversity_outcomes import RUN, differences, in_order, wide_scores
-from weightspace.diversity_text_sets import SHUFFLED
-from weightspace.spectral_shifts import BASELINE
+from weightspace.diversity_text import SHUFFLED
+from weightspace.released_measurements import BASELINE
 from weightspace.stats import mean_interval
 from weightspace.text_sets import SETS
 

@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from weightspace.data import DataError
+from weightspace.data_files import DataError
 from weightspace.models.resnet import ResNet18, check_dropout
 from weightspace.training import to_inputs
 
