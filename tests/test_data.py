@@ -349,8 +349,6 @@ def test_data_folder_must_exist(cache, monkeypatch, tmp_path, refused):
     register(refused)
     monkeypatch.setenv(data_files.VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(data.DataError, match=f"WEIGHTSPACE_DATA names {tmp_path / 'nowhere'}, which is not a folder"):
-        data.DataError, match=f"{data_files.VARIABLE} names {tmp_path / 'nowhere'}, which is not a folder"
-    ):
         data.load("table")
     monkeypatch.setenv(data_files.VARIABLE, "")  # as good as unset
     with pytest.raises(data.DataError, match="does not exist"):
