@@ -22,7 +22,10 @@ import io
 
 from myst_nb import glue
 
-from weightspace import DualConv2d, experiments, illustrations, inference_ratios, style
+from weightspace import DualConv2d, experiments
+from weightspace.analysis import inference_ratios
+from weightspace.display import style
+from weightspace.display.figures import illustrations
 
 batches = illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []

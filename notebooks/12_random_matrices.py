@@ -21,17 +21,12 @@ recompute = False
 import numpy as np
 from myst_nb import glue
 
-from weightspace import (
-    experiments,
-    plots_primer,
-    primer_facts,
-    random_matrices,
-    spectra,
-    spectra_primer,
-    style,
-    training_facts,
-    training_spectra,
-)
+from weightspace import experiments, spectra
+from weightspace.analysis import primer_facts, training_facts
+from weightspace.display import style
+from weightspace.display.figures import primer as plots_primer
+from weightspace.experiments.primer import spectra_primer, training_spectra
+from weightspace.spectra import random_matrices
 
 runs = experiments.ensure("spectra_primer", scale, seeds, device, recompute)
 trained = experiments.ensure("training_spectra", scale, seeds, device, recompute)
@@ -315,7 +310,8 @@ style.show(
 #
 # ```python
 # import weightspace
-# from weightspace import plots_spectra, spectra
+# from weightspace import spectra
+# from weightspace.display.figures import spectra as plots_spectra
 #
 # report = weightspace.spectral_report(model)  # a row per weight matrix
 # plots_spectra.layer_profile(report, "alpha")

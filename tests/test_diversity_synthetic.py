@@ -8,19 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from weightspace import (
-    diversity_cifar10,
-    diversity_synthetic,
-    experiments,
-    image_generator,
-    synthetic_experiment,
-    synthetic_runs,
-)
-from weightspace.configuration import with_changes
-from weightspace.diversity_protocol import load_images
-from weightspace.diversity_synthetic import GeneratorConfiguration
-from weightspace.records import RecordError
-from weightspace.training import loss_and_accuracy
+from weightspace import experiments
+from weightspace.campaigns.configuration import with_changes
+from weightspace.campaigns.records import RecordError
+from weightspace.experiments.diversity import cifar10 as diversity_cifar10
+from weightspace.experiments.diversity import synthetic as synthetic_experiment
+from weightspace.experiments.diversity import synthetic_settings
+from weightspace.experiments.diversity.compute import image_generator, synthetic_runs
+from weightspace.experiments.diversity.protocol import load_images
+from weightspace.experiments.diversity.synthetic_settings import GeneratorConfiguration
+from weightspace.training.trainer import loss_and_accuracy
 
 NAME = "diversity_synthetic"
 
@@ -43,7 +40,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generator():
-    return GeneratorConfiguration(**diversity_synthetic.generator_settings("quick", 0))
+    return GeneratorConfiguration(**synthetic_settings.generator_settings("quick", 0))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +66,7 @@ def test_all_experiments_of_a_seed_name_the_same_generator(generator):
     keys = {c.made_by.run_key for name in (NAME, f"{NAME}_sets") for c in plan(name, category="synthetic")}
     assert keys == {generator.run_key}
     (own,) = plan(f"{NAME}_generator")
-    assert own.settings() == generator.settings() | {"grid": diversity_synthetic.GRID_ROWS}
+    assert own.settings() == generator.settings() | {"grid": synthetic_settings.GRID_ROWS}
     assert own.generator == generator
 
 
@@ -80,7 +77,7 @@ def test_neither_generator_nor_judge_needs_more_images_than_there_are():
         train, test = rows[c.dataset]
         assert c.train_size + c.judge_size <= train and c.set_size <= c.train_size
         assert 2 * c.set_size <= test  # the reference and the held-out images
-        assert c.epochs in diversity_synthetic.TESTS[scale]["spectra_epochs"]
+        assert c.epochs in synthetic_settings.TESTS[scale]["spectra_epochs"]
 
 
 def test_bytes_become_values_and_bytes_again():
@@ -98,13 +95,14 @@ def test_bytes_become_values_and_bytes_again():
 
 
 def test_grey_images_get_a_border_and_three_colours(monkeypatch):
-    from weightspace import data, diversity_protocol
+    from weightspace import data
+    from weightspace.experiments.diversity import protocol
 
     grey = np.random.default_rng(0).integers(1, 256, (4, 28, 28), dtype=np.uint8)
     y = np.arange(4)
     found = data.Dataset("small", "classification", grey, y, grey[:2], y[:2], (), "d", "v", "s")
     monkeypatch.setattr(data, "load", lambda name: found)
-    images = diversity_protocol.load_images.__wrapped__("fashion_mnist")
+    images = protocol.load_images.__wrapped__("fashion_mnist")
     assert images.x.shape == (4, 32, 32, 3) and images.test_x.shape == (2, 32, 32, 3)
     for colour in range(3):
         np.testing.assert_array_equal(images.x[:, 2:-2, 2:-2, colour], grey)
@@ -191,7 +189,7 @@ def test_the_record_of_a_generator(made):
     assert frame.set_index("metric")["value"]["parameters"] == made.parameters
     pictures = frame[frame["metric"] == "picture"]
     real, labels = load_images("digits").x[:64], load_images("digits").y[:64]
-    number = np.minimum(np.bincount(labels), diversity_synthetic.GRID_ROWS)
+    number = np.minimum(np.bincount(labels), synthetic_settings.GRID_ROWS)
     assert pictures.groupby(["inputs", "label"]).size().unstack().loc["synthetic"].tolist() == number.tolist()
     row, near = (pictures[(pictures["label"] == 3) & (pictures["position"] == 3)].set_index("inputs").loc[name]
                  for name in ("synthetic", "nearest"))  # fmt: skip

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import experiments, inference_cost, inference_ratios, records, tables
+from weightspace import experiments
+from weightspace.analysis import inference_ratios
+from weightspace.campaigns import records
+from weightspace.display.tables import common as tables
+from weightspace.experiments.dual_weights import inference_cost
 
 
 def test_the_quick_scale_fills_the_record(tmp_path, monkeypatch):

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from weightspace import experiments, primer_facts, random_matrices, spectra_primer, training_facts, training_spectra
-from weightspace.analysis import select
-from weightspace.configuration import with_changes
-from weightspace.spectra import eigenvalues, marchenko_pastur
-from weightspace.stats import share_interval
+from weightspace import experiments
+from weightspace.analysis import primer_facts, training_facts
+from weightspace.analysis.frames import select
+from weightspace.campaigns.configuration import with_changes
+from weightspace.experiments.primer import spectra_primer, training_spectra
+from weightspace.measures.statistics import share_interval
+from weightspace.spectra import eigenvalues, marchenko_pastur, random_matrices
 
 
 @pytest.mark.parametrize("Q", [1, 4])

@@ -8,20 +8,14 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from weightspace import (
-    claims,
-    data,
-    data_files,
-    experiments,
-    records,
-    released,
-    released_measurements,
-    released_scores,
-    shift_checks,
-)
-from weightspace import spectral_shifts as shifts_module
+from weightspace import claims, data, experiments
 from weightspace.__main__ import main
-from weightspace.data import DataError
+from weightspace.analysis import released_scores, shift_checks
+from weightspace.analysis import spectral_shifts as shifts_module
+from weightspace.campaigns import records
+from weightspace.data import DataError, registry, released
+from weightspace.data import files as data_files
+from weightspace.experiments.diversity import released_measurements
 
 CONTENT = {
     "cf10/ww-df/bs_cf10.csv": b"layer_id,alpha\n3,2.5\n",
@@ -151,7 +145,7 @@ def test_a_missing_release_is_downloaded_only_on_request(folder, tmp_path, monke
 
 def test_the_listing_shows_it_and_it_holds_no_samples(folder, monkeypatch):
     write_tree(folder, CONTENT)
-    monkeypatch.setattr(data, "REGISTRY", {released.NAME: data.REGISTRY[released.NAME]})
+    monkeypatch.setattr(registry, "REGISTRY", {released.NAME: data.REGISTRY[released.NAME]})
     (row,) = data.status()
     assert row["verified"] and row["rows"] == released.FILES and row["where"] == f"folder {folder}"
     with pytest.raises(DataError, match="released.load"):
