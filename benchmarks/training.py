@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
 from weightspace import devices
-from weightspace.experiments.diversity.cifar10 import RECIPE
+from weightspace.experiments.diversity.cifar10_settings import RECIPE
 from weightspace.experiments.diversity.protocol import SIZES
 from weightspace.models import ResNet18
 from weightspace.training.trainer import CHANNEL_MEAN, CHANNEL_STD, Recipe, Trainer, initialized

@@ -10,7 +10,7 @@ from weightspace.__main__ import main
 from weightspace.campaigns import reading, records
 from weightspace.data.augmentations import LEVELS, augment
 from weightspace.data.corruptions import CORRUPTIONS
-from weightspace.experiments.diversity import cifar10, hessian, set_scores
+from weightspace.experiments.diversity import cifar10, cifar10_settings, hessian, set_scores
 from weightspace.experiments.diversity.compute import image_runs
 from weightspace.models import ResNet18
 from weightspace.spectra.report import report_of, spectral_report
@@ -39,7 +39,7 @@ def test_the_plan_has_every_setting_seed_and_arm(scale, seeds):
 
 
 def test_each_setting_has_one_regularizer():
-    for setting in cifar10.settings("paper"):
+    for setting in cifar10_settings.settings("paper"):
         active = {name for name in ("dropout", "weight_decay", "augmentation") if setting[name]}
         assert active == ({setting["category"]} - {"baseline"})
 
@@ -50,7 +50,7 @@ def test_the_recipe_is_the_best_of_the_tuning():
     assert not experiments.missing_runs("diversity_tuning", "laptop")
     final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & (frame["epoch"] == 3)]
     best = final.groupby(["optimizer", "lr", "batch_size"])["value"].mean().idxmin()
-    assert tuple(cifar10.RECIPE["laptop"].values()) == best
+    assert tuple(cifar10_settings.RECIPE["laptop"].values()) == best
 
 
 @pytest.fixture(scope="module")

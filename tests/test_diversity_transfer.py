@@ -9,7 +9,7 @@ from PIL import Image
 from weightspace import experiments
 from weightspace.data import DataError, image_folders
 from weightspace.data.corruptions import CORRUPTIONS
-from weightspace.experiments.diversity import batch_norm, cifar10, transfer
+from weightspace.experiments.diversity import batch_norm, cifar10_settings, transfer
 from weightspace.experiments.diversity.compute import image_runs
 from weightspace.models import pretrained
 
@@ -34,7 +34,7 @@ def test_the_plan_has_the_21_settings_and_what_the_rate_of_the_paper_does(scale,
     assert set(plan[plan["arm"] != "paper_rate"]["lr"]) == {transfer.RATES[scale]}
     first = plan.head(21)
     assert set(first["seed"]) == {0} and set(first["arm"]) == {"main"}
-    assert first["setting"].tolist() == [setting["setting"] for setting in cifar10.settings(scale)]
+    assert first["setting"].tolist() == [setting["setting"] for setting in cifar10_settings.settings(scale)]
 
 
 def test_settings_of_a_seed_share_the_start_and_seeds_the_pretrained_weights():

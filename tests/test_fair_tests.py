@@ -12,13 +12,13 @@ from weightspace.analysis.diversity_shifts import LEVELS
 from weightspace.analysis.frames import select
 from weightspace.campaigns import records
 from weightspace.display.tables import diversity as tables_diversity
-from weightspace.experiments.diversity import cifar10, spectra
-from weightspace.experiments.diversity.cifar10 import INDEPENDENT_SEEDS
+from weightspace.experiments.diversity import cifar10, cifar10_settings, spectra
+from weightspace.experiments.diversity.cifar10_settings import INDEPENDENT_SEEDS
 from weightspace.models import ResNet18
 from weightspace.training.trainer import initialized
 
 LAYERS = 40
-SETTINGS = [setting["setting"] for setting in cifar10.settings("laptop")]
+SETTINGS = [setting["setting"] for setting in cifar10_settings.settings("laptop")]
 
 
 def campaign(effects, noise=1.0, seeds=3, layers=LAYERS, strength=None, metrics=("log_norm",), random_seed=0):
@@ -263,7 +263,7 @@ def test_one_category_of_data_alone_is_diversity():
     """Of three kinds of changed data, each is compared with dropout by itself."""
     sizes = {"augmentation": 1.0, "dropout": 2.0, "synthetic": 3.0}
     frame = campaign(nothing, noise=0, seeds=1)
-    categories = {s["setting"]: s["category"] for s in cifar10.settings("laptop")}
+    categories = {s["setting"]: s["category"] for s in cifar10_settings.settings("laptop")}
     frame = frame.assign(category=frame["setting"].map(categories))
     generated = frame[frame["setting"] == "noise10"].assign(setting="synthetic_0.5", category="synthetic")
     frame = pd.concat([frame, generated])

@@ -16,7 +16,7 @@ from scipy import stats
 
 from weightspace.analysis.frames import select, summarize
 from weightspace.data.augmentations import LEVELS
-from weightspace.experiments.diversity.cifar10 import WEIGHT_DECAYS
+from weightspace.experiments.diversity.cifar10_settings import WEIGHT_DECAYS
 from weightspace.measures.statistics import holm, mean_interval
 
 RUN = ["arm", "category", "setting", "seed"]

@@ -17,7 +17,7 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
 from weightspace.experiments.diversity import text_sets
-from weightspace.experiments.diversity.cifar10 import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
+from weightspace.experiments.diversity.cifar10_settings import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
 from weightspace.experiments.diversity.synthetic_settings import SYNTHETIC
 from weightspace.measures.statistics import mean_interval

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from weightspace.campaigns.configuration import STRICT, Count, dataclass
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity.cifar10 import RECIPE, settings
+from weightspace.experiments.diversity.cifar10_settings import RECIPE, settings
 from weightspace.experiments.diversity.protocol import (
     RegularizedConfiguration,
     ResNetConfiguration,
@@ -64,7 +64,7 @@ def compute(group: list[HessianConfiguration], device: str) -> pd.DataFrame:
 
     The standard error is the spread of the batches' estimates, so it holds the chance of batches, masks and probes.
     """
-    from weightspace.experiments.diversity.compute.image_runs import (  # PyTorch takes seconds to import
+    from weightspace.experiments.diversity.compute.image_runs import (  # PyTorch: takes seconds
         batch_traces,
         trainer,
         training_images,

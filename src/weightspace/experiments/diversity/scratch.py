@@ -9,9 +9,7 @@ from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, Scrat
 
 
 def compute(group: list[ScratchConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.experiments.diversity.compute.scratch_runs import (
-        train_and_measure,  # PyTorch takes seconds to import
-    )
+    from weightspace.experiments.diversity.compute.scratch_runs import train_and_measure  # PyTorch: takes seconds
 
     (configuration,) = group
     return train_and_measure(configuration, device)

@@ -15,7 +15,7 @@ from pydantic import model_validator
 from weightspace.campaigns.configuration import LATER, STRICT, Count, Seed, common, dataclass, with_changes
 from weightspace.campaigns.registry import Experiment
 from weightspace.data.augmentations import LEVELS
-from weightspace.experiments.diversity.cifar10 import RECIPE
+from weightspace.experiments.diversity.cifar10_settings import RECIPE
 from weightspace.experiments.diversity.protocol import Dropout, Level, ResNetConfiguration, load_images, shared_settings
 from weightspace.measures.vendi import vendi_score, weighted_vendi_score
 
@@ -61,7 +61,7 @@ def configurations(scale: str, seeds: int) -> list[SetsConfiguration]:
 
 def compute(group: list[SetsConfiguration], device: str) -> pd.DataFrame:
     """Scores of the sets of one seed, as the network sees them in the first epoch."""
-    from weightspace.experiments.diversity.compute.image_runs import (  # PyTorch takes seconds to import
+    from weightspace.experiments.diversity.compute.image_runs import (  # PyTorch: takes seconds
         trainer,
         training_images,
         vectors,

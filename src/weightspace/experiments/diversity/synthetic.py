@@ -16,9 +16,7 @@ from weightspace.experiments.diversity.synthetic_settings import (
 
 
 def compute(group: list[SyntheticRunConfiguration], device: str) -> pd.DataFrame:
-    from weightspace.experiments.diversity.compute.image_runs import (
-        train_and_measure,  # PyTorch takes seconds to import
-    )
+    from weightspace.experiments.diversity.compute.image_runs import train_and_measure  # PyTorch: takes seconds
     from weightspace.experiments.diversity.compute.synthetic_runs import training_set
 
     (configuration,) = group

@@ -35,8 +35,8 @@ from weightspace.campaigns.configuration import (
     explain,
     unread,
 )
-from weightspace.experiments.diversity import cifar10 as diversity_cifar10
-from weightspace.experiments.diversity.cifar10 import independent_seeds
+from weightspace.experiments.diversity import cifar10_settings
+from weightspace.experiments.diversity.cifar10_settings import independent_seeds
 from weightspace.experiments.diversity.protocol import (
     CampaignConfiguration,
     Dropout,
@@ -56,7 +56,7 @@ AUGMENTATIONS = ("noise50", "aug_mix", "trivial_augment_wide")
 """From weak to strong."""
 EXPLICIT = ("dropout_0.1", "weight_decay_0.0005")
 """One level each, at which the network of ``diversity_cifar10`` still trains well."""
-CATEGORIES = (*diversity_cifar10.CATEGORIES, "synthetic")
+CATEGORIES = (*cifar10_settings.CATEGORIES, "synthetic")
 """As there, the independent baseline of category c and seed s has seed 1000 (c + 1) + s."""
 
 REFERENCES = ("held_out", "random")
@@ -312,7 +312,7 @@ def generator_settings(scale: str, seed: int) -> Settings:
 
 def settings() -> list[Settings]:
     """As in ``diversity_cifar10``, with the share of synthetic images."""
-    known = {setting["setting"]: setting | {"synthetic_share": 0.0} for setting in diversity_cifar10.settings("paper")}
+    known = {setting["setting"]: setting | {"synthetic_share": 0.0} for setting in cifar10_settings.settings("paper")}
     synthetic = [
         known["baseline"] | {"setting": name, "category": "synthetic", "synthetic_share": share}
         for name, share in zip(SYNTHETIC, SHARES)
@@ -321,7 +321,7 @@ def settings() -> list[Settings]:
 
 
 def _shared(experiment: str, scale: str) -> Settings:
-    return shared_settings(experiment, scale, SIZES) | diversity_cifar10.RECIPE[scale]
+    return shared_settings(experiment, scale, SIZES) | cifar10_settings.RECIPE[scale]
 
 
 def _with_generator(settings: Settings, scale: str) -> Settings:

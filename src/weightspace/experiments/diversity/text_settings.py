@@ -27,7 +27,7 @@ from weightspace.campaigns.configuration import (
     with_changes,
 )
 from weightspace.experiments.diversity import text_sets
-from weightspace.experiments.diversity.cifar10 import BASELINE, explicit_settings, independent_seeds
+from weightspace.experiments.diversity.cifar10_settings import BASELINE, explicit_settings, independent_seeds
 from weightspace.experiments.diversity.protocol import (
     Dropout,
     Precision,

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from weightspace.campaigns.configuration import STRICT, Settings, dataclass
 from weightspace.campaigns.registry import Experiment
 from weightspace.experiments.diversity import tuning as diversity_tuning
-from weightspace.experiments.diversity.cifar10 import compute, independent_seeds, settings
+from weightspace.experiments.diversity.cifar10 import compute
+from weightspace.experiments.diversity.cifar10_settings import independent_seeds, settings
 from weightspace.experiments.diversity.protocol import CampaignConfiguration, PretrainedConfiguration, shared_settings
 from weightspace.experiments.diversity.tuning import ValidatedConfiguration
 

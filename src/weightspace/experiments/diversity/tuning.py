@@ -1,7 +1,7 @@
 """Optimizer and learning rate of the campaign, which paper A does not give: tuned once, on the baseline.
 
 Every candidate trains the baseline on four fifths of the training images and is judged by its loss on the rest after
-the last epoch; test images are not touched. ``cifar10.RECIPE`` states what was chosen.
+the last epoch; test images are not touched. ``cifar10_settings.RECIPE`` states what was chosen.
 """
 
 from __future__ import annotations

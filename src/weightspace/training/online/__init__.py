@@ -12,8 +12,6 @@ def networks_on(device: str) -> Callable[..., OnlineNetworks]:
     """What builds the stack of networks that trains on a device: compiled loops on ``cpu``, PyTorch on any other."""
     if device == "cpu":
         return OnlineNetworks
-    from weightspace.training.online.torch_backend import (
-        TorchOnlineNetworks,  # only where asked for: importing torch takes seconds
-    )
+    from weightspace.training.online.torch_backend import TorchOnlineNetworks  # PyTorch: takes seconds
 
     return partial(TorchOnlineNetworks, device=device)
