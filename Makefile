@@ -40,6 +40,7 @@ serve: book
 lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports --no-cache
 
 clean:
 	rm -rf .venv _build src/*.egg-info .pytest_cache .hypothesis

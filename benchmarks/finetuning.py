@@ -13,11 +13,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from training import PlainImages, in_turns, plain_epoch
 
-from weightspace import diversity_text, diversity_transfer, provenance
-from weightspace.diversity_text_runs import as_they_are
+from weightspace import devices
+from weightspace.experiments.diversity import text_settings, transfer
+from weightspace.experiments.diversity.compute.text_runs import as_they_are
 from weightspace.models import image_inputs, pretrained, tokenize
 from weightspace.models.pretrained import PADDING, Classifier, vocabulary
-from weightspace.training import Recipe, Trainer, initialized
+from weightspace.training.trainer import Recipe, Trainer, initialized
 
 ROUNDS = 5
 SCALE = {"cpu": "laptop", "cuda": "paper"}
@@ -109,14 +110,14 @@ def finetuning(
         print("Skipped: no CUDA device.")
         return
     scale, number = SCALE[device], number or NUMBER[device]
-    resolution = resolution or int(diversity_transfer.SIZES[scale]["resolution"])
+    resolution = resolution or int(transfer.SIZES[scale]["resolution"])
     print(
-        f"{provenance.device_name(device)}, {torch.get_num_threads()} threads of PyTorch; Adam, batches of {BATCH}, "
+        f"{devices.device_name(device)}, {torch.get_num_threads()} threads of PyTorch; Adam, batches of {BATCH}, "
         f"{number:,} examples of noise per epoch.\n"
     )
     print("| network | loop | examples/s | ours faster by |")
     print("| --- | --- | ---: | ---: |")
-    found = loops(device, number, resolution, int(diversity_text.SIZES[scale]["length"]))
+    found = loops(device, number, resolution, int(text_settings.SIZES[scale]["length"]))
     for network, calls in found.items():
         for name, (spent, ratio) in in_turns(calls, rounds, device).items():
             speed = number // BATCH * BATCH / spent

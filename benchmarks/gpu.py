@@ -8,11 +8,12 @@ import time
 import numpy as np
 import torch
 
-from weightspace import online_torch, provenance
-from weightspace.methods import PAPER_METHODS
-from weightspace.online import OnlineNetworks
-from weightspace.online_torch import TorchOnlineNetworks
-from weightspace.reference import network, train_reference
+from weightspace import devices
+from weightspace.dual.methods import PAPER_METHODS
+from weightspace.training.online import block as online_block
+from weightspace.training.online.networks import OnlineNetworks
+from weightspace.training.online.reference import network, train_reference
+from weightspace.training.online.torch_backend import TorchOnlineNetworks
 
 SEEDS = 20
 UPDATES = 60_000
@@ -74,7 +75,7 @@ def gpu() -> None:
     if not torch.cuda.is_available():
         print("Skipped: no CUDA device.")
         return
-    print(f"{provenance.device_name('cuda')}; one block is {online_torch.BLOCK} updates.\n")
+    print(f"{devices.device_name('cuda')}; one block is {online_block.BLOCK} updates.\n")
     print("Agreement over 1,000 updates: largest difference of an output from that of the compiled loops in float64.\n")
     print("| network | float64 | float32 |")
     print("| --- | ---: | ---: |")

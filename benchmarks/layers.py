@@ -8,7 +8,8 @@ import time
 import torch
 from torch import nn
 
-from weightspace import dualize, fold, inference_cost
+from weightspace import dualize, fold
+from weightspace.experiments.dual_weights import inference_cost
 
 ROUNDS, SECONDS = 21, 6.0
 """At least so many rounds, and for at least so long: short steps need many, because other work disturbs some."""

@@ -31,10 +31,10 @@ from spectra import spectra
 from training import training
 from workers import workers
 
-from weightspace import data, experiments, provenance
-from weightspace.methods import PAPER_METHODS
-from weightspace.online import OnlineNetworks
-from weightspace.reference import network, train_reference
+from weightspace import data, devices, experiments, provenance
+from weightspace.dual.methods import PAPER_METHODS
+from weightspace.training.online.networks import OnlineNetworks
+from weightspace.training.online.reference import network, train_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
@@ -148,7 +148,7 @@ def main() -> None:
     chosen = options.part or list(parts)
     if unknown := set(chosen) - set(parts):
         parser.error(f"unknown part {', '.join(sorted(unknown))}: use {', '.join(parts)}")
-    print(f"{provenance.device_name('cpu')}; {platform.system()}; {provenance.versions()}; {provenance.now()[:10]}\n")
+    print(f"{devices.device_name('cpu')}; {platform.system()}; {provenance.versions()}; {provenance.now()[:10]}\n")
     for name in chosen:
         parts[name]()
 

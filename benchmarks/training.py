@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
-from weightspace import provenance
-from weightspace.diversity_cifar10 import RECIPE
-from weightspace.diversity_protocol import SIZES
+from weightspace import devices
+from weightspace.experiments.diversity.cifar10_settings import RECIPE
+from weightspace.experiments.diversity.protocol import SIZES
 from weightspace.models import ResNet18
-from weightspace.training import CHANNEL_MEAN, CHANNEL_STD, Recipe, Trainer, initialized
+from weightspace.training.trainer import CHANNEL_MEAN, CHANNEL_STD, Recipe, Trainer, initialized
 
 ROUNDS = 5
 SCALE = {"cpu": "laptop", "cuda": "paper"}
@@ -139,9 +139,9 @@ def training(device: str = "cpu", number: int | None = None, width: int | None =
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (number, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, number)
     operations, peak = operations_per_image(width), product_peak(device)
-    published = next((value for name, value in PEAKS.items() if name in provenance.device_name(device)), np.nan)
+    published = next((value for name, value in PEAKS.items() if name in devices.device_name(device)), np.nan)
     print(
-        f"{provenance.device_name(device)}, {torch.get_num_threads()} threads of PyTorch; width {width}, {number:,} "
+        f"{devices.device_name(device)}, {torch.get_num_threads()} threads of PyTorch; width {width}, {number:,} "
         f"images of noise per epoch, {operations / 1e6:.0f} million operations per image. Large products reach "
         f"{peak / 1e12:.2f} TFLOP/s here (published peak: {_known(published / 1e12, '.0f')}). "
         "Target on one H100: 50,000 images/s.\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numba
 from threadpoolctl import threadpool_limits
 
-from weightspace import experiments, provenance
-from weightspace.executors import Executor
+from weightspace import devices, experiments, provenance
+from weightspace.campaigns.executors import Executor
 
 SEEDS, ROUNDS, TARGET = 40, 3, 1.8
 KEPT = Path(__file__).with_suffix(".csv")
@@ -44,7 +44,7 @@ def workers() -> None:
     ratio = statistics.median(a / b for a, b in zip(one[1:], two[1:]))  # the first round started the workers
     row = {
         "Date": provenance.now()[:10],
-        "Device": provenance.device_name("cpu"),
+        "Device": devices.device_name("cpu"),
         "Load before": f"{before:.1f}",
         "One worker (s)": f"{statistics.median(one[1:]):.1f}",
         "Two workers (s)": f"{statistics.median(two[1:]):.1f}",

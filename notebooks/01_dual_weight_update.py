@@ -52,7 +52,10 @@ recompute = False
 # %%
 import torch
 
-from weightspace import DualLinear, illustrations, plots, style
+from weightspace import DualLinear
+from weightspace.display import style
+from weightspace.display.figures import curves as plots
+from weightspace.display.figures import illustrations
 
 torch.manual_seed(0)
 dual = DualLinear(3, 1, dtype=torch.float64)

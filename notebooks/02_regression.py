@@ -34,7 +34,13 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, plots, style, tables, verdicts
+from weightspace import claims, experiments, names
+from weightspace.analysis import frames as analysis
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display import style
+from weightspace.display.figures import curves as plots
+from weightspace.display.tables import common as tables
 
 runs = experiments.ensure("dual_regression", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
@@ -46,7 +52,7 @@ n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)
 corner = {"dataset": sets[-1], "layers": int(runs["layers"].max()), "train_size": int(runs["train_size"].min())}
-glue("corner", f"{style.dataset_label(sets[-1])}, {corner['layers']} layers, n = {corner['train_size']}", display=False)
+glue("corner", f"{names.dataset_label(sets[-1])}, {corner['layers']} layers, n = {corner['train_size']}", display=False)
 glue("corner_gd", round(analysis.mean_of(final, method="gradient_descent", **corner)), display=False)
 glue("corner_dual", round(analysis.mean_of(final, method="dual", **corner)), display=False)
 glue("corner_stabilized", round(analysis.mean_of(final, method="dual_stabilized", **corner)), display=False)
@@ -221,12 +227,12 @@ style.table(
 )
 
 # %% tags=["remove-cell"]
-from weightspace import dual_regression, tuning
+from weightspace.experiments.dual_weights import regression, tuning
 
 glue("budget", tuning.BUDGET, display=False)
 glue("rates", tables.span(tuning.LEARNING_RATES), display=False)
-glue("strengths", tables.span(dual_regression.L2_STRENGTHS), display=False)
-glue("squared_strengths", tables.span(dual_regression.L2_SQUARED_STRENGTHS), display=False)
+glue("strengths", tables.span(regression.L2_STRENGTHS), display=False)
+glue("squared_strengths", tables.span(regression.L2_SQUARED_STRENGTHS), display=False)
 glue("dropouts", tables.span(tuning.DROPOUT_RATES), display=False)
 glue("held_out", 100 * tuning.VALIDATION_SHARE, display=False)
 

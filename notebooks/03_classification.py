@@ -30,14 +30,20 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, plots, style, tables, verdicts
+from weightspace import claims, experiments, names
+from weightspace.analysis import frames as analysis
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display import style
+from weightspace.display.figures import curves as plots
+from weightspace.display.tables import common as tables
 
 runs = experiments.ensure("dual_classification", scale, seeds, device, recompute)
 reported = analysis.reported_dual_weight()
 
 # %% tags=["remove-cell"]
 final = analysis.with_error(analysis.last_turn(runs))
-sets = style.in_order(runs["dataset"].unique())
+sets = names.in_order(runs["dataset"].unique())
 n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)

@@ -18,7 +18,12 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, dual_instability, experiments, plots_classification, style, tables
+from weightspace import experiments
+from weightspace.analysis import frames as analysis
+from weightspace.display import style
+from weightspace.display.figures import classification as plots_classification
+from weightspace.display.tables import common as tables
+from weightspace.experiments.dual_weights import instability as dual_instability
 
 runs = experiments.ensure("dual_instability", scale, seeds, device, recompute)
 

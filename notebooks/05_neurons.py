@@ -17,7 +17,12 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import analysis, dual_neurons, experiments, plots_classification, style, tables
+from weightspace import experiments
+from weightspace.analysis import frames as analysis
+from weightspace.display import style
+from weightspace.display.figures import classification as plots_classification
+from weightspace.display.tables import common as tables
+from weightspace.experiments.dual_weights import neurons as dual_neurons
 
 runs = experiments.ensure("dual_neurons", scale, seeds, device, recompute)
 

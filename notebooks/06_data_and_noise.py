@@ -18,17 +18,14 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    analysis,
-    claims,
-    claims_dual_weight,
-    experiments,
-    illustrations,
-    plots_classification,
-    style,
-    tables,
-    verdicts,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import frames as analysis
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display import style
+from weightspace.display.figures import classification as plots_classification
+from weightspace.display.figures import illustrations
+from weightspace.display.tables import common as tables
 
 sparse = experiments.ensure("dual_sparse", scale, seeds, device, recompute)
 noise = experiments.ensure("dual_noise", scale, seeds, device, recompute)

@@ -21,17 +21,14 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    analysis,
-    claims,
-    claims_dual_weight,
-    experiments,
-    plots,
-    plots_classification,
-    style,
-    tables,
-    verdicts,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import frames as analysis
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display import style
+from weightspace.display.figures import classification as plots_classification
+from weightspace.display.figures import curves as plots
+from weightspace.display.tables import common as tables
 
 runs = experiments.ensure("dual_imbalance", scale, seeds, device, recompute)
 

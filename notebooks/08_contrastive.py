@@ -35,7 +35,13 @@ device = "cpu"
 recompute = False
 
 # %%
-from weightspace import analysis, claims_dual_weight, experiments, plots, style, tables, verdicts
+from weightspace import experiments
+from weightspace.analysis import frames as analysis
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display import style
+from weightspace.display.figures import curves as plots
+from weightspace.display.tables import common as tables
 
 runs = experiments.ensure("dual_contrastive", scale, seeds, device, recompute)
 

@@ -35,29 +35,25 @@ recompute = False
 import pandas as pd
 from myst_nb import glue
 
-from weightspace import (
-    analysis,
-    claims,
-    claims_dual_weight,
-    dual_classification_tuned,
-    experiments,
-    plots,
-    style,
-    tables,
-    tuning,
-    verdicts,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import frames as analysis
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display import style
+from weightspace.display.figures import curves as plots
+from weightspace.display.tables import common as tables
+from weightspace.experiments.dual_weights import classification_tuned, tuning
 
 runs = experiments.ensure("dual_classification_tuned", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
 glue("budget", tuning.BUDGET, display=False)
-glue("batch", dual_classification_tuned.BATCH_SIZE, display=False)
+glue("batch", classification_tuned.BATCH_SIZE, display=False)
 glue("rates", tables.span(tuning.LEARNING_RATES), display=False)
-glue("strengths", tables.span(dual_classification_tuned.L2_SQUARED_STRENGTHS), display=False)
+glue("strengths", tables.span(classification_tuned.L2_SQUARED_STRENGTHS), display=False)
 glue("dropouts", tables.span(tuning.DROPOUT_RATES), display=False)
-glue("minibatch_rates", tables.span(dual_classification_tuned.MINIBATCH_RATES), display=False)
-glue("adam_rates", tables.span(dual_classification_tuned.ADAM_RATES), display=False)
+glue("minibatch_rates", tables.span(classification_tuned.MINIBATCH_RATES), display=False)
+glue("adam_rates", tables.span(classification_tuned.ADAM_RATES), display=False)
 final = analysis.with_error(analysis.last_turn(runs))
 noisy = analysis.with_error(analysis.last_turn(runs, "noisy"))
 tuned_dual = ("tuned_dual", "tuned_dual_stabilized")

@@ -18,7 +18,9 @@ recompute = False
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from weightspace import data, style, tables
+from weightspace import data
+from weightspace.display import style
+from weightspace.display.tables import common as tables
 
 style.table(
     tables.data_sets(),

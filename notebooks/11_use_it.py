@@ -22,7 +22,10 @@ import io
 
 from myst_nb import glue
 
-from weightspace import DualConv2d, experiments, illustrations, inference_cost, style
+from weightspace import DualConv2d, experiments
+from weightspace.analysis import inference_ratios
+from weightspace.display import style
+from weightspace.display.figures import illustrations
 
 batches = illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []
@@ -87,11 +90,11 @@ glue("difference", f"{difference:g}", display=False)
 # %% tags=["remove-input"]
 runs = experiments.ensure("dual_inference_cost", scale, seeds, device, recompute)
 repetitions = runs["seed"].nunique()
-glue("deviation", f"{100 * inference_cost.largest_deviation(runs, 'folded'):.1f}", display=False)
-glue("dual_fewest", inference_cost.range_of(runs, "dual")[0], display=False)
-glue("dual_most", inference_cost.range_of(runs, "dual")[1], display=False)
+glue("deviation", f"{100 * inference_ratios.largest_deviation(runs, 'folded'):.1f}", display=False)
+glue("dual_fewest", inference_ratios.range_of(runs, "dual")[0], display=False)
+glue("dual_most", inference_ratios.range_of(runs, "dual")[1], display=False)
 style.table(
-    inference_cost.table(runs),
+    inference_ratios.table(runs),
     frame_of=runs,
     note=f"Time of one forward pass relative to the plain model, one thread, float32: geometric mean over n = {repetitions} "
     "repetitions (seeds), t interval of the mean. A repetition takes the median over rounds in which the three forms take "

@@ -21,7 +21,12 @@ recompute = False
 import numpy as np
 from myst_nb import glue
 
-from weightspace import experiments, plots_primer, random_matrices, spectra, spectra_primer, style, training_spectra
+from weightspace import experiments, spectra
+from weightspace.analysis import primer_facts, training_facts
+from weightspace.display import style
+from weightspace.display.figures import primer as plots_primer
+from weightspace.experiments.primer import spectra_primer, training_spectra
+from weightspace.spectra import random_matrices
 
 runs = experiments.ensure("spectra_primer", scale, seeds, device, recompute)
 trained = experiments.ensure("training_spectra", scale, seeds, device, recompute)
@@ -31,7 +36,7 @@ n = runs["seed"].nunique()
 n_trained = trained["seed"].nunique()
 glue("n_trained", n_trained, display=False)
 rng = np.random.default_rng(0)
-for name, value in (spectra_primer.facts(runs) | training_spectra.facts(trained)).items():
+for name, value in (primer_facts.facts(runs) | training_facts.facts(trained)).items():
     glue(name, value, display=False)
 
 # %% [markdown]
@@ -252,7 +257,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    training_spectra.table(trained),
+    training_facts.table(trained),
     frame_of=trained,
     note=f"Middle layer after the last update: mean (95 % t interval) over n = {n_trained} networks; against plain training "
     "paired by seed: ratio of geometric means, Cohen's d of the paired log ratios, p of the t-test with Holm's correction.",
@@ -290,7 +295,7 @@ style.table(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-pitfalls", "caption": "Four pitfalls. Top left: alpha of the upper half of the spectrum of noise against the aspect ratio. Top right: alpha of the layer trained above when its weights are multiplied by a factor. Bottom left: stable rank of kernels of noise in two unfoldings. Bottom right: alpha of power-law samples against their size."}}
 learned = looks[-1].eigenvalues[training_spectra.MIDDLE - 1]
 style.show(
-    plots_primer.pitfalls(runs, spectra_primer.scaled(learned, np.geomspace(1e-3, 10, 33))),
+    plots_primer.pitfalls(runs, primer_facts.scaled(learned, np.geomspace(1e-3, 10, 33))),
     "rm-pitfalls",
     frame=runs,
     note=f"n = {n} matrices, kernels or samples per setting; medians, bars hold 95 % of them. Top right: n = 1 layer, "
@@ -305,7 +310,8 @@ style.show(
 #
 # ```python
 # import weightspace
-# from weightspace import plots_spectra, spectra
+# from weightspace import spectra
+# from weightspace.display.figures import spectra as plots_spectra
 #
 # report = weightspace.spectral_report(model)  # a row per weight matrix
 # plots_spectra.layer_profile(report, "alpha")

@@ -28,18 +28,13 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    analysis,
-    claims,
-    experiments,
-    plots_released,
-    released_scores,
-    shift_checks,
-    spectral_shifts,
-    style,
-    tables,
-    tables_released,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import frames as analysis
+from weightspace.analysis import released_scores, shift_checks, spectral_shifts
+from weightspace.display import style
+from weightspace.display.figures import released as plots_released
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import released as tables_released
 
 runs = experiments.ensure("released_measurements", scale, seeds, device, recompute)
 changes = analysis.select(runs, quantity="change")

@@ -27,15 +27,12 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    diversity_shifts,
-    diversity_spectra,
-    experiments,
-    plots_diversity,
-    spectral_shifts,
-    style,
-    tables_diversity,
-)
+from weightspace import experiments
+from weightspace.analysis import diversity_shifts, spectral_shifts
+from weightspace.display import style
+from weightspace.display.figures import diversity as plots_diversity
+from weightspace.display.tables import diversity as tables_diversity
+from weightspace.experiments.diversity import spectra as diversity_spectra
 
 runs = experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)

@@ -33,16 +33,12 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    claims,
-    diversity_shifts,
-    experiments,
-    fair_tests,
-    plots_diversity,
-    style,
-    tables,
-    tables_diversity,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import diversity_shifts, fair_tests
+from weightspace.display import style
+from weightspace.display.figures import diversity as plots_diversity
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import diversity as tables_diversity
 
 experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)

@@ -26,15 +26,12 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    claims,
-    diversity_outcomes,
-    experiments,
-    plots_outcomes,
-    style,
-    tables,
-    tables_outcomes,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import diversity_outcomes
+from weightspace.display import style
+from weightspace.display.figures import outcomes as plots_outcomes
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import outcomes as tables_outcomes
 
 runs = experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_sets", scale, seeds, device, recompute)

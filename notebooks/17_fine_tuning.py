@@ -26,19 +26,14 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    claims,
-    diversity_outcomes,
-    diversity_shifts,
-    experiments,
-    fair_tests,
-    plots_diversity,
-    plots_outcomes,
-    style,
-    tables,
-    tables_diversity,
-    tables_outcomes,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests
+from weightspace.display import style
+from weightspace.display.figures import diversity as plots_diversity
+from weightspace.display.figures import outcomes as plots_outcomes
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import diversity as tables_diversity
+from weightspace.display.tables import outcomes as tables_outcomes
 
 tuning = experiments.ensure("diversity_transfer_tuning", scale, seeds, device, recompute)
 runs = experiments.ensure("diversity_transfer", scale, seeds, device, recompute)

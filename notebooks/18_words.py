@@ -28,20 +28,15 @@ recompute = False
 # %%
 from myst_nb import glue
 
-from weightspace import (
-    claims,
-    diversity_outcomes,
-    experiments,
-    fair_tests,
-    plots_diversity,
-    plots_outcomes,
-    plots_texts,
-    style,
-    tables,
-    tables_diversity,
-    tables_texts,
-    text_outcomes,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import diversity_outcomes, fair_tests, text_outcomes
+from weightspace.display import style
+from weightspace.display.figures import diversity as plots_diversity
+from weightspace.display.figures import outcomes as plots_outcomes
+from weightspace.display.figures import texts as plots_texts
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import diversity as tables_diversity
+from weightspace.display.tables import texts as tables_texts
 
 runs = experiments.ensure("diversity_text", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_text_sets", scale, seeds, device, recompute)

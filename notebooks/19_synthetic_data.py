@@ -23,20 +23,15 @@ device = "cpu"
 recompute = False
 
 # %%
-from weightspace import (
-    claims,
-    diversity_outcomes,
-    experiments,
-    fair_tests,
-    plots_diversity,
-    plots_outcomes,
-    plots_synthetic,
-    style,
-    synthetic_outcomes,
-    tables,
-    tables_diversity,
-    tables_synthetic,
-)
+from weightspace import claims, experiments
+from weightspace.analysis import diversity_outcomes, fair_tests, synthetic_outcomes
+from weightspace.display import style
+from weightspace.display.figures import diversity as plots_diversity
+from weightspace.display.figures import outcomes as plots_outcomes
+from weightspace.display.figures import synthetic as plots_synthetic
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import diversity as tables_diversity
+from weightspace.display.tables import synthetic as tables_synthetic
 
 generator = experiments.ensure("diversity_synthetic_generator", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_synthetic_sets", scale, seeds, device, recompute)

@@ -45,7 +45,8 @@ device = "cpu"
 recompute = False
 
 # %% tags=["remove-input"]
-from weightspace import style, tables
+from weightspace.display import style
+from weightspace.display.tables import common as tables
 
 style.table(tables.status())
 

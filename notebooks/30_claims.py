@@ -19,7 +19,10 @@ device = "cpu"
 recompute = False
 
 # %% tags=["remove-input"]
-from weightspace import claims, style, tables, tables_diversity
+from weightspace import claims
+from weightspace.display import style
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import diversity as tables_diversity
 
 paper_b = [claim for claim in claims.CLAIMS if claim.id.startswith("B")]
 paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]

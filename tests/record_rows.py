@@ -4,8 +4,8 @@ from typing import Annotated
 
 import pandas as pd
 
-from weightspace import records
-from weightspace.configuration import LATER, STRICT, Configuration, Positive, dataclass
+from weightspace.campaigns import records
+from weightspace.campaigns.configuration import LATER, STRICT, Configuration, Positive, dataclass
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from weightspace import augmentations
-from weightspace.augmentations import LEVELS, add_noise, augment
+from weightspace.data import augmentations
+from weightspace.data.augmentations import LEVELS, add_noise, augment
 
 
 @pytest.fixture(scope="module")

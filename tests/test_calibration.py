@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weightspace.calibration import expected_calibration_error
+from weightspace.measures.calibration import expected_calibration_error
 
 
 def sample(seed, n, classes):

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import analysis, claims, claims_dual_weight, experiments, records, tables, tables_diversity, verdicts
+from weightspace import claims, experiments
+from weightspace.analysis import frames as analysis
+from weightspace.campaigns import records
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.claims import verdicts
+from weightspace.display.tables import common as tables
+from weightspace.display.tables import diversity as tables_diversity
 
 
 def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05, sizes=(100, 1000)):

@@ -7,28 +7,21 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import (
-    analysis,
-    claims_dual_weight,
-    data,
-    dual_classification_tuned,
-    dual_curves,
-    dual_imbalance,
-    dual_instability,
-    dual_neurons,
-    experiments,
-    illustrations,
-    protocol,
-    records,
-    sampling,
-    tables,
-    tuning,
-)
-from weightspace.configuration import with_changes
-from weightspace.data import Dataset
-from weightspace.methods import PAPER_METHODS
-from weightspace.online import OnlineNetworks
-from weightspace.reference import network
+from weightspace import data, experiments
+from weightspace.analysis import frames as analysis
+from weightspace.campaigns import records
+from weightspace.campaigns.configuration import with_changes
+from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.data import Dataset, sampling
+from weightspace.display.figures import illustrations
+from weightspace.display.tables import common as tables
+from weightspace.dual.methods import PAPER_METHODS
+from weightspace.experiments.dual_weights import classification_tuned, curves, protocol, tuning
+from weightspace.experiments.dual_weights import imbalance as dual_imbalance
+from weightspace.experiments.dual_weights import instability as dual_instability
+from weightspace.experiments.dual_weights import neurons as dual_neurons
+from weightspace.training.online.networks import OnlineNetworks
+from weightspace.training.online.reference import network
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +163,7 @@ def test_copies_of_a_row_get_the_same_wrong_label(monkeypatch):
         seen[configuration.label_noise] = (indices, labels, problem.y[indices])
         return original(configuration, problem, indices, methods, labels=labels, **options)
 
-    monkeypatch.setattr(dual_curves, "train_seed", watch)
+    monkeypatch.setattr(curves, "train_seed", watch)
     experiments.run("dual_noise", "quick", seeds=1, progress=False)
     indices, labels, right = seen[0.4]
     assert pd.Series(labels).groupby(indices).nunique().max() == 1 and len(set(indices)) < len(indices)
@@ -178,7 +171,7 @@ def test_copies_of_a_row_get_the_same_wrong_label(monkeypatch):
     assert distinct["wrong"].mean() == pytest.approx(0.4, abs=0.01)
     assert (seen[0.0][1] == seen[0.0][2]).all()
     frame = experiments.load("dual_noise", "quick", 1)
-    assert set(frame[frame["label_noise"] == 0]["input_noise"]) == set(dual_curves.INPUT_NOISE)
+    assert set(frame[frame["label_noise"] == 0]["input_noise"]) == set(curves.INPUT_NOISE)
     assert set(frame[frame["label_noise"] > 0]["input_noise"]) == {0.0}
 
 
@@ -262,27 +255,27 @@ def test_judge_is_error_then_cross_entropy():
     assert diverged > (error, loss) and diverged == (np.inf, np.inf)
 
 
-@pytest.mark.parametrize("dataset", dual_classification_tuned.DATASETS["paper"])
+@pytest.mark.parametrize("dataset", classification_tuned.DATASETS["paper"])
 def test_every_tuned_classifier_has_the_same_budget_and_is_judged(dataset):
-    tuned = dual_classification_tuned.candidates(dataset)
+    tuned = classification_tuned.candidates(dataset)
     assert {len(set(group)) for group in tuned.values()} == {tuning.BUDGET}
     assert set(claims_dual_weight.TUNED_CLASSIFIERS) < set(tuned)
 
 
 def test_tuning_looks_at_training_rows_only(monkeypatch):
     """Wrecking the test part must not change what is chosen, only how it scores."""
-    few = {name: tuple(dual_classification_tuned.TUNED[name]) for name in ("tuned_lr", "tuned_adam")}
+    few = {name: tuple(classification_tuned.TUNED[name]) for name in ("tuned_lr", "tuned_adam")}
     configuration = next(
         iter(experiments.planned("dual_classification_tuned", "quick", 1, {"candidates": few}).values())
     )
-    honest = dual_classification_tuned.compute([configuration], "cpu")
+    honest = classification_tuned.compute([configuration], "cpu")
     problem = protocol.load_problem("digits")
     subset = sampling.paper_training_indices(len(problem.x), 100, configuration.subset_seed)
     wrecked = problem.y.copy()
     unseen = sampling.left_out(len(problem.x), subset)
     wrecked[unseen] = (wrecked[unseen] + 1) % 10
-    monkeypatch.setattr(dual_classification_tuned, "load_problem", lambda name: replace(problem, y=wrecked))
-    blind = dual_classification_tuned.compute([configuration], "cpu")
+    monkeypatch.setattr(classification_tuned, "load_problem", lambda name: replace(problem, y=wrecked))
+    blind = classification_tuned.compute([configuration], "cpu")
     columns = ["method", "test_inputs", "chosen", "chosen_lr", "validation_value", "train_value"]
     pd.testing.assert_frame_equal(honest[columns], blind[columns])
     assert (honest["value"] > blind["value"]).all()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weightspace.configuration import (
+from weightspace.campaigns.configuration import (
     IDENTITY,
     LATER,
     STRICT,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from weightspace.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from weightspace.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
 
 @pytest.fixture(scope="module")

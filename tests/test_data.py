@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from weightspace import data
+from weightspace.data import files as data_files
+from weightspace.data import registry
 
 TABLE = b"a;b;kind;y\n1;0.1;p;3\n2;;q;4\n5;0.25;p;6\n"  # the second row misses a value
 
@@ -40,9 +42,9 @@ def idx(array):
 def cache(tmp_path, monkeypatch):
     """An empty registry and cache, no data folder, no proxy between the tests and their server."""
     folder = tmp_path / "cache"
-    monkeypatch.setattr(data, "cache_folder", lambda: folder)
-    monkeypatch.setattr(data, "REGISTRY", {})
-    monkeypatch.delenv(data.VARIABLE, raising=False)
+    monkeypatch.setattr(data_files, "cache_folder", lambda: folder)
+    monkeypatch.setattr(registry, "REGISTRY", {})
+    monkeypatch.delenv(data_files.VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return folder
 
@@ -52,7 +54,7 @@ def folder(cache, tmp_path, monkeypatch):
     """A data folder that the environment variable names."""
     path = tmp_path / "raw"
     path.mkdir()
-    monkeypatch.setenv(data.VARIABLE, str(path))
+    monkeypatch.setenv(data_files.VARIABLE, str(path))
     return path
 
 
@@ -94,9 +96,9 @@ def refused():
 
 
 def register(url, content=TABLE, name="table"):
-    file = data.File("set/table.csv", f"{url}/table.csv", sha256(content))
-    parse = partial(data.parse_csv, target="y", separator=";", without=("kind",))
-    data.REGISTRY[name] = data.Entry("regression", 2, partial(data.from_files, (file,), parse))
+    file = data_files.File("set/table.csv", f"{url}/table.csv", sha256(content))
+    parse = partial(registry.parse_csv, target="y", separator=";", without=("kind",))
+    registry.REGISTRY[name] = registry.Entry("regression", 2, partial(registry.from_files, (file,), parse))
 
 
 def files_below(path):
@@ -112,7 +114,7 @@ def put(path, content):
 
 
 def test_csv_keeps_complete_rows_and_the_columns_in_order():
-    parsed = data.parse_csv(TABLE, target="y", separator=";", without=["kind"])
+    parsed = registry.parse_csv(TABLE, target="y", separator=";", without=["kind"])
     assert parsed.feature_names == ("a", "b")
     assert parsed.x.tolist() == [[1, 0.1], [5, 0.25]] and parsed.x.dtype == np.float64
     assert parsed.y.tolist() == [3, 6] and parsed.y.dtype == np.float64
@@ -122,26 +124,26 @@ def test_csv_keeps_complete_rows_and_the_columns_in_order():
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8))
 def test_csv_numbers_are_read_to_the_last_bit(values):
     text = "a,y\n" + "".join(f"{v!r},1\n" for v in values)
-    assert data.parse_csv(text.encode(), target="y").x[:, 0].tolist() == values
+    assert registry.parse_csv(text.encode(), target="y").x[:, 0].tolist() == values
 
 
 @pytest.mark.parametrize("content", [b"", b"a\n1\n", b"a,y\n1,x\n", b"a,y\n1,2,3\n", b"a,y\n", b"\xff\n"])
 def test_csv_refuses_other_content(content):
     with pytest.raises(ValueError):
-        data.parse_csv(content, target="y")
+        registry.parse_csv(content, target="y")
 
 
 def test_idx_against_bytes_by_hand():
     raw = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255])
-    assert data.parse_idx(gzip.compress(raw)).tolist() == [[1, 2, 3], [4, 5, 255]]
+    assert registry.parse_idx(gzip.compress(raw)).tolist() == [[1, 2, 3], [4, 5, 255]]
     long = bytes([0, 0, 8, 1, 0, 0, 1, 2]) + bytes(258)  # 258 = 0x0102 shows the byte order
-    assert data.parse_idx(gzip.compress(long)).shape == (258,)
+    assert registry.parse_idx(gzip.compress(long)).shape == (258,)
 
 
 @settings(max_examples=30, deadline=None)
 @given(arrays(np.uint8, array_shapes(max_dims=3, max_side=5)))
 def test_idx_round_trip(array):
-    np.testing.assert_array_equal(data.parse_idx(idx(array)), array)
+    np.testing.assert_array_equal(registry.parse_idx(idx(array)), array)
 
 
 @pytest.mark.parametrize(
@@ -159,24 +161,24 @@ def test_idx_round_trip(array):
 )
 def test_idx_refuses_other_content(raw):
     with pytest.raises(ValueError, match="idx file"):
-        data.parse_idx(gzip.compress(raw))
+        registry.parse_idx(gzip.compress(raw))
 
 
 @pytest.mark.parametrize("content", [b"", b"plain", gzip.compress(bytes(100), mtime=0)[:-9]])  # named without the time
 def test_idx_refuses_damaged_gzip(content):
     with pytest.raises(ValueError, match="gzip|idx file"):
-        data.parse_idx(content)
+        registry.parse_idx(content)
 
 
 def test_idx_set_and_its_counts():
     x, test_x = np.arange(24).reshape(2, 3, 4), np.full((1, 3, 4), 9)
-    parsed = data.parse_idx_set(idx(x), idx(np.array([3, 200])), idx(test_x), idx(np.array([1])))
+    parsed = registry.parse_idx_set(idx(x), idx(np.array([3, 200])), idx(test_x), idx(np.array([1])))
     np.testing.assert_array_equal(parsed.x, x)
     np.testing.assert_array_equal(parsed.test_x, test_x)
     assert parsed.x.dtype == np.uint8 and parsed.y.dtype == np.int64
     assert parsed.y.tolist() == [3, 200] and parsed.test_y.tolist() == [1]
     with pytest.raises(ValueError, match="2 and 1 images but 3 and 1 labels"):
-        data.parse_idx_set(idx(x), idx(np.array([3, 2, 1])), idx(test_x), idx(np.array([1])))
+        registry.parse_idx_set(idx(x), idx(np.array([3, 2, 1])), idx(test_x), idx(np.array([1])))
 
 
 # --- where files come from
@@ -211,9 +213,9 @@ def zipped(**members):
 
 def test_a_file_within_an_archive_is_verified_and_cached(cache, server):
     server.files["set.zip"] = zipped(table=TABLE, other=b"not wanted")
-    file = data.File("set/table.csv", f"{server.url}/set.zip", sha256(TABLE), "inner/table.csv")
-    parse = partial(data.parse_csv, target="y", separator=";", without=("kind",))
-    data.REGISTRY["table"] = data.Entry("regression", 2, partial(data.from_files, (file,), parse))
+    file = data_files.File("set/table.csv", f"{server.url}/set.zip", sha256(TABLE), "inner/table.csv")
+    parse = partial(registry.parse_csv, target="y", separator=";", without=("kind",))
+    registry.REGISTRY["table"] = registry.Entry("regression", 2, partial(registry.from_files, (file,), parse))
     for _ in range(2):
         assert data.load("table").y.tolist() == [3, 6]
     assert server.requests == ["/set.zip"] and files_below(cache) == ["set/table.csv"]
@@ -229,9 +231,9 @@ def test_a_file_within_an_archive_is_verified_and_cached(cache, server):
 )
 def test_a_bad_archive_leaves_nothing(cache, server, body, reason):
     server.files["set.zip"] = body
-    file = data.File("set/table.csv", f"{server.url}/set.zip", sha256(TABLE), "inner/table.csv")
+    file = data_files.File("set/table.csv", f"{server.url}/set.zip", sha256(TABLE), "inner/table.csv")
     with pytest.raises(data.DataError, match=reason):
-        data.from_files((file,), data.parse_csv, download=True)
+        registry.from_files((file,), registry.parse_csv, download=True)
     assert files_below(cache) == []
 
 
@@ -268,7 +270,7 @@ def test_bad_downloads_leave_nothing(cache, server, body, cut, reason):
         data.load("table")
     message = str(caught.value)
     assert "set/table.csv" in message and f"{server.url}/table.csv failed" in message and reason in message
-    assert data.VARIABLE in message and data.FETCH in message and "\n" not in message
+    assert data_files.VARIABLE in message and data_files.FETCH in message and "\n" not in message
     assert files_below(cache) == []
 
 
@@ -305,7 +307,7 @@ def test_cache_that_cannot_be_written(cache, refused):
 
 
 def test_cache_without_permission(cache, refused, monkeypatch):
-    monkeypatch.setattr(data.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(data_files.os, "access", lambda path, mode: False)
     register(refused)
     with pytest.raises(data.DataError, match="cannot be written .no permission"):
         data.load("table")
@@ -347,10 +349,10 @@ def test_unreadable_file_is_an_error(folder, refused):
 
 def test_data_folder_must_exist(cache, monkeypatch, tmp_path, refused):
     register(refused)
-    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(data.DataError, match=f"{data.VARIABLE} names {tmp_path / 'nowhere'}, which is not a folder"):
+    monkeypatch.setenv(data_files.VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(data.DataError, match=f"WEIGHTSPACE_DATA names {tmp_path / 'nowhere'}, which is not a folder"):
         data.load("table")
-    monkeypatch.setenv(data.VARIABLE, "")  # as good as unset
+    monkeypatch.setenv(data_files.VARIABLE, "")  # as good as unset
     with pytest.raises(data.DataError, match="does not exist"):
         data.load("table")
 
@@ -416,7 +418,7 @@ def cifar(batches, refused, folder):
     for name, (rows, labels) in batches.items():
         put(root / name, python2_pickle(rows, labels))
         known.append(
-            data.Batch(
+            registry.Batch(
                 name,
                 hashlib.md5((root / name).read_bytes()).hexdigest(),
                 sha256(rows.tobytes()),
@@ -428,8 +430,8 @@ def cifar(batches, refused, folder):
 
 
 def register_cifar(url, known, digest="0" * 64):
-    archive = data.File("cifar10/cifar.tar.gz", f"{url}/cifar.tar.gz", digest)
-    data.REGISTRY["cifar10"] = data.Entry("classification", 4, partial(data.from_cifar10, archive, known))
+    archive = data_files.File("cifar10/cifar.tar.gz", f"{url}/cifar.tar.gz", digest)
+    registry.REGISTRY["cifar10"] = registry.Entry("classification", 4, partial(registry.from_cifar10, archive, known))
 
 
 def rebuilt(rows, labels, protocol):
@@ -551,7 +553,7 @@ def archive(cifar, names):
 
 
 def test_cifar_from_the_downloaded_archive(cifar, cache, server):
-    known = data.REGISTRY["cifar10"].read.args[1]
+    known = registry.REGISTRY["cifar10"].read.args[1]
     expected = data.load("cifar10")
     server.files["cifar.tar.gz"] = packed = archive(cifar, NAMES)
     register_cifar(server.url, known, sha256(packed))
@@ -576,7 +578,7 @@ def test_cifar_missing_batch_without_a_network(cifar):
 
 @pytest.mark.parametrize("packed", [b"no archive", None])
 def test_cifar_archive_without_the_batches(cifar, folder, refused, packed):
-    known = data.REGISTRY["cifar10"].read.args[1]
+    known = registry.REGISTRY["cifar10"].read.args[1]
     packed = packed or archive(cifar, NAMES[:1])
     put(folder / "cifar10/cifar.tar.gz", packed)
     register_cifar(refused, known, sha256(packed))
@@ -596,7 +598,7 @@ def test_cifar_facts():
     }
     for positions in data.CIFAR10_INEXACT.values():
         assert list(positions) == sorted(set(positions)) and 0 <= positions[0] and positions[-1] < 10000
-    assert [batch.name for batch in data.CIFAR10_BATCHES] == list(data.CIFAR10_INEXACT)
+    assert [batch.name for batch in registry.CIFAR10_BATCHES] == list(data.CIFAR10_INEXACT)
 
 
 # --- status and fetch
@@ -632,7 +634,7 @@ def test_status_reports_and_never_downloads(cache, folder, server):
 
 def test_status_with_a_data_folder_that_does_not_exist(cache, monkeypatch, refused, tmp_path):
     register(refused)
-    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(data_files.VARIABLE, str(tmp_path / "nowhere"))
     (row,) = data.status()
     assert not row["verified"] and "which is not a folder" in row["problem"]
 
@@ -683,7 +685,7 @@ SENTENCES = "sentence\tlabel\na fine film . \t1\nnone\x85of it\t0\n".encode()
 
 
 def test_labelled_sentences():
-    parsed = data.parse_sst2(SENTENCES, SENTENCES[:31])
+    parsed = registry.parse_sst2(SENTENCES, SENTENCES[:31])
     assert parsed.x.tolist() == ["a fine film .", "none\x85of it"] and parsed.y.tolist() == [1, 0]
     assert parsed.test_x.tolist() == ["a fine film ."] and parsed.test_y.tolist() == [1]
     assert parsed.y.dtype == np.int64
@@ -692,14 +694,14 @@ def test_labelled_sentences():
 @pytest.mark.parametrize("content", [b"", b"sentence,label\na,1\n", SENTENCES + b"no label\n", SENTENCES + b"a\t2\n"])
 def test_labelled_sentences_refuse_other_content(content):
     with pytest.raises(ValueError):
-        data.parse_sst2(SENTENCES, content)
+        registry.parse_sst2(SENTENCES, content)
 
 
 # --- the registry itself
 
 
 def test_registry_is_complete_and_well_formed():
-    assert list(data.REGISTRY) == [
+    assert list(registry.REGISTRY) == [
         "california_housing",
         "wine_quality_red",
         "wine_quality_white",
@@ -711,9 +713,9 @@ def test_registry_is_complete_and_well_formed():
         "digits",
         "data_diversity_released",
     ]
-    files = [data.CIFAR10_ARCHIVE]
-    for entry in data.REGISTRY.values():
-        if entry.read.func is data.from_files:
+    files = [registry.CIFAR10_ARCHIVE]
+    for entry in registry.REGISTRY.values():
+        if entry.read.func is registry.from_files:
             files += entry.read.args[0]
     assert len({file.path for file in files}) == len(files) == 14
     for file in files:
@@ -754,7 +756,7 @@ def test_digits_are_shipped_as_small_images():
 
 def test_package_that_ships_other_values_is_refused():
     with pytest.raises(data.DataError, match="ships other values .* install another release"):
-        data.from_package(data._digits, "0" * 64, download=False)
+        registry.from_package(registry._digits, "0" * 64, download=False)
 
 
 # --- real data

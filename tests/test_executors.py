@@ -12,9 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from weightspace import campaigns, devices, executors, experiments, parts, records
+from weightspace import devices, experiments
 from weightspace.__main__ import main
-from weightspace.executors import ExecutionError, Executor
+from weightspace.campaigns import computing as campaigns
+from weightspace.campaigns import executors, parts, records
+from weightspace.campaigns.executors import ExecutionError, Executor
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 from record_rows import configuration
 
-from weightspace import campaigns, dual_regression, experiments, protocol, records, sampling, tuning
+from weightspace import experiments
 from weightspace.__main__ import main
-from weightspace.configuration import STRICT, Configuration, canonical_json, dataclass
-from weightspace.methods import PAPER_METHODS
+from weightspace.campaigns import computing, records, registry
+from weightspace.campaigns.configuration import STRICT, Configuration, canonical_json, dataclass
+from weightspace.data import sampling
+from weightspace.dual.methods import PAPER_METHODS
+from weightspace.experiments.dual_weights import protocol, regression, tuning
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +58,7 @@ def test_running_again_computes_only_what_is_missing(monkeypatch):
     experiments.run("dual_regression", "quick", seeds=1, progress=False)
     before = records.load("dual_regression", "quick")
     computed = []
-    original = dual_regression.compute_protocol
+    original = regression.compute_protocol
 
     def watch(group, device):
         computed.extend((c.layers, c.method, c.seed) for c in group)
@@ -63,9 +66,9 @@ def test_running_again_computes_only_what_is_missing(monkeypatch):
 
     watched = [
         experiments.Experiment(**(vars(item) | {"compute": watch})) if item.name == "dual_regression" else item
-        for item in dual_regression.EXPERIMENTS
+        for item in regression.EXPERIMENTS
     ]
-    monkeypatch.setattr(dual_regression, "EXPERIMENTS", watched)
+    monkeypatch.setattr(regression, "EXPERIMENTS", watched)
     assert experiments.run("dual_regression", "quick", seeds=1, progress=False) == 0 and not computed
     lost = before["run_key"].iloc[0]
     records.merge("dual_regression", "quick", lambda runs: set(runs["run_key"]) - {lost})
@@ -129,7 +132,7 @@ def test_a_change_to_what_is_planned_anyway_is_none():
     ],
 )
 def test_nonsense_is_refused_before_anything_is_computed(arguments, message, capsys, monkeypatch):
-    monkeypatch.setattr(campaigns, "compute_group", lambda *_: pytest.fail("computes"))
+    monkeypatch.setattr(computing, "compute_group", lambda *_: pytest.fail("computes"))
     assert main([*COMMAND, *arguments]) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and error.count("\n") == 1
@@ -164,7 +167,7 @@ def family(monkeypatch):
         made_up("second", derived("second"), "first"),
         made_up("third", derived("third"), "second"),
     ]
-    monkeypatch.setattr(experiments, "registry", lambda: {item.name: item for item in family})
+    monkeypatch.setattr(registry, "registry", lambda: {item.name: item for item in family})
 
 
 def test_derived_experiments_accept_the_changes_of_their_parents(family):
@@ -190,11 +193,9 @@ def test_every_change_of_a_parent_is_checked_there(family):
 def test_a_run_does_not_depend_on_its_neighbours():
     everything = experiments.planned("dual_regression", "quick", 2)
     chosen = {key: c for key, c in everything.items() if c.layers == 2}
-    together = dual_regression.compute_protocol(list(chosen.values()), "cpu").set_index(
-        ["run_key", "turn", "test_inputs"]
-    )
+    together = regression.compute_protocol(list(chosen.values()), "cpu").set_index(["run_key", "turn", "test_inputs"])
     key, configuration = list(chosen.items())[7]
-    alone = dual_regression.compute_protocol([configuration], "cpu").set_index(["run_key", "turn", "test_inputs"])
+    alone = regression.compute_protocol([configuration], "cpu").set_index(["run_key", "turn", "test_inputs"])
     pd.testing.assert_series_equal(together.loc[key]["value"], alone.loc[key]["value"])
 
 
@@ -217,7 +218,9 @@ def test_a_killed_campaign_keeps_its_groups_and_goes_on(results):
 
 def test_records_can_be_read_without_pytorch():
     """Importing it takes seconds, in every chapter and command: an experiment imports it where it computes."""
-    code = "import sys; from weightspace import experiments, plots, tables; experiments.registry(); "
+    code = "import sys; from weightspace import experiments; "
+    code += "from weightspace.display.figures import curves; from weightspace.display.tables import common; "
+    code += "experiments.registry(); "
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
@@ -225,20 +228,20 @@ def test_records_can_be_read_without_pytorch():
 def test_tuning_looks_at_training_rows_only(monkeypatch):
     """Wrecking every test target must not change what is chosen, only how it scores."""
     configuration = next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values()))
-    honest = dual_regression.compute_tuned([configuration], "cpu")
+    honest = regression.compute_tuned([configuration], "cpu")
     problem = protocol.load_problem("diabetes")
     subset = sampling.paper_training_indices(len(problem.x), 100, configuration.subset_seed)
     wrecked = problem.y.copy()
     wrecked[sampling.left_out(len(problem.x), subset)] += 100.0
-    monkeypatch.setattr(dual_regression, "load_problem", lambda name: replace(problem, y=wrecked))
-    blind = dual_regression.compute_tuned([configuration], "cpu")
+    monkeypatch.setattr(regression, "load_problem", lambda name: replace(problem, y=wrecked))
+    blind = regression.compute_tuned([configuration], "cpu")
     columns = ["method", "test_inputs", "chosen", "chosen_lr", "chosen_updates", "validation_value"]
     pd.testing.assert_frame_equal(honest[columns], blind[columns])
     assert (blind["value"] > 1e6).all()
 
 
 def test_every_tuned_method_has_the_same_budget():
-    assert {len(set(group)) for group in dual_regression.TUNED.values()} == {tuning.BUDGET}
+    assert {len(set(group)) for group in regression.TUNED.values()} == {tuning.BUDGET}
 
 
 def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
@@ -255,7 +258,7 @@ def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
             return np.where(hot, 0.0 if held_out else np.nan, result)
 
     monkeypatch.setattr(tuning, "OnlineNetworks", Exploding)
-    frame = dual_regression.compute_tuned([configuration], "cpu")
+    frame = regression.compute_tuned([configuration], "cpu")
     for name in ("tuned_lr", "tuned_dual", "tuned_dual_stabilized"):
         assert (frame[frame["method"] == name]["chosen_lr"] <= 0.01).all()
     assert np.isfinite(frame["value"]).all()
@@ -383,6 +386,6 @@ def test_rows_computed_elsewhere_keep_what_they_say_of_it():
 
 
 def test_a_folder_that_is_not_there_is_found_before_the_report_is_computed(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("weightspace.spectra.command.report", lambda *_: pytest.fail("computes"))
+    monkeypatch.setattr("weightspace.display.figures.checkpoint.report", lambda *_: pytest.fail("computes"))
     assert main(["spectra", "model.pt", "--out", str(tmp_path / "nowhere" / "report.csv")]) == 1
     assert "there is no folder" in capsys.readouterr().err

@@ -6,26 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weightspace import (
-    diversity_cifar10,
-    diversity_shifts,
-    diversity_spectra,
-    experiments,
-    fair_tests,
-    records,
-    shift_checks,
-    spectral_report,
-    spectral_shifts,
-    tables_diversity,
-)
-from weightspace.analysis import select
-from weightspace.diversity_cifar10 import INDEPENDENT_SEEDS
-from weightspace.diversity_shifts import LEVELS
+from weightspace import experiments, spectral_report
+from weightspace.analysis import diversity_shifts, fair_tests, shift_checks, spectral_shifts
+from weightspace.analysis.diversity_shifts import LEVELS
+from weightspace.analysis.frames import select
+from weightspace.campaigns import records
+from weightspace.display.tables import diversity as tables_diversity
+from weightspace.experiments.diversity import cifar10, cifar10_settings, spectra
+from weightspace.experiments.diversity.cifar10_settings import INDEPENDENT_SEEDS
 from weightspace.models import ResNet18
-from weightspace.training import initialized
+from weightspace.training.trainer import initialized
 
 LAYERS = 40
-SETTINGS = [setting["setting"] for setting in diversity_cifar10.settings("laptop")]
+SETTINGS = [setting["setting"] for setting in cifar10_settings.settings("laptop")]
 
 
 def campaign(effects, noise=1.0, seeds=3, layers=LAYERS, strength=None, metrics=("log_norm",), random_seed=0):
@@ -215,10 +208,10 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
     (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]
     derived = [c for c in experiments.planned("diversity_spectra", "quick", 1).values() if c.run == first.run_key]
     with pytest.raises(records.RecordError, match="weightspace run diversity_cifar10 --scale quick"):
-        diversity_spectra.compute("diversity_cifar10", derived, "cpu")
-    source = diversity_cifar10.compute([first], "cpu")
+        spectra.compute("diversity_cifar10", derived, "cpu")
+    source = cifar10.compute([first], "cpu")
     experiments.record("diversity_cifar10", "quick", [first], source)
-    frame = diversity_spectra.compute("diversity_cifar10", derived, "cpu")
+    frame = spectra.compute("diversity_cifar10", derived, "cpu")
     model = initialized(lambda: ResNet18(width=8), first.seed)
     report = spectral_report(model, progress=False).set_index("name")
     start = frame[(frame["epoch"] == 0) & (frame["unfolding"] == "(out, in k)")]
@@ -235,13 +228,13 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
 def test_metrics_of_pretrained_networks(tmp_path, monkeypatch, name):
     """Convolutions have two unfoldings, networks without them one; every layer is there, in the order of the model."""
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
-    parent = diversity_spectra.PARENTS[name]
+    parent = spectra.PARENTS[name]
     plan = experiments.planned(parent, "quick", 1)
     (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]
     source = experiments.get(parent).compute([first], "cpu")
     experiments.record(parent, "quick", [first], source)
     (derived,) = [c for c in experiments.planned(name, "quick", 1).values() if c.run == first.run_key]
-    frame = diversity_spectra.compute(parent, [derived], "cpu")
+    frame = spectra.compute(parent, [derived], "cpu")
     assert set(frame["dataset"]) == {first.dataset} and set(frame["model"]) == {first.model}
     names, stored = diversity_shifts.layer_names(frame), source[source["unfolding"] != ""]
     assert set(names.values()) == set(stored["layer"]) and names[len(names)] == "fc"
@@ -262,7 +255,7 @@ def test_metrics_of_pretrained_networks(tmp_path, monkeypatch, name):
 
 def test_layers_are_in_the_order_of_their_numbers():
     names = ["layer.10.query", "fc", "embeddings.word", "layer.9.value", "layer.9.key"]
-    rows = diversity_spectra.in_order(pd.DataFrame({"layer": names}))
+    rows = spectra.in_order(pd.DataFrame({"layer": names}))
     assert rows["layer"].tolist() == ["embeddings.word", "layer.9.key", "layer.9.value", "layer.10.query", "fc"]
 
 
@@ -270,7 +263,7 @@ def test_one_category_of_data_alone_is_diversity():
     """Of three kinds of changed data, each is compared with dropout by itself."""
     sizes = {"augmentation": 1.0, "dropout": 2.0, "synthetic": 3.0}
     frame = campaign(nothing, noise=0, seeds=1)
-    categories = {s["setting"]: s["category"] for s in diversity_cifar10.settings("laptop")}
+    categories = {s["setting"]: s["category"] for s in cifar10_settings.settings("laptop")}
     frame = frame.assign(category=frame["setting"].map(categories))
     generated = frame[frame["setting"] == "noise10"].assign(setting="synthetic_0.5", category="synthetic")
     frame = pd.concat([frame, generated])

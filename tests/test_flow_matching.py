@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from weightspace.flow_matching import VelocityNetwork, flow_matching_loss, sample
+from weightspace.models.flow_matching import VelocityNetwork, flow_matching_loss, sample
 
 MEAN, STD = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([0.3, 2.0, 1.0])
 """Of the target, independent along the axes; a class adds its number to the mean."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from weightspace.frechet import frechet_distance
+from weightspace.measures.frechet import frechet_distance
 
 
 def whitened(n, d, seed=0):

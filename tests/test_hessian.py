@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from weightspace.hessian import hutchinson_trace
+from weightspace.measures.hessian import hutchinson_trace
 
 
 def generator(seed=0):

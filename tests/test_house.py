@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -12,7 +13,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 LOCKED_EXTRAS = ("cluster", "book", "pretrained", "test")  # what `make` installs; peers is for those who want it
 EXTRAS = PROJECT["optional-dependencies"]
 DIRECT = [
@@ -71,6 +73,46 @@ def test_what_the_package_imports_is_declared():
             assert {names.get(top, top.replace("_", "-")) for top in tops} <= declared, source
 
 
+LINT_IMPORTS = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
+
+
+def test_layers_import_in_one_direction_and_without_a_circle():
+    done = subprocess.run(LINT_IMPORTS, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
+
+
+def test_an_import_against_the_direction_is_found(tmp_path):
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    for source in (ROOT / "src" / "weightspace").rglob("*.py"):
+        copy = tmp_path / "weightspace" / source.relative_to(ROOT / "src" / "weightspace")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(source.read_text())
+    with (tmp_path / "weightspace" / "data" / "files.py").open("a") as file:
+        file.write("\n\ndef late():\n    from weightspace.display import style\n")
+    done = subprocess.run(LINT_IMPORTS, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 1 and "weightspace.data is not allowed to import weightspace.display" in done.stdout
+
+
+def test_the_package_is_a_few_layers():
+    package = ROOT / "src" / "weightspace"
+    assert len([path for path in package.iterdir() if path.is_file()]) <= 8
+    layers = PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert len(layers) <= 8
+    named = {name.strip() for layer in layers for name in re.split(r"[|:]", layer)}
+    there = {path.stem for path in package.iterdir() if (path / "__init__.py").is_file() or path.suffix == ".py"}
+    assert named == there - {"__init__"}
+
+
+def test_every_module_with_experiments_is_found():
+    folder = ROOT / "src" / "weightspace" / "experiments"
+    defining = {path for path in folder.rglob("*.py") if re.search(r"^EXPERIMENTS = ", path.read_text(), re.MULTILINE)}
+    code = "import sys; from weightspace import experiments; experiments.registry(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for path in defining:
+        assert ".".join(path.relative_to(ROOT / "src").with_suffix("").parts) in done.stdout.split(), path
+
+
 def test_every_dependency_says_why_it_is_there():
     text = (ROOT / "pyproject.toml").read_text()
     for line in re.findall(r'^    "[a-z0-9-]+[<>=].*$', text, re.MULTILINE):
@@ -98,7 +140,8 @@ def test_notebooks_have_one_parameters_cell_and_thin_cells(source):
         if cell.cell_type == "code":
             # Loops and definitions belong into the package; showing one layer beside another is as far as cells go.
             assert not re.search(r"^\s*(def|class|while|with|try)\b", cell.source, re.MULTILINE), cell.source
-            assert cell.source.count("\n") < 20, cell.source
+            lines = cell.source.splitlines()
+            assert sum(not line.startswith(("from ", "import ")) for line in lines) <= 20, cell.source
     assert notebook.metadata.get("kernelspec") is None
 
 

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import experiments, inference_cost, records, tables
+from weightspace import experiments
+from weightspace.analysis import inference_ratios
+from weightspace.campaigns import records
+from weightspace.display.tables import common as tables
+from weightspace.experiments.dual_weights import inference_cost
 
 
 def test_the_quick_scale_fills_the_record(tmp_path, monkeypatch):
@@ -21,7 +25,7 @@ def test_the_quick_scale_fills_the_record(tmp_path, monkeypatch):
     weights, biases = 784 * 64 + 64 * 32 + 32 * 10, 64 + 32 + 10
     assert size["plain"] == size["folded"] == 4 * (weights + biases)
     assert size["dual"] == 4 * (2 * weights + biases)
-    assert len(inference_cost.table(frame)) == 4
+    assert len(inference_ratios.table(frame)) == 4
     assert "none" not in " ".join(tables.data_sets()["files used by the records"]).replace("none yet", "")
 
 
@@ -69,9 +73,9 @@ def made_up(factor, repetitions=20):
 
 def test_ratios_find_the_known_factors():
     frame = made_up(2.5)
-    found = inference_cost.ratios(frame).set_index("form")
+    found = inference_ratios.ratios(frame).set_index("form")
     assert found.loc["folded", "low"] < 1.01 and found.loc["folded", "high"] > 0.99
     assert found.loc["dual", "low"] < 2.5 < found.loc["dual", "high"]
     assert found["n"].eq(20).all() and found["memory"].to_dict() == {"folded": 1.0, "dual": 2.0}
-    assert inference_cost.largest_deviation(frame, "folded") < 0.02
-    assert inference_cost.largest_deviation(frame, "dual") == pytest.approx(1.5, abs=0.05)
+    assert inference_ratios.largest_deviation(frame, "folded") < 0.02
+    assert inference_ratios.largest_deviation(frame, "dual") == pytest.approx(1.5, abs=0.05)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from weightspace.contrastive import supervised_contrastive
-from weightspace.minibatch import MinibatchNetworks, Optimizer, batch_order
-from weightspace.online import OnlineNetworks
+from weightspace.training.contrastive import supervised_contrastive
+from weightspace.training.minibatch import MinibatchNetworks, Optimizer, batch_order
+from weightspace.training.online.networks import OnlineNetworks
 
 SIZES = (6, 5, 4, 3)
 

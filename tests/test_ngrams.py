@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from weightspace.diversity import ngram_features, resemblance, vendi_score, weighted_vendi_score
+from weightspace.measures.vendi import ngram_features, resemblance, vendi_score, weighted_vendi_score
 
 
 def kernel(texts, orders=(1, 2, 3, 4)):

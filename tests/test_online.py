@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from weightspace.methods import PAPER_METHODS, Method, parse_method
-from weightspace.online import OnlineNetworks
-from weightspace.reference import network, train_reference
+from weightspace.dual.methods import PAPER_METHODS, Method, parse_method
+from weightspace.training.online.networks import OnlineNetworks
+from weightspace.training.online.reference import network, train_reference
 
 METHODS = (*PAPER_METHODS, "l2_squared_0.05", "dropout_0.3")
 

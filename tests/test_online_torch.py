@@ -11,10 +11,14 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import experiments, online, online_torch, protocol, provenance
-from weightspace.methods import PAPER_METHODS
-from weightspace.online import OnlineNetworks, networks_on
-from weightspace.online_torch import TorchOnlineNetworks
+from weightspace import devices, experiments
+from weightspace.dual.methods import PAPER_METHODS
+from weightspace.experiments.dual_weights import protocol
+from weightspace.training.online import block as online_block
+from weightspace.training.online import networks as online
+from weightspace.training.online import networks_on, torch_backend
+from weightspace.training.online.networks import OnlineNetworks
+from weightspace.training.online.torch_backend import TorchOnlineNetworks
 
 METHODS = (*PAPER_METHODS, "l2_squared_0.05", "dropout_0.3")
 STATE = ("w1", "w2", "bias", "m")
@@ -129,7 +133,7 @@ def test_divergence_shows_as_not_finite(device):
 def test_random_numbers_are_those_of_the_compiled_loops():
     seeds, counters = [0, 1, 2**40, 2**62], [0, 1, 12345, 2**33, 2**61]
     expected = [[online.uniform(np.uint64(seed), np.uint64(counter)) for counter in counters] for seed in seeds]
-    numbers = online_torch.uniform(torch.tensor(seeds)[:, None], torch.tensor(counters))
+    numbers = torch_backend.uniform(torch.tensor(seeds)[:, None], torch.tensor(counters))
     np.testing.assert_array_equal(numbers, expected)
 
 
@@ -158,7 +162,7 @@ def test_devices_have_names(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100 80GB HBM3")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     for device in ("cuda", "cuda:1", torch.device("cuda", 1)):
-        assert provenance.device_name(device) == "cuda: NVIDIA H100 80GB HBM3"
+        assert devices.device_name(device) == "cuda: NVIDIA H100 80GB HBM3"
 
 
 # --- the kernel, without a GPU ---------------------------------------------------------------------------------
@@ -166,13 +170,13 @@ def test_devices_have_names(monkeypatch):
 
 def check_interpreted_kernel():
     """Run in a process of its own, see below. Short blocks: the interpreter takes 20 ms per run and update."""
-    from weightspace import online_triton
+    from weightspace.training.online import triton_kernel
 
     methods = ("dual", "dual_stabilized", "l2_0.1", "l2_squared_0.05", "dropout_0.3")
-    online_torch.BLOCK = online_triton.BLOCK = 4
-    online_torch.train_block = online_triton.train_block
+    online_block.BLOCK = triton_kernel.BLOCK = 4
+    online_block.train_block = triton_kernel.train_block
     for task, sizes in (("classification", (5, 3)), ("regression", (5, 6, 1)), ("classification", (5, 7, 6, 3))):
-        assert online_triton.fits(sizes)
+        assert triton_kernel.fits(sizes)
         x, y = problem(task, sizes[0], sizes[-1])
         compiled, networks = pair(task, sizes, "cpu", methods=methods)
         order = np.random.default_rng(1).integers(0, len(x), (len(methods), 6))
@@ -195,17 +199,17 @@ def test_the_kernel_compiles_for_an_h100(tmp_path, monkeypatch):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
 
-    from weightspace import online_triton
+    from weightspace.training.online import triton_kernel
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     sizes = (3072, 64, 32, 10)
-    assert online_triton.fits(sizes) and not online_triton.fits((8, 512, 512, 1))
-    constants, warps = online_triton.compiled_for(sizes[1:], classes=True)
+    assert triton_kernel.fits(sizes) and not triton_kernel.fits((8, 512, 512, 1))
+    constants, warps = triton_kernel.compiled_for(sizes[1:], classes=True)
     kinds = {"answer": "*i64", "norm_squared": "*fp64", "dual": "*i1", "stabilizer": "*i1", "updates": "i32"}
     signature = {
         name: "constexpr" if name in constants else kinds.get(name, "*fp32")
-        for name in online_triton._train_block.arg_names
+        for name in triton_kernel._train_block.arg_names
     }
-    source = ASTSource(fn=online_triton._train_block, signature=signature, constexprs=constants)
+    source = ASTSource(fn=triton_kernel._train_block, signature=signature, constexprs=constants)
     kernel = compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
     assert kernel.asm["cubin"]

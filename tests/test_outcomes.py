@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from weightspace import claims, diversity_outcomes, experiments, tables_outcomes
-from weightspace.augmentations import LEVELS
-from weightspace.corruptions import CORRUPTIONS, SEVERITIES
+from weightspace import claims, experiments
+from weightspace.analysis import diversity_outcomes
+from weightspace.data.augmentations import LEVELS
+from weightspace.data.corruptions import CORRUPTIONS, SEVERITIES
+from weightspace.display.tables import outcomes as tables_outcomes
 
 SETS = ["", *LEVELS]
 

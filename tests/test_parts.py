@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from record_rows import Example, configuration, rows
 
-from weightspace import campaigns, experiments, parts, records
-from weightspace.configuration import STRICT, dataclass
+from weightspace import experiments
+from weightspace.campaigns import computing, parts, records, registry
+from weightspace.campaigns.configuration import STRICT, dataclass
 
 GROUPS, RUNS, TURNS = 12, 3, 4
 
@@ -41,10 +42,10 @@ def campaign(tmp_path, monkeypatch):
         return frame[["method", "seed", "turn", "value", "run_key", "data_digest", "data_variant"]]
 
     experiment = experiments.Experiment("e", "", {"quick": RUNS}, plan, ("method",), compute)
-    monkeypatch.setattr(experiments, "registry", lambda: {"e": experiment})
-    campaigns.provenance.revision()  # asks git, once per process
-    monkeypatch.setattr(campaigns.provenance, "now", lambda: "2026-01-01T00:00:00+00:00")
-    monkeypatch.setattr(campaigns.time, "perf_counter", lambda: 0.0)
+    monkeypatch.setattr(registry, "registry", lambda: {"e": experiment})
+    computing.provenance.revision()  # asks git, once per process
+    monkeypatch.setattr(computing.provenance, "now", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr(computing.time, "perf_counter", lambda: 0.0)
     return log
 
 
@@ -54,8 +55,8 @@ def worker(order):
     if process:
         return process
     try:
-        groups = campaigns.groups("e", "quick")
-        campaigns.compute_all([groups[k % len(groups)] for k in order][: len(groups)] if groups else [], "cpu")
+        groups = computing.groups("e", "quick")
+        computing.compute_all([groups[k % len(groups)] for k in order][: len(groups)] if groups else [], "cpu")
     finally:
         os._exit(0)
 
@@ -74,15 +75,15 @@ def whole(frame):
 
 
 def test_a_campaign_fills_its_parts_and_computes_nothing_twice(campaign):
-    groups = campaigns.groups("e", "quick")
+    groups = computing.groups("e", "quick")
     assert [len(g.configurations) for g in groups] == [RUNS] * GROUPS and len({g.id for g in groups}) == GROUPS
-    assert campaigns.compute_group(groups[3]) == campaigns.Outcome("computed", RUNS, 0.0)
-    assert campaigns.compute_group(groups[3]) == campaigns.Outcome("on record", 0, 0.0)
+    assert computing.compute_group(groups[3]) == computing.Outcome("computed", RUNS, 0.0)
+    assert computing.compute_group(groups[3]) == computing.Outcome("on record", 0, 0.0)
     assert experiments.run("e", "quick", progress=False) == (GROUPS - 1) * RUNS
-    assert experiments.run("e", "quick", progress=False) == 0 == len(campaigns.groups("e", "quick"))
+    assert experiments.run("e", "quick", progress=False) == 0 == len(computing.groups("e", "quick"))
     assert len(campaign.read_text().split()) == GROUPS
     assert whole(records.load("e", "quick")) and records.number_of_parts("e", "quick") == GROUPS
-    assert campaigns.compute_group(groups[3], recompute=True).runs == RUNS
+    assert computing.compute_group(groups[3], recompute=True).runs == RUNS
     assert whole(records.load("e", "quick")) and records.number_of_parts("e", "quick") == GROUPS
 
 
@@ -90,9 +91,9 @@ def test_only_the_missing_runs_of_a_group_are_computed(campaign):
     assert experiments.run("e", "quick", seeds=1, progress=False) == GROUPS
     assert experiments.run("e", "quick", progress=False) == GROUPS * (RUNS - 1)
     assert whole(records.load("e", "quick")) and records.number_of_parts("e", "quick") == 2 * GROUPS
-    ids = [{g.id for g in campaigns.groups("e", "quick", seeds, recompute=True)} for seeds in (1, None)]
+    ids = [{g.id for g in computing.groups("e", "quick", seeds, recompute=True)} for seeds in (1, None)]
     assert ids[0] == ids[1]  # the same lease, whichever runs are missing
-    changed = campaigns.groups("e", "quick", changes={"lr": 0.2})
+    changed = computing.groups("e", "quick", changes={"lr": 0.2})
     assert not ids[0] & {g.id for g in changed} and {g.changes for g in changed} == {'{"lr":0.2}'}
 
 
@@ -147,7 +148,7 @@ def test_a_hundred_killed_workers_lose_nothing_but_the_group_in_flight(campaign)
         kept = now
         if rng.random() < 0.2:
             records.merge("e", "quick")
-        if not campaigns.groups("e", "quick"):  # the next campaign
+        if not computing.groups("e", "quick"):  # the next campaign
             start_afresh()
             kept = set()
     assert cut > 10  # workers got somewhere
@@ -163,15 +164,15 @@ def test_a_hundred_killed_workers_lose_nothing_but_the_group_in_flight(campaign)
 
 def test_a_part_costs_the_same_in_a_large_campaign(campaign):
     """One group more where there are a few, and where there are 3,000; in time of the processor."""
-    groups = campaigns.groups("e", "quick")
-    campaigns.compute_group(groups[0])
+    groups = computing.groups("e", "quick")
+    computing.compute_group(groups[0])
     (part,) = parts.files(records.parts_folder("e", "quick"))
 
     def cost(some):
         taken = []
         for group in some:
             start = time.process_time()
-            assert campaigns.compute_group(group).state == "computed"
+            assert computing.compute_group(group).state == "computed"
             taken.append(time.process_time() - start)
         return np.median(taken)
 
@@ -194,14 +195,14 @@ def test_a_lease_has_one_holder(results):
 
 
 def test_a_busy_group_is_waited_for(campaign, monkeypatch):
-    groups = campaigns.groups("e", "quick")
+    groups = computing.groups("e", "quick")
     lease = parts.Lease(records.parts_folder("e", "quick"), groups[0].id)
     assert lease.take()
-    assert campaigns.compute_group(groups[0]).state == "busy"
+    assert computing.compute_group(groups[0]).state == "busy"
     with pytest.raises(records.RecordError, match="another process computes these runs"):
         experiments.record("e", "quick", groups[0].configurations, rows(*groups[0].configurations))
-    monkeypatch.setattr(campaigns.time, "sleep", lambda seconds: lease.release())
-    assert campaigns.compute_all(groups) == GROUPS * RUNS
+    monkeypatch.setattr(computing.time, "sleep", lambda seconds: lease.release())
+    assert computing.compute_all(groups) == GROUPS * RUNS
     assert campaign.read_text().split()[-1] == "m0"
 
 
@@ -241,15 +242,15 @@ def test_file_systems_without_locks_are_told_by_the_time_of_the_file(results, mo
 
 
 def test_merging_leaves_the_folder_to_those_who_compute(campaign):
-    groups = campaigns.groups("e", "quick")
-    campaigns.compute_group(groups[0])
+    groups = computing.groups("e", "quick")
+    computing.compute_group(groups[0])
     lease = parts.Lease(records.parts_folder("e", "quick"), groups[1].id)
     assert lease.take()
     records.merge("e", "quick")
     assert lease.file.exists()
-    assert campaigns.compute_group(groups[1]).state == "busy"
+    assert computing.compute_group(groups[1]).state == "busy"
     lease.release()
-    campaigns.compute_group(groups[2])
+    computing.compute_group(groups[2])
     records.merge("e", "quick")
     assert not Path(records.parts_folder("e", "quick")).exists()
 
@@ -265,9 +266,9 @@ def test_what_can_fail_late_fails_before_anything_is_computed(campaign, results,
     with pytest.raises(ValueError, match="runs on cpu, not on 'cuda'"):
         experiments.run("e", "quick", device="cuda", progress=False)
     with_data = replace(experiments.get("e"), configurations=lambda *at: [on_mnist(c) for c in plan(*at)])
-    monkeypatch.setattr(experiments, "registry", lambda: {"e": with_data})
+    monkeypatch.setattr(registry, "registry", lambda: {"e": with_data})
     monkeypatch.setenv("WEIGHTSPACE_DATA", str(results.parent / "nowhere"))
-    with pytest.raises(campaigns.data.DataError, match="WEIGHTSPACE_DATA"):
+    with pytest.raises(computing.data.DataError, match="WEIGHTSPACE_DATA"):
         experiments.run("e", "quick", progress=False)
     assert not campaign.read_text()
-    assert json.loads(campaigns.groups("e", "quick")[0].changes) == {}
+    assert json.loads(computing.groups("e", "quick")[0].changes) == {}

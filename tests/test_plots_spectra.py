@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import weightspace
-from weightspace import plots_spectra, random_matrices
-from weightspace.spectra import eigenvalues, marchenko_pastur, power_law
+from weightspace.display.figures import spectra as plots_spectra
+from weightspace.spectra import eigenvalues, marchenko_pastur, power_law, random_matrices
 
 N, M = 300, 150
 

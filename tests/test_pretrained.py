@@ -15,7 +15,7 @@ from torch import nn
 from weightspace import data
 from weightspace.data import DataError
 from weightspace.models import image_inputs, pretrained, tokenize, vocabulary
-from weightspace.training import initialized
+from weightspace.training.trainer import initialized
 
 # The same architectures, so small that they take milliseconds.
 TEXT_TOWER = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from weightspace import experiments, random_matrices, spectra_primer, training_spectra
-from weightspace.analysis import select
-from weightspace.configuration import with_changes
-from weightspace.spectra import eigenvalues, marchenko_pastur
-from weightspace.stats import share_interval
+from weightspace import experiments
+from weightspace.analysis import primer_facts, training_facts
+from weightspace.analysis.frames import select
+from weightspace.campaigns.configuration import with_changes
+from weightspace.experiments.primer import spectra_primer, training_spectra
+from weightspace.measures.statistics import share_interval
+from weightspace.spectra import eigenvalues, marchenko_pastur, random_matrices
 
 
 @pytest.mark.parametrize("Q", [1, 4])
@@ -78,8 +80,8 @@ def test_noise_passes_its_edge_once_in_twenty():
 
 
 def test_spikes_are_found_where_they_are_strong_and_only_there():
-    weak = spectra_primer.detection(compute("spike", "spiked", 100, 50, 40, strength=0.2))
-    strong = spectra_primer.detection(compute("spike", "spiked", 100, 50, 40, strength=5.0))
+    weak = primer_facts.detection(compute("spike", "spiked", 100, 50, 40, strength=0.2))
+    strong = primer_facts.detection(compute("spike", "spiked", 100, 50, 40, strength=5.0))
     assert weak["share"].item() < 0.25 and strong["share"].item() == 1.0
 
 
@@ -98,7 +100,7 @@ def test_stable_ranks_of_a_kernel_follow_its_unfolding():
 
 def test_scaling_moves_only_what_depends_on_scale():
     values = random_matrices.noise_spectra(2, 50, 1)[0]
-    table = spectra_primer.scaled(values, [1e-3, 1.0, 100.0])
+    table = primer_facts.scaled(values, [1e-3, 1.0, 100.0])
     assert np.ptp(table["alpha"]) < 1e-9
     assert table["alpha_absolute"].iloc[1] == table["alpha"].iloc[1] and np.isnan(table["alpha_absolute"].iloc[0])
     steps = np.diff(table["alpha_weighted"]) / table["alpha"].iloc[0]
@@ -156,9 +158,9 @@ def test_recorded_spectra_are_those_of_the_training():
     frame = training_spectra.compute([configuration], "cpu")
     for look in training_spectra.train(configuration):
         for layer, values in enumerate(look.eigenvalues, start=1):
-            stored = training_spectra.spectrum(frame, "dropout", 0, look.update, layer)
+            stored = training_facts.spectrum(frame, "dropout", 0, look.update, layer)
             np.testing.assert_allclose(stored, values, rtol=1e-6)
     with pytest.raises(ValueError, match="no eigenvalues of dropout, seed 5"):
-        training_spectra.spectrum(frame, "dropout", 5, 0)
+        training_facts.spectrum(frame, "dropout", 5, 0)
     with pytest.raises(ValueError, match="unknown arm 'none'"):
         training_spectra.configuration("none", 0)

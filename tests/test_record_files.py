@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from record_rows import configuration, rows
 
-from weightspace import record_files, record_tables, records
+from weightspace.campaigns import record_files, record_tables, records
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from record_rows import configuration, rows, write
 
-from weightspace import records
+from weightspace.campaigns import records
 
 A, B, C = (configuration(name) for name in "abc")
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weightspace import scratch
-from weightspace.regularizer_effects import MATRIX, Measure, acting, effects, learned, outcomes
-from weightspace.regularizer_tests import (
+from weightspace.analysis.regularizer_effects import MATRIX, Measure, acting, effects, learned, outcomes
+from weightspace.analysis.regularizer_tests import (
     AS_THEY_ARE,
     CLOSER,
     LIKE,
@@ -27,12 +26,13 @@ from weightspace.regularizer_tests import (
     seed_weights,
     similarities,
 )
-from weightspace.verdicts import decided
+from weightspace.claims.verdicts import decided
+from weightspace.experiments.diversity import scratch_settings
 
 MEASURE = Measure("log_norm", "folded", MATRIX)
 MEASURES = {"folded": (MEASURE,)}
 LAYERS = 20
-RUNS = [(c.setting, c.category, c.replicate) for c in scratch.configurations("laptop", 1)]
+RUNS = [(c.setting, c.category, c.replicate) for c in scratch_settings.configurations("laptop", 1)]
 GAINS = {"baseline": 0.0, "augmentation": 6.0, "dropout": 7.0, "weight_decay": 2.0, "combined": 7.0}
 BROKEN = ("dropout_0.5", "dropout_0.7")
 
@@ -133,7 +133,7 @@ def test_effects_are_against_the_mean_baseline_in_units_of_baselines():
     position = found.settings.index[found.settings["setting"] == "noise50"][0]
     assert found.values[position, 2, 3] == pytest.approx(by_hand)
     doses = found.settings.loc[found.settings["category"] == "weight_decay", "setting"]
-    assert doses.tolist() == [f"weight_decay_{d:g}" for d in sorted(scratch.WEIGHT_DECAYS)]
+    assert doses.tolist() == [f"weight_decay_{d:g}" for d in sorted(scratch_settings.WEIGHT_DECAYS)]
 
 
 def test_campaigns_must_be_whole():

@@ -8,19 +8,14 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from weightspace import (
-    claims,
-    data,
-    experiments,
-    records,
-    released,
-    released_measurements,
-    released_scores,
-    shift_checks,
-)
-from weightspace import spectral_shifts as shifts_module
+from weightspace import claims, data, experiments
 from weightspace.__main__ import main
-from weightspace.data import DataError
+from weightspace.analysis import released_scores, shift_checks
+from weightspace.analysis import spectral_shifts as shifts_module
+from weightspace.campaigns import records
+from weightspace.data import DataError, registry, released
+from weightspace.data import files as data_files
+from weightspace.experiments.diversity import released_measurements
 
 CONTENT = {
     "cf10/ww-df/bs_cf10.csv": b"layer_id,alpha\n3,2.5\n",
@@ -35,11 +30,11 @@ CONTENT = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A data folder, an empty cache, and a small release in place of the real one."""
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(data_files, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(released, "DIGEST", released.digest_of(CONTENT))
     path = tmp_path / "raw"
     (path / released.NAME).mkdir(parents=True)
-    monkeypatch.setenv(data.VARIABLE, str(path))
+    monkeypatch.setenv(data_files.VARIABLE, str(path))
     return path / released.NAME
 
 
@@ -70,7 +65,7 @@ def test_archive_tree_and_repository_archive_are_the_same_release(folder, tmp_pa
     (folder / released.ARCHIVE).unlink()
     write_tree(folder, CONTENT | {"notes.csv": b"mine", "cf10/readme.txt": b"no table"})
     found.append(released.load())
-    monkeypatch.delenv(data.VARIABLE)
+    monkeypatch.delenv(data_files.VARIABLE)
     # GitHub puts everything below one folder and adds what is not measured.
     pack(cached(tmp_path), "w:gz", "Data-Diversity-5949497/", CONTENT | {"vs.ipynb": b"{}", "other/x.csv": b"1"})
     found.append(released.load())
@@ -150,7 +145,7 @@ def test_a_missing_release_is_downloaded_only_on_request(folder, tmp_path, monke
 
 def test_the_listing_shows_it_and_it_holds_no_samples(folder, monkeypatch):
     write_tree(folder, CONTENT)
-    monkeypatch.setattr(data, "REGISTRY", {released.NAME: data.REGISTRY[released.NAME]})
+    monkeypatch.setattr(registry, "REGISTRY", {released.NAME: data.REGISTRY[released.NAME]})
     (row,) = data.status()
     assert row["verified"] and row["rows"] == released.FILES and row["where"] == f"folder {folder}"
     with pytest.raises(DataError, match="released.load"):

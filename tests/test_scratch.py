@@ -7,17 +7,26 @@ import pytest
 import torch
 from torch import nn
 
-from weightspace import experiments, scratch, scratch_controls
-from weightspace.configuration import with_changes
-from weightspace.diversity_protocol import load_images
-from weightspace.scratch_runs import MATRIX, norm_keeper, rounded, spectra, train_and_measure, trainer, training_labels
-from weightspace.training import Recipe
+from weightspace import experiments
+from weightspace.campaigns.configuration import with_changes
+from weightspace.experiments.diversity import scratch_controls, scratch_settings
+from weightspace.experiments.diversity.compute.scratch_runs import (
+    MATRIX,
+    norm_keeper,
+    rounded,
+    spectra,
+    train_and_measure,
+    trainer,
+    training_labels,
+)
+from weightspace.experiments.diversity.protocol import load_images
+from weightspace.training.trainer import Recipe
 
 
 @pytest.fixture(scope="module")
 def plain():
     """The baseline at the quick scale, without the corrupted images."""
-    first = scratch.configurations("quick", 1)[0]
+    first = scratch_settings.configurations("quick", 1)[0]
     return with_changes(first, {"corruption_size": 0, "test_size": 16, "spectra_epochs": [0, 2], "score_epochs": [1]})
 
 
@@ -31,9 +40,9 @@ def final(frame):
 
 
 def test_the_plan_is_papers_settings_and_ours_with_several_baselines():
-    plan = scratch.configurations("laptop", 10)
+    plan = scratch_settings.configurations("laptop", 10)
     names = Counter(c.setting for c in plan)
-    assert len(names) == 25 and names.pop("baseline") == 10 * scratch.BASELINES and set(names.values()) == {10}
+    assert len(names) == 25 and names.pop("baseline") == 10 * scratch_settings.BASELINES and set(names.values()) == {10}
     categories = Counter(c.category for c in plan if c.seed == 0)
     assert categories == {
         "baseline": 3,
@@ -47,7 +56,7 @@ def test_the_plan_is_papers_settings_and_ours_with_several_baselines():
 
 
 def test_a_control_changes_what_it_says_and_nothing_else():
-    main = {(c.setting, c.seed, c.replicate): c.settings() for c in scratch.configurations("laptop", 5)}
+    main = {(c.setting, c.seed, c.replicate): c.settings() for c in scratch_settings.configurations("laptop", 5)}
     plan = scratch_controls.controls("laptop", 5)
     assert len({c.run_key for c in plan}) == len(plan) == 5 * (1 + 4 * 7)
     for c in plan:
@@ -57,7 +66,7 @@ def test_a_control_changes_what_it_says_and_nothing_else():
 
 
 def test_the_map_is_the_main_campaign_at_other_sizes():
-    main = {(c.setting, c.seed, c.replicate): c.settings() for c in scratch.configurations("laptop", 5)}
+    main = {(c.setting, c.seed, c.replicate): c.settings() for c in scratch_settings.configurations("laptop", 5)}
     plan = scratch_controls.sizes("laptop", 5)
     assert len({c.run_key for c in plan}) == len(plan) == 5 * 3 * 10
     for c in plan:
@@ -188,7 +197,7 @@ def test_folded_kernels_act_as_convolution_and_batch_norm_do(plain):
 
 def test_scaling_a_kernel_leaves_the_folded_spectrum():
     """With the statistics that belong to it: the raw spectrum says nothing about the function."""
-    run = trainer(scratch.configurations("quick", 1)[0], "cpu")
+    run = trainer(scratch_settings.configurations("quick", 1)[0], "cpu")
     conv, norm = run.model.layer1[0].conv1, run.model.layer1[0].bn1
     key = ("layer1.0.conv1", "folded", MATRIX)
     before = {(r["layer"], r["batch_norm"], r["unfolding"]): r["value"] for r in spectra(run.model)}

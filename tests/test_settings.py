@@ -12,9 +12,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from weightspace import data, dual_regression, experiments, inference_cost, protocol
-from weightspace.configuration import Configuration, Frozen, identity_fields, with_changes
-from weightspace.online import OnlineNetworks
+from weightspace import data, experiments
+from weightspace.campaigns.configuration import Configuration, Frozen, identity_fields, with_changes
+from weightspace.experiments.dual_weights import inference_cost, protocol
+from weightspace.experiments.dual_weights import regression as dual_regression
+from weightspace.training.online.networks import OnlineNetworks
 
 NAMES = (
     "dual_regression",

@@ -6,20 +6,15 @@ from functools import cache
 import numpy as np
 import pytest
 
-from weightspace import (
-    data,
-    diversity_batch_norm,
-    diversity_runs,
-    diversity_spectra,
-    experiments,
-    image_generator,
-)
-from weightspace.configuration import identity_fields, with_changes
-from weightspace.corruptions import CORRUPTIONS
-from weightspace.diversity_protocol import image_counts, load_images
-from weightspace.diversity_synthetic import generator_settings
-from weightspace.records import RecordError
-from weightspace.text_sets import TRAINING_TEXTS, training_set
+from weightspace import data, experiments
+from weightspace.campaigns.configuration import identity_fields, with_changes
+from weightspace.campaigns.records import RecordError
+from weightspace.data.corruptions import CORRUPTIONS
+from weightspace.experiments.diversity import batch_norm, spectra
+from weightspace.experiments.diversity.compute import image_generator, image_runs
+from weightspace.experiments.diversity.protocol import image_counts, load_images
+from weightspace.experiments.diversity.synthetic_settings import generator_settings
+from weightspace.experiments.diversity.text_sets import TRAINING_TEXTS, training_set
 
 SMALL = {
     "train_size": 48,
@@ -122,7 +117,7 @@ def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(image_generator, "cache_folder", lambda: folder)
-        patch.setattr(diversity_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
+        patch.setattr(image_runs, "CORRUPTIONS", {"brightness": CORRUPTIONS["brightness"]})
         patch.setenv("WEIGHTSPACE_RESULTS", str(folder))
         yield
 
@@ -278,16 +273,16 @@ def test_the_sizes_of_tasks_are_those_of_their_files(dataset):
     assert TRAINING_TEXTS[dataset] == len(texts)
 
 
-@pytest.mark.parametrize("name", diversity_spectra.PARENTS)
+@pytest.mark.parametrize("name", spectra.PARENTS)
 def test_derived_experiments_follow_a_change_of_their_parent(name):
-    parent = diversity_spectra.PARENTS[name]
+    parent = spectra.PARENTS[name]
     changed = experiments.planned(parent, "quick", 1, {"epochs": 2})
-    found = diversity_spectra.derived(name, list(changed.values()), "quick")
+    found = spectra.derived(name, list(changed.values()), "quick")
     assert [c.run for c in found] == list(changed)
     assert not {c.run_key for c in found} & experiments.planned(name, "quick", 1).keys()
 
 
 def test_the_batch_norm_of_changed_runs():
     changed = experiments.planned("diversity_transfer", "quick", 1, {"epochs": 2})
-    found = diversity_batch_norm.derived(list(changed.values()), "quick")
+    found = batch_norm.derived(list(changed.values()), "quick")
     assert len(found) == 4 and {c.epochs for c in found} == {2}

@@ -43,8 +43,8 @@ def imported(source: Path) -> set[str]:
     """Names of the package's modules that a chapter imports."""
     found = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "weightspace":
-            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "weightspace":
+            found |= {"/".join([*node.module.split(".")[1:], alias.name]) for alias in node.names}
     return found
 
 
@@ -61,7 +61,7 @@ def test_every_chapter_depends_on_the_modules_and_records_that_it_names(root, si
         for name in used["files"]:
             users.setdefault(name, set()).add(source.stem)
     # Not all of the source: a module that draws for one chapter is that chapter's affair.
-    assert users["src/weightspace/plots_synthetic.py"] == {"19_synthetic_data"}
+    assert users["src/weightspace/display/figures/synthetic.py"] == {"19_synthetic_data"}
     assert "src/weightspace/reported/dual_weight.csv" in users
 
 

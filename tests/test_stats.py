@@ -5,8 +5,8 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
-from weightspace import stats
-from weightspace.stats import compare_paired, holm, mean_interval, prediction_interval
+from weightspace.measures import statistics as stats
+from weightspace.measures.statistics import compare_paired, holm, mean_interval, prediction_interval
 
 
 def test_mean_interval_is_students():

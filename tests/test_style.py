@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import plots, style
+from weightspace.display import style
+from weightspace.display.figures import curves as plots
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multicomp import pairwise_tukeyhsd
 
-from weightspace import claims, diversity_outcomes, synthetic_outcomes
-from weightspace.diversity_synthetic import AUGMENTATIONS
-from weightspace.synthetic_outcomes import SYNTHETIC
+from weightspace import claims
+from weightspace.analysis import diversity_outcomes, synthetic_outcomes
+from weightspace.analysis.synthetic_outcomes import SYNTHETIC
+from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS
 
 EVERY = ("baseline", *SYNTHETIC, *AUGMENTATIONS)
 

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import claims, diversity_outcomes, tables_texts, text_outcomes
-from weightspace.text_sets import SETS, sets_of
+from weightspace import claims
+from weightspace.analysis import diversity_outcomes, text_outcomes
+from weightspace.display.tables import texts as tables_texts
+from weightspace.experiments.diversity.text_sets import SETS, sets_of
 
 TASKS = ("complaints", "sst2")
 

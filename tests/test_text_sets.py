@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace import data, released, text_sets
-from weightspace.text_sets import SETS, evaluation_set, sets_of, training_set
+from weightspace import data
+from weightspace.data import released
+from weightspace.experiments.diversity import text_sets
+from weightspace.experiments.diversity.text_sets import SETS, evaluation_set, sets_of, training_set
 
 
 def content(texts, labels):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from weightspace.models import ResNet18
-from weightspace.training import Recipe, Trainer, initialized, loss_and_accuracy, reset_batch_norm, to_inputs
+from weightspace.training.trainer import Recipe, Trainer, initialized, loss_and_accuracy, reset_batch_norm, to_inputs
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ from importlib.metadata import version
 __version__ = version("weightspace")
 
 _HOMES = {
-    "DualConv2d": "weightspace.dual",
-    "DualLinear": "weightspace.dual",
-    "dualize": "weightspace.conversion",
-    "fold": "weightspace.conversion",
+    "DualConv2d": "weightspace.dual.layers",
+    "DualLinear": "weightspace.dual.layers",
+    "dualize": "weightspace.dual.convert",
+    "fold": "weightspace.dual.convert",
     "spectral_report": "weightspace.spectra.report",
-    "vendi_score": "weightspace.diversity",
-    "weighted_vendi_score": "weightspace.diversity",
+    "vendi_score": "weightspace.measures.vendi",
+    "weighted_vendi_score": "weightspace.measures.vendi",
 }
 
 __all__ = [
@@ -35,5 +35,5 @@ def __getattr__(name: str):
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name == "records":
-        return import_module("weightspace.records")
+        return import_module("weightspace.campaigns.records")
     raise AttributeError(f"module 'weightspace' has no attribute {name!r}")

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from weightspace import executors, records
-from weightspace.data import DataError
+from weightspace.campaigns import executors, records
+from weightspace.data.files import DataError
 
 
 def _data(arguments: argparse.Namespace) -> int:
@@ -105,7 +105,9 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from weightspace import analysis, experiments, spectral_shifts
+    from weightspace import experiments
+    from weightspace.analysis import frames as analysis
+    from weightspace.analysis import spectral_shifts
 
     if arguments.experiment == "released_measurements":
         runs = experiments.load(arguments.experiment)
@@ -130,11 +132,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _spectra(arguments: argparse.Namespace) -> int:
-    from weightspace.spectra import command
+    from weightspace.display.figures import checkpoint
 
     if arguments.out and not Path(arguments.out).resolve().parent.is_dir():
         raise ValueError(f"--out {arguments.out}: there is no folder {Path(arguments.out).resolve().parent}")
-    print(command.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device))
+    print(checkpoint.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device))
     return 0
 
 

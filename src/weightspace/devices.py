@@ -6,8 +6,12 @@ seconds.
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -75,3 +79,30 @@ def present(device: Device) -> str:
         there = "cuda:0" if number == 1 else f"cuda:0 to cuda:{number - 1}"
         raise ValueError(f"no device {wanted!r}: PyTorch sees {number} GPU{'s' * (number > 1)}, use {there}")
     return wanted
+
+
+def device_name(device: Device) -> str:
+    """The kind of a device with its model, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads".
+
+    Raises ``ValueError`` for a name that is none of the above, and for a device that this machine does not have.
+    """
+    device = present(device)
+    if device == "cpu":
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return f"cpu: {_cpu_model()}, {threads} threads"
+    if device == "mps":
+        return f"mps: {_cpu_model()}"
+    import torch  # only where a GPU is asked for: importing it takes seconds
+
+    return f"cuda: {torch.cuda.get_device_name(device)}"
+
+
+@lru_cache(maxsize=1)
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

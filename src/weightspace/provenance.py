@@ -13,36 +13,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from weightspace import devices
-
 _PACKAGES = ("weightspace", "numpy", "numba", "torch")
-
-
-def device_name(device: devices.Device) -> str:
-    """The kind of a device with its model, e.g. "cpu: Intel(R) Xeon(R) Processor, 2 threads".
-
-    Raises ``ValueError`` for another name than those of ``devices``, and for a device that this machine does not have.
-    """
-    device = devices.present(device)
-    if device == "cpu":
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return f"cpu: {_cpu_model()}, {threads} threads"
-    if device == "mps":
-        return f"mps: {_cpu_model()}"
-    import torch  # only where a GPU is asked for: importing it takes seconds
-
-    return f"cuda: {torch.cuda.get_device_name(device)}"
-
-
-@lru_cache(maxsize=1)
-def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 @lru_cache(maxsize=1)

@@ -30,9 +30,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from weightspace.data import DataError
+from weightspace.data.files import DataError
 from weightspace.models.resnet import ResNet18, check_dropout
-from weightspace.training import to_inputs
+from weightspace.training.trainer import to_inputs
 
 PADDING = 0
 """The number of the token that fills up short texts, in BERT's vocabulary."""

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
-from weightspace.dual import _DualLayer
+from weightspace.dual.layers import _DualLayer
 from weightspace.spectra.checkpoints import named_tensors
 
 _GATES = {"RNN": [""], "LSTM": ["i", "f", "g", "o"], "GRU": ["r", "z", "n"]}

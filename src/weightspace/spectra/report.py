@@ -12,7 +12,7 @@ import pandas as pd
 from torch import nn
 from tqdm import tqdm
 
-from weightspace import provenance
+from weightspace import devices
 from weightspace.spectra import marchenko_pastur, metrics, power_law, weightwatcher
 from weightspace.spectra.eigen import eigenvalues_of
 from weightspace.spectra.matrices import LayerMatrix, layer_matrices
@@ -231,7 +231,7 @@ def _solved(
     layers: Sequence[LayerMatrix | weightwatcher.Layer], device: str, progress: bool | None
 ) -> tuple[list, list[list[np.ndarray]]]:
     """The eigenvalues of each matrix of each layer; a layer for which they cannot be had gets none and a reason."""
-    provenance.device_name(device)  # its error says what to do where there is no GPU
+    devices.device_name(device)  # its error says what to do where there is no GPU
     matrices = [matrix for layer in layers for matrix in layer.matrices]
     hidden = not sys.stderr.isatty() if progress is None else not progress
     # What is over in a second needs no bar.

@@ -1,0 +1,365 @@
+"""What the regularizers of paper A's campaign do to accuracy, calibration and robustness, and what explains it.
+
+Works on the records of ``diversity_cifar10`` (runs), ``diversity_sets`` (scores of the training sets) and
+``diversity_hessian`` (traces). Outcomes are those after the last epoch, accuracies and ECE in percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from weightspace.analysis.frames import select, summarize
+from weightspace.data.augmentations import LEVELS
+from weightspace.experiments.diversity.cifar10_settings import WEIGHT_DECAYS
+from weightspace.measures.statistics import holm, mean_interval
+
+RUN = ["arm", "category", "setting", "seed"]
+SETTING = ["arm", "category", "setting"]
+OUTCOMES = ("clean_accuracy", "ece", "corruption_accuracy", "corruption_ece", "effective_robustness")
+JUDGED = ("clean_accuracy", "corruption_accuracy", "calibration")
+"""Outcomes that a diversity score is held against. calibration: minus the ECE on clean images, so that more of all
+three is better."""
+SCORES = ("vendi", "weighted_vendi")
+FEATURES = ("pixels", "ngrams", "embeddings")
+DESIGNS = ("single", "cumulative")
+
+GROUPS = {
+    "dropout 0.1 and 0.3": ("dropout_0.1", "dropout_0.3"),
+    "weight decay up to 1e-3": tuple(f"weight_decay_{decay}" for decay in WEIGHT_DECAYS[:-1]),
+    "augmentation policies": LEVELS[:4],
+    "noise": LEVELS[4:7],
+}
+"""Settings that train alike, for what would be too noisy one by one; the others hardly learn or mix two kinds."""
+
+_DRAWS = 10_000
+
+SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
+_FEATURE_LABELS = {"ngrams": "n-grams"}
+
+
+def score_label(score: str, of: str) -> str:
+    """A score and its features in words: "weighted Vendi score, embeddings"."""
+    return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"
+
+
+_AUGMENTATIONS = {
+    "": "images as they are",
+    "auto_augment": "AutoAugment",
+    "rand_augment": "RandAugment",
+    "aug_mix": "AugMix",
+    "trivial_augment_wide": "TrivialAugment",
+    "auto1": "Auto1",
+    "auto2": "Auto2",
+    "auto3": "Auto3",
+    "gen": "all generated",
+    "verified_gen": "all generated, verified",
+}
+_OPERATIONS = {
+    "sr": "synonyms",
+    "ri": "insertion",
+    "rs": "swap",
+    "rd": "deletion",
+    "comb": "real share",
+    "verified": "real share, verified",
+    "added": "added",
+    "synthetic": "synthetic",
+}
+
+
+def setting_label(setting: str) -> str:
+    """A setting of an experiment, or a training set, in words: "weight decay 1e-5", "noise 50", "synonyms 0.3"."""
+    if setting in _AUGMENTATIONS:
+        return _AUGMENTATIONS[setting]
+    if setting.startswith("noise"):
+        return f"noise {setting.removeprefix('noise')}"
+    name, _, value = setting.rpartition("_")
+    if name == "weight_decay":
+        return f"weight decay {float(value):.0e}".replace("e-0", "e-")
+    return f"{_OPERATIONS.get(name, name)} {value}" if name else setting
+
+
+# --- what each setting does
+
+
+def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per run (arm, category, setting, seed) with its outcomes after the last epoch.
+
+    train_loss: as it trained, with augmentation and dropout. clean_accuracy, clean_loss, ece: clean test images.
+    part_accuracy: those of them that were also corrupted. corruption_accuracy, corruption_ece: mean over 15 kinds and 5
+    severities. effective_robustness: corruption_accuracy minus what ``accuracy_line`` expects of a network with this
+    part_accuracy (Taori et al. 2020). ``ValueError`` if a run lacks one of them.
+    """
+    last = _last_epoch(runs)
+
+    def mean(rows: pd.DataFrame, metric: str) -> pd.Series:
+        return select(rows, metric=metric).groupby(RUN, sort=False)["value"].mean()
+
+    clean, corrupted = select(last, inputs="test"), last[last["severity"] > 0]
+    table = pd.DataFrame(
+        {
+            "train_loss": mean(select(last, inputs="train"), "loss"),
+            "clean_accuracy": mean(clean, "accuracy_percent"),
+            "clean_loss": mean(clean, "loss"),
+            "ece": 100 * mean(clean, "ece"),
+            "part_accuracy": mean(select(last, inputs="test_part"), "accuracy_percent"),
+            "corruption_accuracy": mean(corrupted, "accuracy_percent"),
+            "corruption_ece": 100 * mean(corrupted, "ece"),
+        }
+    )
+    if table.isna().any(axis=None):
+        raise ValueError(f"no value of {', '.join(table.columns[table.isna().any()])} for some of the runs")
+    table = table.reset_index()
+    slope, intercept = accuracy_line(table)
+    expected = intercept + slope * table["part_accuracy"]
+    return table.assign(effective_robustness=table["corruption_accuracy"] - expected)
+
+
+def accuracy_line(table: pd.DataFrame) -> tuple[float, float]:
+    """(slope, intercept) of corruption accuracy on clean accuracy by least squares, over runs without augmentation."""
+    plain = table[table["category"] != "augmentation"]
+    slope, intercept = np.polyfit(plain["part_accuracy"], plain["corruption_accuracy"], 1)
+    return float(slope), float(intercept)
+
+
+def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.DataFrame:
+    """Each setting minus the baseline of the same seed, per outcome: n, mean with its 95 % t interval, p and p_holm.
+
+    table: from ``outcomes``, ``grouped`` if need be; independent baselines are left out. p: paired t-test, Holm's
+    correction over the table; NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline
+    of its seed.
+    """
+    table = table.groupby(RUN, sort=False)[list(names)].mean().reset_index()
+    baseline = select(table, arm="main", setting="baseline").set_index("seed")
+    others = table[table["category"] != "baseline"]
+    if lacking := set(others["seed"]) - set(baseline.index):
+        raise ValueError(f"no baseline for the seeds {sorted(lacking)}")
+    rows = []
+    for key, group in others.groupby(SETTING, sort=False):
+        for name in names:
+            difference = group[name].to_numpy() - baseline.loc[group["seed"], name].to_numpy()
+            spread = len(difference) > 1 and np.ptp(difference) > 1e-9
+            p = stats.ttest_1samp(difference, 0.0).pvalue if spread else np.nan
+            rows.append((*key, name, len(difference), *mean_interval(difference), p))
+    found = pd.DataFrame(rows, columns=[*SETTING, "outcome", "n", "mean", "low", "high", "p"])
+    found["p_holm"] = np.nan
+    tested = found["p"].notna()
+    found.loc[tested, "p_holm"] = holm(found.loc[tested, "p"])
+    return found
+
+
+def seed_noise(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> dict[str, float]:
+    """Per outcome, how far apart the means of two groups of baselines are by chance alone: half a 95 % interval.
+
+    t sqrt(2 / n) s, with s the standard deviation over all baselines, independent ones included; groups of n seeds, as
+    many as the main arm has. A setting shares weights and data order with its baseline, other seeds do not.
+    """
+    baselines = select(table, setting="baseline")
+    n = select(baselines, arm="main")["seed"].nunique()
+    t = stats.t.ppf(0.975, len(baselines) - 1)
+    return {name: float(t * np.sqrt(2 / n) * baselines[name].std(ddof=1)) for name in names}
+
+
+def corruption_differences(runs: pd.DataFrame, by: Sequence[str] = ("kind",)) -> pd.DataFrame:
+    """Accuracy minus that of the baseline of the same seed, in points, per setting and kind of corruption.
+
+    by: ``kind``, the mean over severities; or ``kind`` and ``severity``, where severity 0 are the same images without
+    corruption. Columns: arm, category, setting, those of ``by``, n (seeds), mean, low, high, baseline (its accuracy).
+    """
+    last = select(_last_epoch(runs), metric="accuracy_percent").rename(columns={"inputs": "kind"})
+    rows = last[last["severity"] > 0]
+    if "severity" in by:
+        clean = select(last, kind="test_part")
+        rows = pd.concat([rows, *(clean.assign(kind=kind) for kind in rows["kind"].unique())])
+    by = list(by)
+    # Over severities, kinds or the settings of a group, whichever are not told apart.
+    means = rows.groupby([*RUN, *by], sort=False)["value"].mean().reset_index()
+    own = select(means, arm="main", setting="baseline").rename(columns={"value": "baseline"})
+    others = means[means["category"] != "baseline"].merge(own[["seed", *by, "baseline"]], on=["seed", *by])
+    found = summarize(others.assign(value=others["value"] - others["baseline"]), [*SETTING, *by])
+    return found.join(own.groupby(by)["baseline"].mean(), on=by)
+
+
+def grouped(runs: pd.DataFrame) -> pd.DataFrame:
+    """The baseline and the settings in ``GROUPS`` of the main arm, with the group in the place of the setting.
+
+    For ``differences`` and ``corruption_differences``, which take the mean over a group within each seed.
+    """
+    groups = {setting: group for group, members in GROUPS.items() for setting in members} | {"baseline": "baseline"}
+    main = runs[(runs["arm"] == "main") & runs["setting"].isin(groups)]
+    return main.assign(setting=main["setting"].map(groups))
+
+
+def _last_epoch(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
+
+
+# --- what a diversity score explains
+
+
+def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Scores and outcomes side by side: a row per design, level (``""``: the images as they are) and seed.
+
+    table: from ``outcomes``. sets: records of ``diversity_sets``. design: ``single``, every level by itself, or
+    ``cumulative``; the images as they are and the first level belong to both. Columns of scores are called
+    vendi_pixels, weighted_vendi_pixels and so on; resemblance is their ratio, the cosine between a set and the images
+    as they are. The judged outcomes besides. Sets that only one side has are left out.
+    """
+    wide = wide_scores(sets.rename(columns={"arm": "design", "augmentation": "level"}), ["design", "level", "seed"])
+    own = table[table["arm"].isin(["main", "cumulative"]) & table["category"].isin(["baseline", "augmentation"])]
+    own = own.assign(
+        design=own["arm"].replace("main", "single"),
+        level=own["setting"].where(own["category"] == "augmentation", ""),
+        calibration=-own["ece"],
+    )
+    keys = ["design", "level", "seed"]
+    both = wide.merge(own[[*keys, *JUDGED]], on=keys)
+    shared = both[(both["design"] == "single") & both["level"].isin(["", LEVELS[0]])]
+    return in_order(pd.concat([both, shared.assign(design="cumulative")], ignore_index=True), ["", *LEVELS])
+
+
+def in_order(both: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
+    """Training sets by design, then in the order of ``levels``, then by seed."""
+    return both.sort_values(
+        ["design", "level", "seed"],
+        key=lambda column: column.map(list(levels).index) if column.name == "level" else column,
+        ignore_index=True,
+    )
+
+
+def wide_scores(sets: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """A row per combination of ``keys`` with a column per score and features, from records with metric, of and value.
+
+    resemblance: weighted score / plain score, of the features that have both.
+    """
+    wide = sets.assign(score=sets["metric"] + "_" + sets["of"])
+    wide = wide.pivot(index=list(keys), columns="score", values="value").rename_axis(columns=None).reset_index()
+    for of in select(sets, metric="weighted_vendi")["of"].unique():
+        wide[f"resemblance_{of}"] = wide[f"weighted_vendi_{of}"] / wide[f"vendi_{of}"]
+    return wide
+
+
+def rank_correlations(
+    both: pd.DataFrame,
+    scores: Sequence[str] = SCORES,
+    outcomes: Sequence[str] = JUDGED,
+    level: float = 0.95,
+    draws: int = _DRAWS,
+) -> pd.DataFrame:
+    """Spearman correlation over training sets of each score with each outcome, both as means over seeds.
+
+    both: from ``training_sets``, or another table with design, level (the training set), seed, outcomes, and a column
+    ``SCORE_FEATURE`` for each score there is. Columns: design, of, score, outcome, n (sets), rho, low, high (percentile
+    interval of a bootstrap over sets and seeds), p (for no correlation over sets), p_holm (over the table). All NaN for
+    fewer than three sets or values that do not differ.
+    """
+    rows = []
+    scored = _scored(both, scores)
+    names = [*scored, *outcomes]
+    for design, own in both.groupby("design", sort=False):
+        means = own.groupby("level")[names].mean()
+        drawn = _drawn_ranks(own, names, draws)
+        for (x, (score, of)), y in product(scored.items(), outcomes):
+            rho, p, low, high = (np.nan,) * 4
+            if len(means) >= 3 and means[x].nunique() > 1 and means[y].nunique() > 1:
+                rho, p = stats.spearmanr(means[x], means[y])
+                low, high = _percentiles(_row_correlations(drawn[x], drawn[y]), level)
+            rows.append((design, of, score, y, len(means), rho, low, high, p))
+    table = pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "n", "rho", "low", "high", "p"])
+    table["p_holm"] = np.nan
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    return table
+
+
+def seed_correlations(
+    both: pd.DataFrame, scores: Sequence[str] = SCORES, outcomes: Sequence[str] = JUDGED
+) -> pd.DataFrame:
+    """As ``rank_correlations`` within each seed: design, of, score, outcome, seed, rho."""
+    rows, scored = [], _scored(both, scores)
+    for (design, seed), own in both.groupby(["design", "seed"], sort=False):
+        for (name, (score, of)), outcome in product(scored.items(), outcomes):
+            x, y = own[name], own[outcome]
+            defined = len(own) >= 3 and x.nunique() > 1 and y.nunique() > 1
+            rho = stats.spearmanr(x, y).statistic if defined else np.nan
+            rows.append((design, of, score, outcome, seed, rho))
+    return pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "seed", "rho"])
+
+
+def weighted_against_plain(
+    both: pd.DataFrame, outcomes: Sequence[str] = JUDGED, level: float = 0.95, draws: int = _DRAWS
+) -> pd.DataFrame:
+    """How much higher the weighted score's rank correlation with each outcome is than the plain one's.
+
+    Of the features that have both. Columns: design, of, outcome, n (sets), difference (of the correlations of seed
+    means), low, high (percentile interval of the same bootstrap draws of sets and seeds for both). NaN as in
+    ``rank_correlations``.
+    """
+    features = [of for score, of in _scored(both, ("weighted_vendi",)).values()]
+    names = [f"{score}_{of}" for score in SCORES for of in features] + [*outcomes]
+    found = rank_correlations(both, outcomes=outcomes, draws=1)
+    found = found.pivot(index=["design", "of", "outcome"], columns="score", values="rho").sort_index()
+    rows = []
+    for design, own in both.groupby("design", sort=False):
+        drawn = _drawn_ranks(own, names, draws)
+        for of, outcome in product(features, outcomes):
+            rho = found.loc[(design, of, outcome)]
+            difference, low, high = rho["weighted_vendi"] - rho["vendi"], np.nan, np.nan
+            if np.isfinite(difference):
+                weighted, plain = (
+                    _row_correlations(drawn[f"{score}_{of}"], drawn[outcome]) for score in ("weighted_vendi", "vendi")
+                )
+                low, high = _percentiles(weighted - plain, level)
+            rows.append((design, of, outcome, own["level"].nunique(), difference, low, high))
+    return pd.DataFrame(rows, columns=["design", "of", "outcome", "n", "difference", "low", "high"])
+
+
+def _scored(both: pd.DataFrame, scores: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The columns of scores that a table has: name -> score and features."""
+    pairs = {f"{score}_{of}": (score, of) for of in FEATURES for score in scores}
+    return {name: pair for name, pair in pairs.items() if name in both}
+
+
+def _drawn_ranks(own: pd.DataFrame, names: Sequence[str], draws: int) -> dict[str, NDArray[np.float64]]:
+    """Ranks ``[draws, sets]`` of seed means when sets and seeds are drawn with replacement, the same for every name."""
+    sets, seeds = own["level"].nunique(), own["seed"].nunique()
+    rng = np.random.default_rng(0)
+    levels = rng.integers(sets, size=(draws, sets, 1))
+    chosen = rng.integers(seeds, size=(draws, 1, seeds))
+    ranks = {}
+    for name in names:
+        values = own.pivot(index="level", columns="seed", values=name).to_numpy()
+        ranks[name] = stats.rankdata(values[levels, chosen].mean(axis=2), axis=1)
+    return ranks
+
+
+def _row_correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson correlation of each row of a with that of b; NaN where a row is constant."""
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
+    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+
+
+def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    tail = (1 - level) / 2
+    values = values[np.isfinite(values)]
+    low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+# --- curvature
+
+
+def trace_summary(traces: pd.DataFrame) -> pd.DataFrame:
+    """Hessian trace per setting and epoch: n (seeds), mean, low, high (95 % t interval over seeds), standard_error.
+
+    standard_error: of the estimate within one run, its root mean square over seeds. traces: ``diversity_hessian``.
+    """
+    by = ["category", "setting", "epoch"]
+    error = np.sqrt((traces["standard_error"] ** 2).groupby([traces[name] for name in by]).mean())
+    return summarize(traces, by).join(error.rename("standard_error"), on=by)

@@ -1,0 +1,202 @@
+"""The training experiments in the form of paper A's statistic: changes of spectra, with several kinds of baseline.
+
+Works on records of ``diversity_spectra`` and its like, of one data set. Frames of changes are those of
+``spectral_shifts``; a seed has its own data order, its own baseline, and its own initial weights or, in a pretrained
+network, its own initial classifier.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from weightspace.analysis import spectral_shifts
+from weightspace.analysis.frames import select
+from weightspace.analysis.spectral_shifts import PAIRS
+from weightspace.data import augmentations
+from weightspace.experiments.diversity import text_sets
+from weightspace.experiments.diversity.cifar10_settings import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
+from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
+from weightspace.experiments.diversity.synthetic_settings import SYNTHETIC
+from weightspace.measures.statistics import mean_interval
+
+FROM_SCRATCH = "resnet18"
+"""The model of experiments that do not name one."""
+CATEGORIES = {"baseline": BASELINE, "dropout": "dp", "weight_decay": "wd"} | dict.fromkeys(
+    ("augmentation", *text_sets.SETS, "synthetic"), "div"
+)
+"""Categories of the experiments -> those of ``spectral_shifts``: whatever changes the data is diversity."""
+OWNERS = ("dp", "wd", "div", "syn")
+"""Whose the independent baselines of a seed are, in the order of their seeds; ``syn``: synthetic images."""
+PLACEBO = "placebo"
+"""A category without any effect: baselines of other seeds, taken for levels."""
+
+_DATA = (
+    *augmentations.LEVELS,
+    *SYNTHETIC,
+    *(name for names in text_sets.SETS.values() for name in names),
+)
+LEVELS = (
+    {"baseline": (BASELINE, "baseline", 0)}
+    | {f"dropout_{p}": ("dp", f"{p}", order) for order, p in enumerate(DROPOUTS, 1)}
+    | {f"weight_decay_{decay}": ("wd", f"{decay:g}", order) for order, decay in enumerate(WEIGHT_DECAYS, 1)}
+    | {name: ("div", name, order) for order, name in enumerate(_DATA, 1)}
+)
+"""Setting of an experiment -> category, level and its order."""
+
+
+def with_diversity(frame: pd.DataFrame, category: str) -> pd.DataFrame:
+    """Of all that changes the data only one category (``augmentation``, ``synthetic``, ...): it alone is diversity.
+
+    ``ValueError`` if the records have no such category.
+    """
+    if category not in set(frame["category"]):
+        raise ValueError(f"no category {category!r}: there are {', '.join(sorted(set(frame['category'])))}")
+    return frame[frame["category"].isin({"baseline", "dropout", "weight_decay", category})]
+
+
+def last_epoch(frame: pd.DataFrame) -> int:
+    return int(frame["epoch"].max())
+
+
+def changes(
+    frame: pd.DataFrame,
+    arm: str = "main",
+    epoch: int | None = None,
+    unfolding: str = "slices",
+    metrics: tuple[str, ...] = METRICS,
+) -> pd.DataFrame:
+    """Metric after ``epoch`` (the last, if None) minus metric of the initial weights.
+
+    arm: ``main``; ``cumulative`` has its augmentation levels in place of the single ones, the rest from the main arm;
+    ``independent`` has the baselines of other seeds alone. Columns as ``spectral_shifts`` describes them.
+    ``ValueError`` for records of several data sets.
+    """
+    if len(tasks := frame["dataset"].unique()) > 1:
+        raise ValueError(f"records of one data set are needed, these are of {', '.join(tasks)}")
+    spectra = frame[(frame["unfolding"] == unfolding) & frame["metric"].isin(metrics)]
+    keys = ["seed", "layer", "metric"]
+    # All arms of a seed start from the same weights.
+    start = spectra[spectra["epoch"] == 0].drop_duplicates(keys).set_index(keys)["value"].rename("start")
+    after = spectra[spectra["epoch"] == (last_epoch(spectra) if epoch is None else epoch)]
+    # Level 1 of the cumulative arm is that of the main arm.
+    replaced = set(select(after, arm="cumulative")["setting"]) if arm == "cumulative" else set()
+    own = after["arm"] == arm
+    if arm == "cumulative":
+        own |= (after["arm"] == "main") & ~after["setting"].isin(replaced)
+    after = after[own].join(start, on=keys)
+    levels = pd.DataFrame(after["setting"].map(LEVELS).tolist(), after.index, ["category", "level", "order"])
+    origin = {"model": after.get("model", FROM_SCRATCH), "task": after["dataset"]}
+    table = after[keys].join(levels).assign(value=after["value"] - after["start"], **origin)
+    return table.sort_values(["metric", "category", "order", "seed", "layer"], ignore_index=True)
+
+
+def independent_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Changes of the independent baselines, with ``owner``, the category each belongs to, and the seed it goes with."""
+    table = changes(frame, "independent", **options)
+    owner = np.array(OWNERS)[table["seed"] // INDEPENDENT_SEEDS - 1]
+    return table.assign(owner=owner, seed=table["seed"] % INDEPENDENT_SEEDS)
+
+
+def shifts_with_own_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Shifts against the independent baseline of each category: no two categories share a run."""
+    table, others = changes(frame, **options), independent_baselines(frame, **options)
+    return pd.concat(
+        spectral_shifts.shifts(
+            pd.concat([select(table, category=category), select(others, owner=category).drop(columns="owner")])
+        )
+        for category in spectral_shifts.CATEGORIES
+    )
+
+
+def with_placebo(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Changes of the main arm and, as the category ``placebo``, of the independent baselines of each seed."""
+    others = independent_baselines(frame, **options).drop(columns="category")
+    placebo = others.assign(category=PLACEBO, level=others["owner"], order=others["owner"].map(OWNERS.index) + 1)
+    return pd.concat([changes(frame, **options), placebo.drop(columns="owner")], ignore_index=True)
+
+
+BASELINES = ("one", "own", "other seed", "none")
+"""What two categories have in common: one baseline per seed; none, each its own; none, each another seed. ``none``:
+diversity against the placebo, with one baseline per seed."""
+
+
+def correlations(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Pearson correlation over layers between categories, as in paper A, for every kind of baseline and every seed.
+
+    Columns: metric, a, b, baseline (one of ``BASELINES``), seed, other_seed, pearson.
+    """
+    one, own = (
+        profiles_by_seed(shifted)
+        for shifted in (
+            spectral_shifts.shifts(with_placebo(frame, **options)),
+            shifts_with_own_baselines(frame, **options),
+        )
+    )
+    seeds = sorted(one)
+    same = [(s, s) for s in seeds]
+    plan = [("one", one, same, PAIRS), ("own", own, same, PAIRS)]
+    plan += [("other seed", one, list(permutations(seeds, 2)), PAIRS), ("none", one, same, [("div", PLACEBO)])]
+    rows = []
+    for baseline, profiles, pairs_of_seeds, pairs in plan:
+        for s, t in pairs_of_seeds:
+            for metric in profiles[s].index.unique("metric"):
+                left, right = (profiles[seed].xs(metric, level="metric") for seed in (s, t))
+                rows += [(metric, a, b, baseline, s, t, left[a].corr(right[b])) for a, b in pairs]
+    return pd.DataFrame(rows, columns=["metric", "a", "b", "baseline", "seed", "other_seed", "pearson"])
+
+
+def profiles_by_seed(shifted: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The profiles of every seed by itself, as ``spectral_shifts.profiles`` describes them."""
+    return {int(seed): spectral_shifts.profiles(own) for seed, own in shifted.groupby("seed", sort=True)}
+
+
+def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean over layers within a seed, then over seeds with the 95 % t interval: ``by``, n (seeds), mean, low, high."""
+    per_seed = table.groupby([*by, "seed"], sort=False)["value"].mean()
+    rows = [(*key, len(group), *mean_interval(group)) for key, group in per_seed.dropna().groupby(level=by, sort=False)]
+    return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
+
+
+def pooled_eigenvalues(runs: pd.DataFrame, layer: str, unfolding: str = "slices") -> tuple[pd.DataFrame, np.ndarray]:
+    """Eigenvalues of one layer at the end, all seeds of the main arm together, and those of the initial weights.
+
+    runs: the records of ``diversity_cifar10``. The table has a row per setting: category, level, order, eigenvalues.
+    """
+    own = select(runs, arm="main", layer=layer, unfolding=unfolding)
+    final = own[own["epoch"] == last_epoch(own)]
+    rows = [(*LEVELS[str(s)], np.concatenate(list(group["eigenvalues"]))) for s, group in final.groupby("setting")]
+    table = pd.DataFrame(rows, columns=["category", "level", "order", "eigenvalues"])
+    return table, np.concatenate(list(own.loc[own["epoch"] == 0, "eigenvalues"]))
+
+
+def layer_means(shifted: pd.DataFrame) -> pd.DataFrame:
+    """Mean over the levels of a category within a seed, then over seeds, layer by layer; columns of ``over_seeds``."""
+    per_seed = shifted.groupby(["category", "metric", "layer", "seed"], as_index=False)["value"].mean()
+    return over_seeds(per_seed, ["category", "metric", "layer"])
+
+
+def trajectories(frame: pd.DataFrame, **options) -> pd.DataFrame:
+    """Mean shift over levels and layers after every epoch with spectra: category, metric, epoch, seed, value."""
+    parts = [
+        spectral_shifts.shifts(changes(frame, epoch=int(epoch), **options)).assign(epoch=int(epoch))
+        for epoch in sorted(set(frame.loc[frame["layer"] > 0, "epoch"]))
+    ]
+    by = ["category", "metric", "epoch", "seed"]
+    return pd.concat(parts).groupby(by, as_index=False)["value"].mean()
+
+
+def outcomes(frame: pd.DataFrame, arm: str = "main") -> pd.DataFrame:
+    """Loss on the training images as they are and test accuracy at the end: category, level, order, metric, n, mean,
+    low, high, over the seeds of an arm."""
+    rows = frame[(frame["layer"] == 0) & (frame["epoch"] == last_epoch(frame)) & (frame["arm"] == arm)]
+    place = pd.DataFrame(rows["setting"].map(LEVELS).tolist(), rows.index, ["category", "level", "order"])
+    return over_seeds(rows.drop(columns="category").join(place), ["category", "level", "order", "metric"])
+
+
+def layer_names(frame: pd.DataFrame) -> dict[int, str]:
+    """Number -> name of every layer."""
+    named = frame[frame["layer"] > 0].drop_duplicates("layer")
+    return dict(sorted(zip(named["layer"], named["name"])))

@@ -1,0 +1,89 @@
+"""What the records of random matrices say of the tools that read spectra: shares, ranges, quoted numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from weightspace.analysis.frames import select
+from weightspace.experiments.primer.spectra_primer import P_PASSES
+from weightspace.measures.statistics import share_interval
+from weightspace.spectra import metrics, power_law
+
+
+def detection(frame: pd.DataFrame) -> pd.DataFrame:
+    """How often the fit reports a spike where one was planted: M, strength, n, share and its Wilson interval."""
+    rows = select(frame, study="spike", metric="num_spikes")
+    found = [
+        (M, strength, len(group), *share_interval(group["value"] > 0))
+        for (M, strength), group in rows.groupby(["M", "strength"])
+    ]
+    return pd.DataFrame(found, columns=["M", "strength", "n", "share", "low", "high"])
+
+
+def spread(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Per group the median of the values and the range of 95 % of them: n, median, low, high."""
+    rows = []
+    for key, group in frame.groupby(list(by)):
+        low, median, high = np.nanquantile(group["value"], [0.025, 0.5, 0.975])
+        rows.append((*key, len(group), median, low, high))
+    return pd.DataFrame(rows, columns=[*by, "n", "median", "low", "high"])
+
+
+def facts(frame: pd.DataFrame) -> dict[str, object]:
+    """The numbers that the chapter quotes, by name; shares in percent, ranges hold 95 % of the runs."""
+    edge, kinds = (select(frame, study=study) for study in ("edge", "kinds"))
+    sample, unfolding = (select(frame, study=study) for study in ("sample", "unfolding"))
+    found = _percent("above_edge", select(edge, metric="above_edge")["value"], "_percent")
+    found |= _percent("false", select(edge, metric="num_spikes")["value"] > 0, "_percent")
+    rates = detection(frame)
+    rates = select(rates, M=rates["M"].max())
+    strong = rates[rates["strength"] > 1.4].iloc[0]
+    found |= {
+        "detected_M": int(strong["M"]),
+        "detected_strength": f"{strong['strength']:g}",
+        "detected_at_1": 100 * select(rates, strength=1.0)["share"].iloc[0],
+        "detected_above": 100 * strong["share"],
+        "detected_above_low": 100 * strong["low"],
+        "detected_above_high": 100 * strong["high"],
+        "alpha_at_3": select(frame, study="entries", tail_index=3.0, metric="alpha")["value"].median(),
+    }
+    for kind, name in (("power_law", "power"), ("heavy_tailed", "heavy"), ("spiked", "spiked"), ("gaussian", "noise")):
+        own = select(kinds, ensemble=kind)
+        alphas = spread(select(own, metric="alpha"), ["M"]).iloc[0]
+        found |= {f"alpha_{name}": alphas["median"], f"alpha_{name}_low": alphas["low"]}
+        found |= {f"alpha_{name}_high": alphas["high"], f"D_{name}": select(own, metric="D_mp")["value"].median()}
+        found |= _percent(f"pass_{name}", select(own, metric="p")["value"] >= P_PASSES)
+        tests = own.pivot(index="seed", columns="metric", values="value")
+        found |= _percent(f"lognormal_{name}", (tests["ratio_lognormal"] < 0) & (tests["ratio_lognormal_p"] < 0.05))
+    sizes = sorted(sample["M"].unique())
+    tiny = spread(select(sample, metric="alpha", M=sizes[0]), ["M"]).iloc[0]
+    found |= {"tiny_n": int(sizes[0]), "tiny_low": tiny["low"], "tiny_high": tiny["high"], "large_n": int(sizes[-1])}
+    for name, size in (("small", sizes[0]), ("large", sizes[-1])):
+        found |= _percent(f"covered_{name}", select(sample, metric="covered", M=size)["value"])
+    for unfolding_name in ("slices", "reshaped"):
+        found[f"rank_{unfolding_name}"] = select(unfolding, metric=f"stable_rank_{unfolding_name}")["value"].median()
+    return {name: value if isinstance(value, int | str) else float(value) for name, value in found.items()}
+
+
+def _percent(name: str, happened: pd.Series, ending: str = "") -> dict[str, float]:
+    share, low, high = share_interval(happened.astype(bool))
+    return {f"{name}{ending}": 100 * share, f"{name}_low": 100 * low, f"{name}_high": 100 * high}
+
+
+def scaled(values: np.ndarray, factors: Sequence[float]) -> pd.DataFrame:
+    """Metrics of one spectrum when all weights are multiplied by a factor: factor, alpha, alpha_absolute,
+    alpha_weighted.
+
+    alpha_absolute leaves out eigenvalues up to 1e-5, as WeightWatcher does; alpha_weighted is alpha log10 lambda_max.
+    """
+    rows = []
+    for factor in factors:
+        own = values * factor**2
+        kept = own[own > 1e-5]
+        alpha = power_law.fit(own).alpha
+        absolute = power_law.fit(kept).alpha if len(kept) > 1 else float("nan")
+        rows.append((factor, alpha, absolute, metrics.alpha_weighted(alpha, own)))
+    return pd.DataFrame(rows, columns=["factor", "alpha", "alpha_absolute", "alpha_weighted"])

@@ -1,0 +1,81 @@
+"""What synthetic images bring: diversity of the training set and accuracy, against real images and augmentation.
+
+Works on the records of ``diversity_synthetic`` (runs) and ``diversity_synthetic_sets`` (sets).
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from weightspace.analysis.diversity_outcomes import JUDGED, in_order, wide_scores
+from weightspace.analysis.frames import select
+from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS, SYNTHETIC
+
+
+def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Scores and outcomes side by side: a row per level (``""``: real images as they are) and seed; design ``single``.
+
+    table: from ``diversity_outcomes.outcomes``. Reference sets, on which no network was trained, are left out.
+    """
+    wide = wide_scores(sets[sets["of"] != ""].rename(columns={"setting": "level"}), ["level", "seed"])
+    own = select(table, arm="main").assign(calibration=-table["ece"], level=table["setting"])
+    both = wide.merge(own[["level", "seed", "category", *JUDGED]], on=["level", "seed"])
+    both = both.assign(design="single", level=both["level"].replace("baseline", ""))
+    return in_order(both, ["", *SYNTHETIC, *AUGMENTATIONS])
+
+
+def against_real(values: pd.DataFrame, name: str, settings: tuple[str, ...] = SYNTHETIC) -> pd.DataFrame:
+    """Each setting minus the baseline in the column ``name``, by Dunnett's test with the baseline as the control.
+
+    values: a row per run, with setting; all rows of ``baseline``, of other seeds too, are the control. Columns: name,
+    setting, n (runs of the setting), control (runs of the baseline), difference, ratio (of the means), low, high (95 %,
+    for all settings together), p (corrected for their number).
+    """
+    control = select(values, setting="baseline")[name].to_numpy()
+    groups = [select(values, setting=setting)[name].to_numpy() for setting in settings]
+    with warnings.catch_warnings():
+        # The real images, and with them the score of their pixels, are the same for every seed.
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
+        test = stats.dunnett(*groups, control=control, rng=np.random.default_rng(0))
+    bounds = test.confidence_interval()
+    rows = [
+        (name, setting, len(own), len(control), own.mean() - control.mean(), own.mean() / control.mean(), *rest)
+        for setting, own, *rest in zip(settings, groups, bounds.low, bounds.high, test.pvalue)
+    ]
+    return pd.DataFrame(rows, columns=["name", "setting", "n", "control", "difference", "ratio", "low", "high", "p"])
+
+
+def benefits(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """``against_real`` for the diversity of the training set and for accuracy under corruption; ``unit`` names them.
+
+    table: from ``diversity_outcomes.outcomes``. sets: records of ``diversity_synthetic_sets``.
+    """
+    scores = wide_scores(sets[sets["of"] != ""], ["setting", "seed"])
+    judged = {
+        "Vendi score, pixels": (scores, "vendi_pixels"),
+        "Vendi score, embeddings": (scores, "vendi_embeddings"),
+        "accuracy under corruption": (table, "corruption_accuracy"),
+    }
+    return pd.concat([against_real(values, name).assign(unit=unit) for unit, (values, name) in judged.items()])
+
+
+def against_augmentation(values: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Each share of synthetic images minus each augmentation in the column ``name``, by Tukey's test.
+
+    Over the shares and the augmentations together. Columns: name, setting, other, n (runs), difference, low, high
+    (95 %, for all pairs together), p (corrected for all pairs).
+    """
+    settings = (*SYNTHETIC, *AUGMENTATIONS)
+    groups = [select(values, setting=setting)[name].to_numpy() for setting in settings]
+    test = stats.tukey_hsd(*groups)
+    bounds = test.confidence_interval()
+    rows = [
+        (name, a, b, len(groups[i]), test.statistic[i, j], bounds.low[i, j], bounds.high[i, j], test.pvalue[i, j])
+        for i, a in enumerate(SYNTHETIC)
+        for j, b in enumerate(AUGMENTATIONS, len(SYNTHETIC))
+    ]
+    return pd.DataFrame(rows, columns=["name", "setting", "other", "n", "difference", "low", "high", "p"])

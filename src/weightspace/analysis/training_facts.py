@@ -1,0 +1,87 @@
+"""What became of the spectra of a small network along its training: with intervals, and against plain training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from weightspace.analysis.frames import select
+from weightspace.experiments.primer.training_spectra import ARMS, MIDDLE
+from weightspace.measures.statistics import compare_paired, holm, mean_interval
+
+
+def spectrum(frame: pd.DataFrame, arm: str, seed: int, update: int, layer: int = MIDDLE) -> np.ndarray:
+    """The recorded eigenvalues of one layer after ``update`` updates."""
+    rows = select(frame, arm=arm, seed=seed, update=update, layer=layer, metric="eigenvalues")
+    if rows.empty:
+        raise ValueError(f"no eigenvalues of {arm}, seed {seed}, layer {layer} after {update} updates on record")
+    return np.frombuffer(rows["eigenvalues"].iloc[0], "<f4").astype(np.float64)
+
+
+METRICS = {
+    "num_spikes": "spikes",
+    "sigma_mp": "sigma of the bulk",
+    "norm": "squared Frobenius norm",
+    "stable_rank": "stable rank",
+    "alpha": "alpha",
+}
+"""Metrics that the chapter shows, and their names there."""
+
+
+def at_the_end(frame: pd.DataFrame, layer: int = MIDDLE) -> pd.DataFrame:
+    """After the last update, a row per metric and arm: n, mean with its 95 % t interval, relative (to the start, mean
+    of the ratios); and the arm against plain training, paired by seed: ratio of geometric means, effect_size (Cohen's d
+    of the paired log ratios), p_holm (paired t-test on logarithms, Holm's correction over the whole table).
+    """
+    rows = select(frame, layer=layer)
+    values = rows.pivot_table(index=["metric", "arm", "update"], columns="seed", values="value")
+    last = rows["update"].max()
+    found = []
+    for metric in METRICS:
+        for arm in ARMS:
+            end, start = values.loc[(metric, arm, last)], values.loc[(metric, arm, 0)]
+            mean, low, high = mean_interval(end)
+            row = {"metric": metric, "arm": arm, "n": len(end), "mean": mean, "low": low, "high": high}
+            row["relative"] = float((end / start).mean()) if (start > 0).all() else float("nan")
+            plain = values.loc[(metric, "plain", last)]
+            if arm != "plain" and len(end) > 2 and (end > 0).all() and (plain > 0).all():
+                test = compare_paired(end, plain)
+                row |= {"ratio": test.ratio, "effect_size": test.effect_size, "p": test.p}
+            found.append(row)
+    table = pd.DataFrame(found).reindex(columns=[*found[0], "ratio", "effect_size", "p"])
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    return table.drop(columns="p")
+
+
+def facts(frame: pd.DataFrame) -> dict[str, float]:
+    """What the chapter quotes of ``at_the_end``: ``metric_arm`` with ``_low`` and ``_high``, and relative to the start
+    ``metric_arm_percent``.
+    """
+    found = {}
+    for row in at_the_end(frame).to_dict("records"):
+        name = f"{row['metric']}_{row['arm']}"
+        found |= {name: row["mean"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
+        found[f"{name}_percent"] = 100 * row["relative"]
+    return found
+
+
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """``at_the_end`` as a table of the book."""
+    rows = at_the_end(frame).to_dict("records")
+    tested = [np.isfinite(row.get("p_holm", np.nan)) for row in rows]
+    return pd.DataFrame(
+        {
+            "metric": [METRICS[row["metric"]] for row in rows],
+            "training": [row["arm"].replace("_", " ") for row in rows],
+            "at the end": [f"{_short(row['mean'])} ({_short(row['low'])} to {_short(row['high'])})" for row in rows],
+            "relative to plain": [f"{row['ratio']:.2f}" if test else "" for row, test in zip(rows, tested)],
+            "effect size": [f"{row['effect_size']:.1f}" if test else "" for row, test in zip(rows, tested)],
+            "Holm's p": [f"{row['p_holm']:.1g}" if test else "" for row, test in zip(rows, tested)],
+        }
+    )
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

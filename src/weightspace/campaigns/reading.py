@@ -1,0 +1,136 @@
+"""What is on record of an experiment: loaded, counted, merged into one file."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pandas as pd
+
+from weightspace import provenance
+from weightspace.campaigns import records
+from weightspace.campaigns.configuration import Configuration, Settings
+from weightspace.campaigns.planning import planned
+from weightspace.campaigns.registry import Experiment, get, registry
+from weightspace.campaigns.running import run
+
+
+def ensure(
+    name: str,
+    scale: str = "paper",
+    seeds: int | None = None,
+    device: str = "cpu",
+    recompute: bool = False,
+    changes: Settings | None = None,
+) -> pd.DataFrame:
+    """The records of an experiment for a notebook: loaded, or computed first with ``recompute`` or at scale quick.
+
+    Prints one line that says which. Raises ``RecordError`` where runs are missing: a chapter shows a campaign whole
+    or not at all. Rows of seeds beyond ``seeds`` are left out.
+    """
+    missing = missing_runs(name, scale, seeds, changes)
+    if recompute or (missing and scale == "quick"):
+        written = run(name, scale, seeds, device, recompute, progress=False, changes=changes)
+        print(f"{name}: computed {written} runs at scale {scale} on {device}")
+    elif missing:
+        raise records.RecordError(
+            f"{len(missing)} runs of {name} are not on record at scale {scale}: "
+            f"`python -m weightspace run {name} --scale {scale}` computes them and goes on where it was interrupted"
+        )
+    frame = load(name, scale, seeds, changes)
+    if not recompute:
+        runs, last = frame["run_key"].nunique(), frame["time"].max()[:10]
+        print(f"{name}: {runs} runs loaded from the records, last written {last}")
+    return frame
+
+
+def load(name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None) -> pd.DataFrame:
+    """The records of the planned runs: rows of other seeds, other changes or earlier protocols are left out."""
+    return records.rows_of(name, scale, planned(name, scale, seeds, changes).keys())
+
+
+def missing_runs(
+    name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None
+) -> set[str]:
+    """Keys of the planned runs that are not on record."""
+    return planned(name, scale, seeds, changes).keys() - records.keys(name, scale)
+
+
+def committed_scale(name: str) -> str:
+    """The scale at which the records of an experiment are committed, and at which the book shows it.
+
+    That of the paper; where there is none or it has not been computed, and there is a scale ``laptop``, the latter.
+    """
+    scales = get(name).seeds
+    return "laptop" if "laptop" in scales and ("paper" not in scales or missing_runs(name, "paper")) else "paper"
+
+
+def merge(name: str, scale: str = "paper", seeds: int | None = None) -> tuple[int, int, int]:
+    """Make one file of what is on record, of planned runs and of those with changes that the plan allows.
+
+    Returns how many runs it holds, how many were dropped, and how many parts it took. seeds: keep runs of that many.
+    """
+
+    def keep(runs: pd.DataFrame) -> set[str]:
+        kept: set[str] = set()
+        for text in runs["changed"].unique():
+            try:
+                kept |= planned(name, scale, seeds, json.loads(text)).keys()
+            except ValueError:  # what was changed is no setting any more
+                continue
+        return kept
+
+    return records.merge(name, scale, keep, lambda frame: _adopted(frame, planned(name, scale, seeds)))
+
+
+def _adopted(frame: pd.DataFrame, plan: dict[str, Configuration]) -> pd.DataFrame:
+    """The planned runs of a file of the older form, with what their configurations and devices say."""
+    frame = frame[frame["run_key"].isin(plan)]
+    threads = {device: int((re.search(r"(\d+) threads", device) or [0, 0])[1]) for device in frame["device"].unique()}
+    derived: dict[str, Any] = {
+        "configuration": frame["run_key"].map({key: c.to_json() for key, c in plan.items()}),
+        "changed": records.UNCHANGED,
+        "precision": frame["run_key"].map({key: provenance.precision(c.settings()) for key, c in plan.items()}),
+        "threads": frame["device"].map(threads),
+        "revision": "",
+    }
+    return frame.assign(**{name: value for name, value in derived.items() if name not in frame})
+
+
+def status() -> list[dict[str, object]]:
+    """Per experiment and scale: what is planned, on record and missing, and what is wrong with the records.
+
+    on_record: planned runs; changed: runs with settings set by hand; unplanned: all others; parts: files to be merged;
+    seeds, devices, compute_seconds, last_written: of the planned runs. A bad file is a ``problem`` of its line.
+    """
+    return [_status(experiment, scale) for experiment in registry().values() for scale in experiment.seeds]
+
+
+def _status(experiment: Experiment, scale: str) -> dict[str, object]:
+    name = experiment.name
+    plan = planned(name, scale)
+    runs = pd.DataFrame(columns=["run_key", "changed", "seed", "device", "seconds", "time"])
+    problem = ""
+    try:
+        if records.exists(name, scale):
+            runs = records.everything(name, scale).drop_duplicates("run_key")
+    except records.RecordError as error:
+        problem = str(error)
+    own = runs[runs["run_key"].isin(plan)]
+    by_hand = int((runs["changed"] != records.UNCHANGED).sum())
+    return {
+        "experiment": name,
+        "scale": scale,
+        "planned": len(plan),
+        "on_record": len(own),
+        "missing": len(plan) - len(own),
+        "changed": by_hand,
+        "unplanned": len(runs) - len(own) - by_hand,
+        "parts": records.number_of_parts(name, scale),
+        "seeds": int(own["seed"].nunique()),
+        "devices": sorted(own["device"].unique()),
+        "compute_seconds": float(own["seconds"].sum()),
+        "last_written": None if own.empty else str(own["time"].max()),
+        "problem": problem,
+    }

@@ -1,0 +1,1 @@
+"""From findings to what a page shows: the style, figures and tables."""

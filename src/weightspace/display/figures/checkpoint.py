@@ -1,0 +1,77 @@
+"""``python -m weightspace spectra CHECKPOINT``: the report of a file as text, as a table and in figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from weightspace.spectra import metrics
+from weightspace.spectra.report import LayerSpectrum, layer_spectra, report_of
+
+_SHOWN = ("name", "layer_type", "N", "M", "alpha", "sigma", "n_tail", "stable_rank", "effective_rank", "num_spikes")
+_PROFILES = ("alpha", "log_spectral_norm", "stable_rank", "entropy")
+_HISTOGRAMS = 6
+
+
+def report(checkpoint: str, out: str | None = None, plot: bool = False, device: str = "cpu") -> str:
+    """What to print about a checkpoint; writes the whole table to ``out`` (CSV) and the figures as PNG beside it.
+
+    Without ``out`` the figures are called after the checkpoint and go to the current folder. Raises what
+    ``spectral_report`` raises, and ``OSError`` where a file cannot be written.
+    """
+    spectra = layer_spectra(checkpoint, device=device)
+    table = report_of(spectra)
+    lines = [_text(table)]
+    if out:
+        table.to_csv(out, index=False)
+        lines.append(f"All {len(table.columns)} columns: {out}")
+    if plot:
+        lines += [f"Figure: {path}" for path in _figures(table, spectra, Path(out or Path(checkpoint).name))]
+    return "\n".join(lines)
+
+
+def _text(table: pd.DataFrame) -> str:
+    shown = (
+        table.loc[:, _SHOWN]
+        .rename(columns={"sigma": "+-"})
+        .to_string(index=False, na_rep="", float_format=lambda x: f"{x:.0f}" if x == int(x) else f"{x:.2f}")
+    )
+    troubled = table[table["reason"] != ""]
+    alpha = table["alpha"].dropna()
+    summary = f"{len(table)} matrices; power law fitted to {len(alpha)}"
+    if len(alpha):
+        summary += f", median alpha {alpha.median():.2f}"
+    # Where most eigenvalues lie beyond the fitted bulk, it is no bulk but a remainder.
+    bulk = int((table["num_spikes"] <= table["num_evals"] / 2).sum())
+    lines = [
+        shown,
+        "",
+        f"{summary}; a bulk of noise, with less than half of the eigenvalues beyond it, in {bulk}.",
+        "Convolutions as (out, in k); all columns: help(weightspace.spectral_report).",
+    ]
+    lines += [f"{row.name}: {row.reason}" for row in troubled[["name", "reason"]].itertuples(index=False)]
+    return "\n".join(lines)
+
+
+def _figures(table: pd.DataFrame, spectra: list[LayerSpectrum], path: Path) -> list[Path]:
+    import matplotlib.pyplot as plt
+
+    from weightspace.display.figures import spectra as plots_spectra
+
+    profiles, axes = plt.subplots(len(_PROFILES), 1, figsize=(8, 10), sharex=True, layout="constrained")
+    for axis, column in zip(axes, _PROFILES):
+        plots_spectra.layer_profile(table, column, ax=axis)
+    fitted = [each for each, sigma in zip(spectra, table["sigma_mp"]) if each.matrices == 1 and sigma > 0]
+    largest = sorted(fitted, key=lambda each: -len(each.eigenvalues))
+    histograms, axes = plt.subplots(3, 2, figsize=(8, 9), layout="constrained")
+    for axis, each in zip(axes.flat, largest[:_HISTOGRAMS]):
+        plots_spectra.esd(metrics.nonzero(each.eigenvalues, each.N, each.eps), each.N, ax=axis)
+        axis.set_title(each.name, fontsize=9)
+    for axis in axes.flat[len(largest) :]:
+        axis.set_visible(False)
+    written = [path.with_suffix(".layers.png"), path.with_suffix(".esd.png")]
+    for figure, file in zip((profiles, histograms), written):
+        figure.savefig(file, dpi=150)
+        plt.close(figure)
+    return written

@@ -1,0 +1,461 @@
+"""Figures of the training campaign (paper A, from scratch). Each function draws and returns a matplotlib figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from weightspace.analysis.diversity_shifts import LEVELS
+from weightspace.analysis.fair_tests import ALPHA
+from weightspace.analysis.frames import select
+from weightspace.analysis.shift_checks import ZERO
+from weightspace.analysis.spectral_shifts import PAIRS
+from weightspace.display.figures.released import METRIC_LABELS
+from weightspace.display.style import INK, METHODS, MUTED, at_end, row_heading, use_theme
+from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
+
+use_theme()
+
+ORDER = ("dp", "wd", "div")
+"""Categories from left to right."""
+LABELS = METRIC_LABELS | {
+    "stable_rank": "stable rank",
+    "effective_rank": "effective rank",
+    "sigma_mp": "sigma of the bulk",
+    "mp_softrank": "MP soft rank",
+    "num_spikes": "spikes",
+    "loss": "training loss (nats)",
+    "accuracy_percent": "test accuracy (%)",
+}
+SHORT = {"rand_augment": "rand", "auto_augment": "auto", "aug_mix": "augmix", "trivial_augment_wide": "trivial"}
+
+
+def _places(table: pd.DataFrame) -> dict[tuple[str, int], int]:
+    """Where each setting stands on the axis: categories in ``ORDER``, levels in theirs, gaps between categories."""
+    place, at = {}, 0
+    for category in ORDER:
+        for order in sorted(set(select(table, category=category)["order"])):
+            at += 1
+            place[category, order] = at
+        at += 1
+    return place
+
+
+def _ticks(axis: Axes, place: Mapping[tuple[str, int], int], labels: bool = True) -> None:
+    names = {(category, order): SHORT.get(level, level) for category, level, order in LEVELS.values()}
+    texts = [names[key] for key in place] if labels else [""] * len(place)
+    axis.set_xticks(list(place.values()), texts, rotation=90, fontsize=6.5)
+    for tick, (category, _) in zip(axis.get_xticklabels(), place):
+        tick.set_color(METHODS[category].colour)
+    axis.set_xlim(0.2, max(place.values()) + 0.8)
+    axis.grid(axis="x", visible=False)
+
+
+def _by_level(axis: Axes, table: pd.DataFrame, place: Mapping[tuple[str, int], int]) -> None:
+    """Mean with interval of every level, weakest first, in the look of its category."""
+    for category in ORDER:
+        own = select(table, category=category).sort_values("order")
+        at = [place[category, order] for order in own["order"]]
+        look = METHODS[category]
+        axis.vlines(at, own["low"], own["high"], color=look.colour, linewidth=1.1)
+        axis.plot(at, own["mean"], look.marker, color=look.colour, linestyle=look.dash, linewidth=0.8)
+
+
+def _names(axis: Axes, place: Mapping[tuple[str, int], int]) -> None:
+    """The categories' names above their levels."""
+    for category in ORDER:
+        at = [x for (name, _), x in place.items() if name == category]
+        if at:
+            text = METHODS[category].label.replace(" ", "\n") if len(at) < 3 else METHODS[category].label
+            axis.annotate(
+                text,
+                (np.mean(at), 1.02),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                color=METHODS[category].colour,
+            )
+
+
+def outcomes(table: pd.DataFrame) -> Figure:
+    """Loss and accuracy of every setting at the end; ``table``: category, order, metric, mean, low, high."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.1))
+    place = _places(table)
+    for axis, metric in zip(axes, ("loss", "accuracy_percent")):
+        own = select(table, metric=metric)
+        base = select(own, category=BASELINE).iloc[0]
+        axis.axhspan(base["low"], base["high"], color=MUTED, alpha=0.18, linewidth=0)
+        axis.axhline(base["mean"], color=MUTED, linewidth=0.9)
+        _by_level(axis, own, place)
+        _ticks(axis, place)
+        _names(axis, place)
+        axis.set_ylabel(LABELS[metric])
+    return figure
+
+
+def densities(spectra: pd.DataFrame, start: np.ndarray) -> Figure:
+    """Density of the logarithm of the eigenvalues of one layer, a panel per category, levels from thin to thick.
+
+    spectra: category, level, order, ``eigenvalues`` (all seeds together); start: those of the initial weights.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.0), sharey=True)
+    base = select(spectra, category=BASELINE)["eigenvalues"].iloc[0]
+
+    def draw(axis: Axes, edges: np.ndarray, eigenvalues: np.ndarray, **look) -> None:
+        density, _ = np.histogram(np.log10(np.maximum(eigenvalues, 10 ** edges[0])), edges, density=True)
+        axis.stairs(np.maximum(density, 1e-3), edges, **look)
+
+    for axis, category in zip(axes, ORDER):
+        own = select(spectra, category=category).sort_values("order")
+        # All levels of diversity look alike; the weakest and the strongest by name stand for them.
+        wanted = {0, len(own) // 2, len(own) - 1} if category != "div" else {4, 0, len(own) - 1}
+        own = own.iloc[[position for position in sorted(wanted) if position < len(own)]]
+        every = np.concatenate([start, base, *own["eigenvalues"]])
+        edges = np.linspace(*np.log10(np.quantile(every[every > 0], [0.005, 1])), 45)
+        draw(axis, edges, start, color=MUTED, linestyle=":", linewidth=1.1, label="initial weights")
+        draw(axis, edges, base, color=INK, linewidth=1.3, label="baseline")
+        for share, row in zip(np.linspace(0.45, 1, len(own)), own.itertuples()):
+            colour = tuple(1 - share * (1 - np.array(to_rgb(METHODS[category].colour))))
+            label = SHORT.get(row.level, row.level)
+            draw(axis, edges, row.eigenvalues, color=colour, linewidth=0.9 + share, label=label)
+        axis.set_yscale("log")
+        axis.set_title(METHODS[category].label)
+        axis.xaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
+        axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
+        axis.legend(loc="upper left", handlelength=1.4, fontsize=7)
+    axes[0].set_ylabel("density of log10 eigenvalue")
+    axes[1].set_xlabel("eigenvalue")
+    axes[0].set_ylim(bottom=0.005, top=10 * axes[0].get_ylim()[1])
+    return figure
+
+
+def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figure:
+    """Mean shift of every layer with its interval over seeds; ``table``: category, metric, layer, mean, low, high."""
+    metrics = list(metrics)
+    figure, axes = plt.subplots(len(metrics), 1, figsize=(7.4, 1.75 * len(metrics)), sharex=True)
+    for axis, metric in zip(np.atleast_1d(axes), metrics):
+        axis.axhline(0, color=MUTED, linewidth=0.8)
+        for category in ORDER:
+            own, look = select(table, category=category, metric=metric).sort_values("layer"), METHODS[category]
+            axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
+            axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
+        axis.set_ylabel(LABELS[metric])
+        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
+    np.atleast_1d(axes)[-1].set_xlabel("layer, in the order of the network (the last is fc)")
+    handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure
+
+
+def dose_response(table: pd.DataFrame, metrics: Iterable[str]) -> Figure:
+    """Mean shift over layers at every level with its interval over seeds, a panel per metric."""
+    metrics = list(metrics)
+    columns = 3
+    figure, axes = plt.subplots(
+        -(-len(metrics) // columns), columns, figsize=(9.6, 2.2 * -(-len(metrics) // columns)), sharex=True
+    )
+    place = _places(table)
+    for axis, metric in zip(axes.flat, metrics):
+        axis.axhline(0, color=MUTED, linewidth=0.8)
+        _by_level(axis, select(table, metric=metric), place)
+        axis.set_title(LABELS[metric], fontsize=9)
+        _ticks(axis, place)
+    handles = [
+        plt.Line2D(
+            [], [], color=METHODS[c].colour, marker=METHODS[c].marker, linestyle=METHODS[c].dash, label=METHODS[c].label
+        )
+        for c in ORDER
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
+    figure.supylabel("mean shift over layers", fontsize=9, color=INK)
+    return figure
+
+
+def beside_theirs(ours: pd.DataFrame, theirs: Mapping[tuple[str, str], float]) -> Figure:
+    """Category means, theirs above (one run per setting) and ours below (interval over seeds), a row per metric.
+
+    ours: metric, category, mean, low, high; theirs: (metric, category) -> value.
+    """
+    figure, axes = plt.subplots(len(METRICS), 2, figsize=(8.2, 1.35 * len(METRICS) + 0.4), sharey=True)
+    for line, metric in zip(axes, METRICS):
+        for axis, title in zip(line, ("paper's release", "ours")):
+            for height, category in enumerate(reversed(ORDER)):
+                look = METHODS[category]
+                if title == "ours":
+                    row = select(ours, metric=metric, category=category).iloc[0]
+                    value = row["mean"]
+                    axis.plot([row["low"], row["high"]], [height, height], color=INK, linewidth=1.2)
+                else:
+                    value = theirs[metric, category]
+                axis.barh(height, value, color=look.colour, height=0.62, alpha=0.65)
+                at_end(axis, f"{value:.2g}".replace("-", "\N{MINUS SIGN}"), height)
+            axis.axvline(0, color=MUTED, linewidth=0.8)
+            axis.xaxis.set_major_locator(plt.MaxNLocator(4))
+            axis.margins(x=0.12)
+            axis.set_title(title if metric == METRICS[0] else "")
+        line[0].set_yticks(range(len(ORDER)), [METHODS[name].label for name in reversed(ORDER)])
+        line[0].set_ylabel(LABELS[metric], fontweight="bold")
+    return figure
+
+
+# --- the fair test
+
+BASELINE_KINDS = {
+    "one": ("one baseline\nper seed", "o"),
+    "own": ("a baseline for\neach category", "s"),
+    "other seed": ("another seed for\neach category", "D"),
+}
+
+
+def correlations(table: pd.DataFrame, theirs: Mapping[tuple[str, str, str], float]) -> Figure:
+    """Correlations over layers by what two categories have in common, every seed a dot, the mean a bar.
+
+    table: ``diversity_shifts.correlations``; theirs: (metric, a, b) -> value that the release reports.
+    """
+    figure, axes = plt.subplots(1, len(PAIRS), figsize=(9.4, 4.6), sharey=True)
+    kinds = [*BASELINE_KINDS, "none"]
+    step = len(kinds) + 1.2
+    for axis, (a, b) in zip(axes, PAIRS):
+        axis.axvline(0, color=MUTED, linewidth=0.8)
+        for row, metric in enumerate(METRICS):
+            for number, kind in enumerate(kinds):
+                pair = {"a": a, "b": b} if kind != "none" else {"a": "div"}
+                own = select(table, metric=metric, baseline=kind, **pair)["pearson"]
+                if kind == "none" and (a, b) != ("div", "dp"):
+                    continue
+                height = row * step + number
+                colour = {"one": METHODS["div"].colour, "none": MUTED}.get(kind, INK)
+                axis.plot(own, [height] * len(own), ".", color=colour, alpha=0.55, markersize=5)
+                axis.plot([own.mean()] * 2, [height - 0.35, height + 0.35], color=colour, linewidth=2.2)
+            axis.plot(
+                theirs[metric, a, b], row * step, "x", color=METHODS["dp"].colour, markersize=6, markeredgewidth=1.6
+            )
+        axis.set_xlim(-1.05, 1.05)
+        axis.set_title(f"{METHODS[a].label} and {METHODS[b].label}")
+        axis.set_xlabel("Pearson correlation")
+        axis.grid(axis="y", visible=False)
+    names = ["one baseline per seed", "a baseline each", "another seed each", "diversity and placebo"]
+    heights = [row * step + number for row in range(len(METRICS)) for number in range(len(kinds))]
+    axes[0].set_yticks(heights, names * len(METRICS), fontsize=7)
+    axes[0].set_ylim(len(METRICS) * step - 1.2, -1.4)
+    for row, metric in enumerate(METRICS):
+        row_heading(axes[0], LABELS[metric], row * step - 0.9)
+    return figure
+
+
+def sizes(table: pd.DataFrame) -> Figure:
+    """Size of the shift of every setting in units of the spread between baselines, a panel per metric, logarithmic.
+
+    table: category, order, metric, size (0 or NaN: not seen above the noise, drawn at the bottom as an open marker).
+    """
+    figure, axes = plt.subplots(1, len(METRICS), figsize=(10.2, 3.0), sharey=True)
+    place = _places(table)
+    seen = table["size"][table["size"] > 0]
+    floor = 10 ** np.floor(np.log10(seen.min()) - 0.15)
+    for axis, metric in zip(axes, METRICS):
+        for category in ORDER:
+            own, look = select(table, metric=metric, category=category).sort_values("order"), METHODS[category]
+            at = np.array([place[category, order] for order in own["order"]])
+            shown = (own["size"] > 0).to_numpy()
+            axis.plot(at[shown], own["size"][shown], look.marker, color=look.colour)
+            axis.plot(
+                at[~shown],
+                np.full((~shown).sum(), 1.15 * floor),
+                look.marker,
+                color=look.colour,
+                markerfacecolor="none",
+            )
+        axis.axhline(1, color=MUTED, linewidth=0.9)
+        axis.set_yscale("log")
+        axis.set_ylim(floor, 2 * seen.max())
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_title(LABELS[metric])
+        _ticks(axis, place)
+    axes[0].set_ylabel("shift / spread between\nbaselines (rms over layers)")
+    return figure
+
+
+def strengths(by_match: Mapping[str, pd.Series]) -> Figure:
+    """Strength of every setting, a panel per measure; augmentation levels outside the range of the others are open."""
+    figure, axes = plt.subplots(1, len(by_match), figsize=(8.6, 3.0))
+    for axis, (match, strength) in zip(axes, by_match.items()):
+        table = strength.reset_index()
+        place = _places(table)
+        reach = min(strength[name].max() for name in ("dp", "wd"))
+        axis.axhspan(0, reach, color=MUTED, alpha=0.15, linewidth=0)
+        for (category, order), at in place.items():
+            value, look = strength[category, order], METHODS[category]
+            usable = 0 < value <= reach or category != "div"
+            axis.plot(at, value, look.marker, color=look.colour, markerfacecolor=look.colour if usable else "none")
+        axis.axhline(0, color=MUTED, linewidth=0.8)
+        _ticks(axis, place)
+        _names(axis, place)
+        axis.set_ylabel(
+            "rise of the training loss (nats)"
+            if match == "equal training loss"
+            else "fall of the test accuracy\n(points)"
+        )
+    return figure
+
+
+OUTCOME_COLOURS = {"win": METHODS["div"].colour, "loss": METHODS["gradient_descent"].colour, "tie": INK}
+
+
+def _intervals(axis: Axes, table: pd.DataFrame, value: str, heights: Mapping[str, float]) -> None:
+    for row in table.itertuples():
+        height, colour = heights[row.metric], OUTCOME_COLOURS[row.outcome]
+        axis.plot([row.low, row.high], [height, height], color=colour, linewidth=1.3)
+        face = colour if row.p_holm < ALPHA else "none"
+        axis.plot(getattr(row, value), height, "o", color=colour, markersize=5, markerfacecolor=face)
+
+
+def _metric_rows(axis: Axes, first: bool) -> dict[str, float]:
+    heights = {metric: float(number) for number, metric in enumerate(METRICS)}
+    axis.set_yticks(list(heights.values()), [LABELS[metric] if first else "" for metric in heights])
+    axis.set_ylim(len(METRICS) - 0.5, -0.5)
+    return heights
+
+
+def similarities(table: pd.DataFrame, like: float) -> Figure:
+    """Similarity with its interval: a column per pair, a row of panels per match.
+
+    Filled where significant, green for a win and red for a loss.
+    """
+    matches = list(dict.fromkeys(table["match"]))
+    pairs = list(table[["a", "b"]].drop_duplicates().itertuples(index=False))
+    figure, axes = plt.subplots(
+        len(matches), len(pairs), figsize=(9.0, 1.5 * len(matches) + 0.5), sharex=True, squeeze=False
+    )
+    for line, match in zip(axes, matches):
+        for number, (axis, (a, b)) in enumerate(zip(line, pairs)):
+            heights = _metric_rows(axis, number == 0)
+            axis.axvline(0, color=MUTED, linewidth=0.9)
+            axis.axvline(like, color=MUTED, linewidth=0.9, linestyle=":")
+            _intervals(axis, select(table, match=match, a=a, b=b), "similarity", heights)
+            axis.set_xlim(-1.6, 1.6)
+            if match == matches[0]:
+                axis.set_title(f"{METHODS[a].label} and {METHODS[b].label}")
+        line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
+    axes[-1][1].set_xlabel("similarity of the shifts (cosine)")
+    return figure
+
+
+def distances(table: pd.DataFrame) -> Figure:
+    """Left: distances of diversity to the others; then how much farther weight decay and the baseline are, squared."""
+    matches = list(dict.fromkeys(table["match"]))
+    figure, axes = plt.subplots(len(matches), 3, figsize=(10.2, 1.5 * len(matches) + 0.5), sharex="col", squeeze=False)
+    for line, match in zip(axes, matches):
+        own = select(table, match=match)
+        heights = _metric_rows(line[0], True)
+        for row in own.itertuples():
+            place, other = heights[row.metric], np.sqrt(max(row.to_other, 0))
+            if row.against == ZERO:
+                line[0].plot(other, place, "|", color=MUTED, markersize=11, markeredgewidth=2, label="baseline")
+                continue
+            for value, name in ((np.sqrt(max(row.to_dp, 0)), "dp"), (other, "wd")):
+                look = METHODS[name]
+                line[0].plot(value, place, look.marker, color=look.colour, label=look.label)
+        for axis, against in zip(line[1:], ("wd", ZERO)):
+            _intervals(axis, select(own, against=against), "difference", _metric_rows(axis, False))
+            axis.axvline(0, color=MUTED, linewidth=0.9)
+            axis.set_xscale("symlog", linthresh=1)
+        line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
+        line[0].set_xscale("symlog", linthresh=1)
+        line[0].set_xlim(left=-0.05)
+        line[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes[0][0].set_title("distance of diversity to \N{HORIZONTAL ELLIPSIS}")
+    axes[0][1].set_title("weight decay is farther by")
+    axes[0][2].set_title("the baseline is farther by")
+    axes[-1][0].set_xlabel("units of the spread between baselines")
+    for axis in axes[-1][1:]:
+        axis.set_xlabel("difference of squared distances")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    unique = dict(zip(labels, handles))
+    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def equivalence(table: pd.DataFrame) -> Figure:
+    """Mean differences in units of the margin with 90 % intervals: a column per pair, a row of panels per match.
+
+    Filled and green where equivalent.
+    """
+    matches = list(dict.fromkeys(table["match"]))
+    pairs = list(table[["a", "b"]].drop_duplicates().itertuples(index=False))
+    size = (10.2, 1.4 * len(matches) + 0.7)
+    figure, axes = plt.subplots(len(matches), len(pairs), figsize=size, sharex="col", squeeze=False)
+    for line, match in zip(axes, matches):
+        for number, (axis, (a, b)) in enumerate(zip(line, pairs)):
+            heights = _metric_rows(axis, number == 0)
+            axis.axvspan(-1, 1, color=MUTED, alpha=0.18, linewidth=0)
+            axis.axvline(0, color=MUTED, linewidth=0.8)
+            for row in select(table, match=match, a=a, b=b).itertuples():
+                height, colour = heights[row.metric], OUTCOME_COLOURS["win" if row.equivalent else "tie"]
+                axis.plot([row.low / row.margin, row.high / row.margin], [height, height], color=colour, linewidth=1.3)
+                face = colour if row.equivalent else "none"
+                axis.plot(row.mean / row.margin, height, "o", color=colour, markerfacecolor=face)
+            axis.set_xscale("symlog", linthresh=1)
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            if match == matches[0]:
+                axis.set_title(f"{METHODS[a].label}\nand {'baseline' if b == ZERO else METHODS[b].label}", fontsize=9)
+        line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
+    figure.supxlabel("mean difference over layers / margin", fontsize=9, color=INK)
+    return figure
+
+
+def map_of_settings(table: pd.DataFrame, shares: tuple[float, float]) -> Figure:
+    """The settings in the plane in which they differ most (``fair_tests.settings_map``); linear between -1 and 1."""
+    figure, axis = plt.subplots(figsize=(7.4, 4.8))
+    axis.axhline(0, color=MUTED, linewidth=0.6)
+    axis.axvline(0, color=MUTED, linewidth=0.6)
+    axis.add_patch(plt.Rectangle((-1, -1), 2, 2, color=MUTED, alpha=0.15, linewidth=0))
+    for category in ORDER:
+        look = METHODS[category]
+        cloud = table[(table["category"] == category) & (table["seed"] >= 0)]
+        axis.plot(cloud["x"], cloud["y"], ".", color=look.colour, alpha=0.4, markersize=4)
+        own = select(table, category=category, seed=-1).sort_values("order")
+        axis.plot(own["x"], own["y"], look.marker, color=look.colour, markersize=6, label=look.label)
+        if category == "div":
+            continue
+        axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
+        for row in own.itertuples():
+            axis.annotate(row.level, (row.x, row.y), (5, 4), textcoords="offset points", fontsize=7, color=look.colour)
+    axis.plot(0, 0, "*", color=INK, markersize=11, label="baseline")
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_yscale("symlog", linthresh=1)
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_xlabel(f"first direction ({shares[0]:.1%} of the squared shifts)")
+    axis.set_ylabel(f"second direction ({shares[1]:.1%})")
+    axis.legend(loc="best")
+    return figure
+
+
+def trajectories(table: pd.DataFrame) -> Figure:
+    """Mean shift over layers along training, a panel per metric, every seed a thin line.
+
+    table: category, metric, epoch, seed, value.
+    """
+    figure, axes = plt.subplots(1, len(METRICS), figsize=(10.2, 2.7))
+    for axis, metric in zip(axes, METRICS):
+        axis.axhline(0, color=MUTED, linewidth=0.8)
+        for category in ORDER:
+            own, look = select(table, metric=metric, category=category), METHODS[category]
+            for _, line in own.groupby("seed"):
+                axis.plot(line["epoch"], line["value"], color=look.colour, linewidth=0.6, alpha=0.6)
+            mean = own.groupby("epoch")["value"].mean()
+            axis.plot(mean.index, mean, look.marker, color=look.colour, linestyle=look.dash, label=look.label)
+        axis.set_title(LABELS[metric])
+        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
+        axis.set_xlabel("epoch")
+    axes[0].set_ylabel("mean shift over layers")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure

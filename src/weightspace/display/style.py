@@ -1,0 +1,318 @@
+"""How figures and tables look and what stands under them: one colour per method, alt text, provenance.
+
+Figures go into the page as inline SVG whose colours are CSS variables of the site (with the light colours as
+fallback), so that one drawing serves light and dark pages and its text can be searched.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+class HTML:
+    """Text that a notebook shows as HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+INK, MUTED, GRID = "#222832", "#5a6472", "#dde1e6"
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """Name in figures, colour on a light page, name of the CSS variable that holds it, line and marker."""
+
+    label: str
+    colour: str
+    variable: str
+    dash: str | tuple
+    marker: str
+
+
+METHODS = {
+    "dual": MethodStyle("dual", "#1f77c9", "--ws-dual", "-", "o"),
+    "dual_stabilized": MethodStyle("dual, stabilized", "#004d40", "--ws-dual-stabilized", "-", "D"),
+    "gradient_descent": MethodStyle("gradient descent", "#8f2600", "--ws-gradient-descent", "--", "s"),
+    "l2_0.01": MethodStyle("L2 0.01", "#8a7100", "--ws-l2-weak", "--", "^"),
+    "l2_0.1": MethodStyle("L2 0.1", "#c2188f", "--ws-l2-strong", "--", "v"),
+}
+METHODS |= {
+    "tuned_dual": replace(METHODS["dual"], label="dual, tuned rate"),
+    "tuned_dual_stabilized": replace(METHODS["dual_stabilized"], label="dual, stabilized, tuned rate"),
+    "tuned_lr": MethodStyle("learning rate, tuned", "#8f2600", "--ws-gradient-descent", "--", "s"),
+    "tuned_l2": MethodStyle("L2, tuned", "#8a7100", "--ws-l2-weak", "--", "^"),
+    "tuned_l2_squared": MethodStyle("squared L2, tuned", "#2f3742", "--ws-l2-squared", "--", "P"),
+    "tuned_early_stopping": MethodStyle("early stopping, tuned", "#5b55d6", "--ws-early-stopping", "--", "X"),
+    "tuned_dropout": MethodStyle("dropout, tuned", "#e0117a", "--ws-dropout", "--", "*"),
+    "tuned_minibatch": MethodStyle("mini-batches, tuned", "#6b4f1d", "--ws-minibatch", "--", "h"),
+    "tuned_adam": MethodStyle("Adam, tuned", "#00707f", "--ws-adam", "--", "p"),
+    "tuned_sam": MethodStyle("SAM, tuned", "#5c6b00", "--ws-sam", "--", "d"),
+    "tuned_contrastive": MethodStyle("contrastive, tuned", "#7a2fb0", "--ws-contrastive", "--", "H"),
+}
+METHODS |= {  # the categories of paper A
+    "div": MethodStyle("diversity", "#0a7d33", "--ws-diversity", "-", "o"),
+    "dp": replace(METHODS["tuned_dropout"], label="dropout", dash="--", marker="s"),
+    "wd": replace(METHODS["tuned_l2_squared"], label="weight decay", dash=":", marker="^"),
+}
+# Colour is the update rule, the dash the loss.
+_LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}
+METHODS |= {
+    f"{rule}_{loss}": replace(METHODS[rule], label=f"{METHODS[rule].label}, {words}", dash=dash, marker=marker)
+    for rule in ("gradient_descent", "dual_stabilized")
+    for loss, (words, dash, marker) in _LOSSES.items()
+}
+"""The same colour for the same method all through the book; line and marker tell them apart without colour."""
+
+
+EIGENVALUES, BULK, EDGE, TAIL = "#1f4fa8", "#985a00", "#6a0f45", "#1d7f7a"
+"""Colours in figures of spectra: what was observed or simulated, the Marchenko-Pastur law, its edge and what lies
+beyond it, the power law."""
+
+_VARIABLES = (
+    {INK: "--ws-ink", MUTED: "--ws-muted", GRID: "--ws-grid"}
+    | {EIGENVALUES: "--ws-eigenvalues", BULK: "--ws-bulk", EDGE: "--ws-edge", TAIL: "--ws-tail"}
+    | {style.colour: style.variable for style in METHODS.values()}
+)
+
+
+def use_theme() -> None:
+    """Set the look of every figure of the book; called once per notebook by importing ``figures.curves``."""
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        rc={
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": MUTED,
+            "axes.titlecolor": INK,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "axes.grid": True,
+            "grid.color": GRID,
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 10,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 9,
+            "xtick.labelsize": 8,
+            "ytick.labelsize": 8,
+            "font.size": 9,
+            "legend.fontsize": 8,
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 4,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "figure.constrained_layout.use": True,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "weightspace",
+        },
+    )
+
+
+def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataFrame | None = None) -> HTML:
+    """The figure as it stands in the book: drawing, a note on n and bands, and where the numbers come from.
+
+    name: a short word, unique on its page. alt: what a reader who cannot see the figure needs to know. frame: the
+    records that were drawn; None for a figure that its own cell computes.
+    """
+    return _figure(_drawing(figure, name, alt), note, frame)
+
+
+_LAST_SLOTS = 5
+"""How many turns the last part of an animation stays."""
+
+
+def show_animated(
+    figure: Figure,
+    name: str,
+    frames: Sequence[str],
+    *,
+    alt: str,
+    seconds: float = 0.5,
+    note: str = "",
+    frame: pd.DataFrame | None = None,
+) -> HTML:
+    """A figure whose parts are shown one after the other, over and over, by the style sheet alone: no script.
+
+    frames: the gid of the parts in order (every artist of a part has that gid), each shown for ``seconds``; everything
+    else stays. The reader can stop it; who asks for reduced motion, and who prints, sees the last part only.
+    """
+    drawing = _drawing(figure, name, alt)
+    slots = len(frames) + _LAST_SLOTS - 1
+    motion = ""
+    for position, gid in enumerate(frames):
+        part, last = f'<g id="{name}-{gid}"', position == len(frames) - 1
+        if part not in drawing:
+            raise ValueError(f"figure {name!r} has no part with the gid {gid!r}")
+        # The attribute holds where no animation runs. Negative delays: every part is in the middle of its turns.
+        rest = "visible" if last else "hidden"
+        delay = (position - slots) * seconds if position else 0.0
+        look = (
+            f'class="ws-frame" visibility="{rest}" style="animation-name: {name}-{rest}; animation-delay: {delay:g}s"'
+        )
+        drawing = drawing.replace(part, f"<g {look}")
+    for rest, shown in (("hidden", 1), ("visible", _LAST_SLOTS)):
+        turn = f"0% {{ visibility: visible }} {100 * shown / slots:.4f}% {{ visibility: hidden }}"
+        motion += f"@keyframes {name}-{rest} {{ {turn} }} "
+    switch = '<label class="ws-pause"><input type="checkbox"> stop at the last picture</label>'
+    moving = f'<div class="ws-moving" style="--ws-seconds: {slots * seconds:g}s">{switch}{drawing}</div>'
+    return _figure(f"<style>{motion}</style>{moving}", note, frame)
+
+
+def _drawing(figure: Figure, name: str, alt: str) -> str:
+    if not alt.strip():
+        raise ValueError(f"figure {name!r} needs an alternative text")
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    plt.close(figure)
+    drawing = _page_colours(stream.getvalue()[stream.getvalue().index("<svg") :])
+    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", drawing)  # identifiers must differ on one page
+    return drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
+
+
+def _figure(drawing: str, note: str, frame: pd.DataFrame | None) -> HTML:
+    lines = [f"<p>{html.escape(note)}</p>"] if note else []
+    lines.append(f"<p>{html.escape(describe(frame))}</p>")
+    return HTML(
+        f'<div class="ws-figure"><div class="ws-scroll">{drawing}</div>'
+        f'<div class="ws-provenance">{"".join(lines)}</div></div>'
+    )
+
+
+def _page_colours(svg: str) -> str:
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable}, {colour})")
+    # Matplotlib names its own font; the page's font is there on every machine.
+    return re.sub(r"font: ([^;\"]*?px)[^;\"]*", r"font: \1 var(--pst-font-family-base, sans-serif)", svg)
+
+
+def describe(frame: pd.DataFrame | None) -> str:
+    """One line of provenance: experiment, scale, seeds, device, versions, date."""
+    from weightspace import devices, provenance
+
+    if frame is None:
+        device, date = devices.device_name("cpu"), provenance.now()[:10]
+        return f"Computed on this page, on {device}; {provenance.versions()}; {date}."
+    scale = frame.attrs["scale"]
+    reduced = "" if scale == "paper" else " (a reduced scale: not the experiment of the paper)"
+    dates = sorted({time[:10] for time in frame["time"]})
+    seeds = frame["seed"].nunique()
+    return (
+        f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {seeds} seed{'s' if seeds != 1 else ''}, "
+        f"{frame['run_key'].nunique()} runs; {'; '.join(sorted(frame['device'].unique()))}; "
+        f"{'; '.join(sorted(frame['versions'].unique()))}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."
+    )
+
+
+def table(
+    frame: pd.DataFrame,
+    *,
+    decimals: int = 2,
+    frame_of: pd.DataFrame | None = None,
+    note: str = "",
+    across: str | None = None,
+) -> HTML:
+    """A data frame as a table of the book, floats to ``decimals`` places, provenance of ``frame_of`` below.
+
+    Cells may hold HTML. A cell of a text column that repeats the one above, with all columns left of it, stays empty.
+    The column ``across``, if any, stands in rows of its own across the table, each time its value changes.
+    """
+    headings = [""] * len(frame) if across is None else list(frame[across])
+    frame = frame if across is None else frame.drop(columns=across)
+    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame]
+    head = "".join(_cell("th", str(name), right) for name, right in zip(frame, numeric))
+    body, above, last = [], [""] * len(frame.columns), ""
+    for heading, values in zip(headings, frame.itertuples(index=False)):
+        if heading != last:
+            body.append(f'<td class="ws-across" colspan="{len(frame.columns)}"><div>{heading}</div></td>')
+            above, last = [""] * len(frame.columns), heading
+        texts = [f"{value:.{decimals}f}" if isinstance(value, float) else str(value) for value in values]
+        same = [text == old for text, old in zip(texts, above)]
+        shown = ["" if all(same[: k + 1]) and not numeric[k] else text for k, text in enumerate(texts)]
+        body.append("".join(_cell("td", text, right) for text, right in zip(shown, numeric)))
+        above = texts
+    rows = "".join(f"<tr>{row}</tr>" for row in body)
+    lines = [f"<p>{html.escape(note)}</p>"] if note else []
+    if frame_of is not None:
+        lines.append(f"<p>{html.escape(describe(frame_of))}</p>")
+    return HTML(
+        '<div class="ws-scroll"><table class="ws-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="ws-provenance">{"".join(lines)}</div>'
+    )
+
+
+def _cell(tag: str, text: str, right: bool) -> str:
+    return f'<{tag} class="ws-number">{text}</{tag}>' if right else f"<{tag}>{text}</{tag}>"
+
+
+def p_value(p: float) -> str:
+    """A p value as tables show it; nothing where there was no test."""
+    return "" if math.isnan(p) else f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
+def interval(low: float, high: float, decimals: int = 2) -> str:
+    """An interval as tables show it, kept on one line."""
+    return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
+
+
+def at_end(axis: Axes, text: str, height: float, colour: str = INK) -> None:
+    """A label beyond the right end of an axis, at a height of the data."""
+    axis.annotate(
+        text,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(5, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        fontsize=8,
+        annotation_clip=False,
+    )
+
+
+def row_heading(axis: Axes, text: str, height: float) -> None:
+    """A bold heading among the tick labels of the vertical axis, at a height of the data."""
+    axis.annotate(
+        text,
+        (-0.02, height),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="center",
+        fontsize=8.5,
+        fontweight="bold",
+        color=INK,
+        annotation_clip=False,
+    )
+
+
+def verdict_badge(verdict: str) -> str:
+    """HTML of a verdict, told apart by word, sign and border as well as by colour."""
+    return f'<span class="ws-verdict-{verdict.replace(" ", "-")}">{verdict}</span>'
+
+
+def method_label(name: str) -> str:
+    """The name of a method in figures and tables."""
+    return METHODS[name].label if name in METHODS else name

@@ -1,0 +1,1 @@
+"""Tables: each function makes one, from a frame."""

@@ -1,0 +1,300 @@
+"""The tables and the numbers in the text of the chapters on the training campaign (paper A, from scratch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from weightspace.analysis import diversity_shifts, fair_tests, spectral_shifts
+from weightspace.analysis.diversity_shifts import BASELINE, FROM_SCRATCH
+from weightspace.analysis.frames import select
+from weightspace.analysis.shift_checks import ZERO
+from weightspace.analysis.spectral_shifts import PAIRS
+from weightspace.claims.diversity import FAMILIES
+from weightspace.display.figures.diversity import LABELS
+from weightspace.display.style import interval, method_label, p_value, verdict_badge
+from weightspace.experiments.diversity.released_measurements import METRICS
+
+
+def _name(category: str) -> str:
+    return "baseline" if category == ZERO else method_label(category)
+
+
+def theirs(statistic: str, model: str = FROM_SCRATCH) -> dict[tuple[str, ...], float]:
+    """What the release reports of one of its models: (metric, a, b), empty categories left out -> value."""
+    own = select(spectral_shifts.reported(), model=model, task="", statistic=statistic)
+    return {tuple(filter(None, (row.metric, row.a, row.b))): float(row.value) for row in own.itertuples()}
+
+
+def tuning(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every candidate of ``diversity_tuning`` after its last epoch, best first: means over seeds."""
+    last = frame[frame["epoch"] == diversity_shifts.last_epoch(frame)]
+    wide = last.pivot_table(index=["optimizer", "lr"], columns=["inputs", "metric"], values="value").reset_index()
+    wide = wide.sort_values(("validation", "loss"))
+    return pd.DataFrame(
+        {
+            "optimizer": wide["optimizer"],
+            "learning rate": [f"{lr:g}" for lr in wide["lr"]],
+            "held-out loss": wide["validation", "loss"],
+            "held-out accuracy (%)": wide["validation", "accuracy_percent"],
+            "training loss": wide["train", "loss"],
+        }
+    )
+
+
+def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Every setting with its loss and accuracy, mean and 95 % interval over seeds."""
+    cells = outcomes.assign(
+        cell=[f"{row.mean:.2f}\u00a0±\u00a0{(row.high - row.low) / 2:.2f}" for row in outcomes.itertuples(index=False)],
+        what=outcomes["metric"].map(LABELS),
+    )
+    order = {name: position for position, name in enumerate((BASELINE, "dp", "wd", "div"))}
+    cells = cells.sort_values(["category", "order"], key=lambda c: c.map(order) if c.name == "category" else c)
+    wide = cells.pivot_table(index=["category", "level"], columns="what", values="cell", aggfunc="first", sort=False)
+    wide = wide.rename_axis(columns=None).reset_index()
+    return wide.assign(category=[_name(c) if c != BASELINE else "baseline" for c in wide["category"]])
+
+
+def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Pearson correlations and analyses of variance as in the release: theirs, our mean over seeds, smallest, largest.
+
+    by_seed: seed -> profiles of that seed.
+    """
+    anova = pd.concat(spectral_shifts.anova(profile).assign(seed=seed) for seed, profile in by_seed.items())
+    pearson = pd.concat(spectral_shifts.comparisons(profile).assign(seed=seed) for seed, profile in by_seed.items())
+    reported = theirs("anova_F") | theirs("pearson")
+    rows = []
+    for metric in METRICS:
+        parts = [((), "ANOVA, F", select(anova, metric=metric)["F"])]
+        parts += [
+            ((a, b), f"Pearson, {_name(a)} and {_name(b)}", select(pearson, metric=metric, a=a, b=b)["pearson"])
+            for a, b in PAIRS
+        ]
+        for key, label, ours in parts:
+            rows.append(
+                {
+                    "metric": LABELS[metric],
+                    "statistic": label,
+                    "reported": reported[metric, *key],
+                    "ours, mean": ours.mean(),
+                    "smallest": ours.min(),
+                    "largest": ours.max(),
+                    "p, largest": p_value(select(anova, metric=metric)["p"].max()) if not key else "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def choices(frame: pd.DataFrame) -> pd.DataFrame:
+    """Pearson correlation of diversity with dropout and weight decay under other choices, mean over seeds."""
+    rows = []
+    for arm in ("main", "cumulative"):
+        for unfolding in ("slices", "(out, in k)"):
+            shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, arm, unfolding=unfolding))
+            for last in ("with", "without"):
+                kept = shifted if last == "with" else shifted[~spectral_shifts.last_layer(shifted)]
+                tables = [spectral_shifts.comparisons(spectral_shifts.profiles(own)) for _, own in kept.groupby("seed")]
+                mean = pd.concat(tables).groupby(["metric", "a", "b"])["pearson"].mean()
+                rows.append(
+                    {
+                        "augmentation": "each level alone" if arm == "main" else "cumulative",
+                        "unfolding": unfolding,
+                        "last layer": last,
+                    }
+                    | {
+                        f"{LABELS[metric]}, {_name(b)}": f"{mean[metric, 'div', b]:.2f}"
+                        for metric in METRICS
+                        for b in ("dp", "wd")
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def similarities(table: pd.DataFrame) -> pd.DataFrame:
+    """All similarities with intervals and tests."""
+    return pd.DataFrame(
+        {
+            "compared": table["match"],
+            "metric": table["metric"].map(LABELS),
+            "pair": [f"{_name(a)} and {_name(b)}" for a, b in zip(table["a"], table["b"])],
+            "levels": table["levels"],
+            "similarity": table["similarity"],
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
+            "outcome": table["outcome"].where(table["a"] == "div", ""),
+        }
+    )
+
+
+def distances(table: pd.DataFrame) -> pd.DataFrame:
+    """All squared distances with the test of their difference."""
+    return pd.DataFrame(
+        {
+            "compared": table["match"],
+            "metric": table["metric"].map(LABELS),
+            "levels": table["levels"],
+            "to dropout": table["to_dp"],
+            "than to": table["against"].map(_name),
+            "to that": table["to_other"],
+            "difference": table["difference"],
+            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
+            "p (Holm)": table["p_holm"].map(p_value),
+            "outcome": table["outcome"],
+        }
+    )
+
+
+def shift_tests(cases: Mapping[str, Sequence[fair_tests.Case]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``fair_tests.similarities`` and ``distances`` of several kinds of diversity, each corrected by itself.
+
+    cases: by the name of the kind, which takes the place of the match, or stands before it at equal strength.
+    """
+
+    def named(table: pd.DataFrame, name: str) -> pd.DataFrame:
+        return table.assign(
+            match=[name if match == fair_tests.MATCHES[0] else f"{name}, {match}" for match in table["match"]]
+        )
+
+    similar, distant = (
+        pd.concat([named(tested(own), name) for name, own in cases.items()], ignore_index=True)
+        for tested in (fair_tests.similarities, fair_tests.distances)
+    )
+    return similar, distant
+
+
+def equivalence(table: pd.DataFrame) -> pd.DataFrame:
+    """Which metrics are equivalent, a row per comparison, a column per pair."""
+    shown = table.assign(pair=[f"{_name(a)} = {_name(b)}" for a, b in zip(table["a"], table["b"])])
+    rows = []
+    for match, own in shown.groupby("match", sort=False):
+        names = {
+            pair: ", ".join(LABELS[metric] for metric in group[group["equivalent"]]["metric"]) or "none"
+            for pair, group in own.groupby("pair", sort=False)
+        }
+        rows.append({"compared": match} | names)
+    return pd.DataFrame(rows)
+
+
+def counts(table: pd.DataFrame, **where: object) -> dict[str, int]:
+    """How many rows are a win, a tie, a loss."""
+    found = select(table, **where)["outcome"].value_counts()
+    return {name: int(found.get(name, 0)) for name in ("win", "tie", "loss")}
+
+
+def layers_used(frame: pd.DataFrame) -> int:
+    """Number of layers of which the statistic of paper A has a value, with the last one."""
+    return int(diversity_shifts.changes(frame).dropna(subset="value").groupby("metric")["layer"].nunique().max())
+
+
+QUESTIONS = {
+    "A1": "like dropout and weight decay",
+    "A2": "closer to dropout than to weight decay",
+    "A2c": "closer to dropout than to nothing",
+    "A3": "a diversity score goes with accuracy",
+    "A3b": "the weighted score does so more",
+}
+"""Claims that were judged for several families of networks, in words."""
+
+
+def agreement(judged: pd.DataFrame) -> pd.DataFrame:
+    """The claims of ``QUESTIONS`` in every family of our own experiments, a column each: verdicts and what they count.
+
+    judged: from ``common.judged``.
+    """
+    rows = []
+    for question, words in QUESTIONS.items():
+        cells = {}
+        for family in FAMILIES:
+            own = select(judged, claim=question + family.suffix)
+            parts = []
+            for verdict, alike in own.groupby("verdict", sort=False):
+                counted = [f"{row.method} {row.wins}/{row.ties}/{row.losses}" for row in alike.itertuples()]
+                said = f"<br><small>{'<br>'.join(counted)}</small>" if verdict != "open" else ""
+                parts.append(verdict_badge(str(verdict)) + said)
+            cells[family.name] = "<br>".join(parts)
+        rows.append({"claim": f"<strong>{question}</strong> {words}"} | cells)
+    return pd.DataFrame(rows)
+
+
+def noise_shared(frame: pd.DataFrame, metric: str = "log_norm") -> float:
+    """Variance over seeds of the shifts of a setting, relative to that of a difference of two independent runs."""
+    shifts = fair_tests.shifts_of(frame, (metric,))[metric]
+    paired = shifts.values.var(axis=1, ddof=1).mean()
+    parts = [shifts.residuals[name] for name in shifts.settings["category"]]
+    alone = np.mean([(part**2).mean() for part in parts]) + (shifts.residuals[BASELINE] ** 2).mean()
+    return float(paired / alone)
+
+
+def numbers(frame: pd.DataFrame) -> dict[str, float]:
+    """Numbers in the text of the chapter on regularizers in weight space."""
+    shifted = spectral_shifts.shifts(diversity_shifts.changes(frame))
+    tests = pd.concat(
+        spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(shifted).values()
+    )
+    spread = tests.groupby(["metric", "a", "b"])["pearson"].agg(lambda values: values.max() - values.min())
+    falls = {f"fall_{name}": 100 * (1 - 10**value) for name, value in _category_shifts(frame, "log_norm").items()}
+    return {"pearson_range": float(spread.max())} | falls
+
+
+def fair_numbers(
+    frame: pd.DataFrame, correlations: pd.DataFrame, similarity: pd.DataFrame, distance: pd.DataFrame
+) -> dict[str, object]:
+    """Numbers in the text of the chapter on diversity and dropout."""
+    found: dict[str, object] = {"like": fair_tests.LIKE, "noise_shared": noise_shared(frame)}
+    kinds = {"one": "one", "own": "own", "other": "other seed"}
+    for metric in METRICS:
+        for name, kind in kinds.items():
+            pearson = select(correlations, metric=metric, a="div", b="dp", baseline=kind)["pearson"]
+            found[f"{name}_{metric}"] = pearson.mean()
+        found[f"placebo_{metric}"] = select(correlations, metric=metric, baseline="none")["pearson"].mean()
+        for category, value in _category_shifts(frame, metric).items():
+            found[f"shift_{category}_{metric}"] = value
+        for b in ("dp", "wd"):
+            own = select(similarity, match="as they are", metric=metric, a="div", b=b)["similarity"]
+            found[f"similarity_{b}_{metric}"] = own.mean()
+        opposite = select(similarity, match="as they are", metric=metric, a="dp", b="wd")["similarity"]
+        found[f"similarity_regularizers_{metric}"] = opposite.mean()
+    size = fair_tests.sizes(frame)
+    for metric in METRICS:
+        own = select(size, metric=metric, category="div")["size"]
+        found[f"beyond_{metric}"] = int((own > 1).sum())
+    found["div_levels"] = int(size[size["category"] == "div"]["level"].nunique())
+    for name, match in (("loss", "equal training loss"), ("accuracy", "equal test accuracy")):
+        levels = select(distance, match=match)["levels"]
+        found[f"levels_{name}"] = int(levels.max()) if len(levels) else 0
+    # Numbers of Python: a page formats nothing else.
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()}
+
+
+def head_numbers(frame: pd.DataFrame) -> dict[str, float]:
+    """Change of the squared Frobenius norm in percent, of the head (the last layer) and of the body (all others).
+
+    ``head_training``, ``body_training``: by training, in the baseline; ``head_div`` and so on: of diversity, dropout
+    and weight decay beyond that. Means of the logarithms over layers, levels and seeds. pearson_whole, pearson_body:
+    Pearson correlation over layers of diversity with dropout in the log norm, with and without the head, mean over
+    seeds.
+    """
+    change = diversity_shifts.changes(frame, metrics=("log_norm",))
+    shifted = spectral_shifts.shifts(change)
+    found = {}
+    for part, wanted in (("head", True), ("body", False)):
+        own, of_baseline = (
+            table[spectral_shifts.last_layer(table) == wanted] for table in (shifted, select(change, category=BASELINE))
+        )
+        means = own.groupby("category")["value"].mean()
+        means["training"] = of_baseline["value"].mean()
+        found |= {f"{part}_{name}": 100 * (10 ** float(value) - 1) for name, value in means.items()}
+    for name, kept in (("whole", shifted), ("body", shifted[~spectral_shifts.last_layer(shifted)])):
+        tests = pd.concat(
+            spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(kept).values()
+        )
+        found[f"pearson_{name}"] = float(select(tests, a="div", b="dp")["pearson"].mean())
+    return found
+
+
+def _category_shifts(frame: pd.DataFrame, metric: str) -> pd.Series:
+    """Mean shift over layers, levels and seeds."""
+    shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, metrics=(metric,)))
+    return shifted.groupby("category")["value"].mean()

@@ -1,0 +1,176 @@
+"""The tables and the numbers in the text of the chapter on paper A's released measurements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from weightspace.analysis import released_scores, shift_checks, spectral_shifts
+from weightspace.analysis.frames import select
+from weightspace.display.style import method_label, p_value
+from weightspace.experiments.diversity import released_measurements
+from weightspace.experiments.diversity.released_measurements import MODELS, TASKS
+
+_STATISTICS = {
+    "anova_F": "ANOVA, F",
+    "anova_p": "ANOVA, p",
+    "t": "t-tests, t",
+    "t_p": "t-tests, p",
+    "pearson": "Pearson correlations",
+    "category_mean": "category means",
+    "last_layer_mean": "means of the last layer",
+    "layers": "layers kept",
+    "accuracy": "test accuracies of BERT",
+}
+_METRICS = {"alpha": "alpha", "entropy": "entropy", "log_norm": "log norm", "log_spectral_norm": "log spectral norm"}
+
+
+def _name(category: str) -> str:
+    return "baseline" if category == shift_checks.ZERO else method_label(category)
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values("model", key=lambda names: names.map(list(MODELS).index), kind="stable", ignore_index=True)
+
+
+def agreement(compared: pd.DataFrame) -> pd.DataFrame:
+    """Per kind of statistic: where it is printed, how many values, how many of ours agree in every printed digit."""
+    rows = []
+    for statistic, own in compared.groupby("statistic", sort=False):
+        differing = [f"{row.value} (ours {row.ours})" for row in own[~own["agrees"]].itertuples()]
+        rows.append(
+            {
+                "statistic": _STATISTICS[str(statistic)],
+                "printed in": ", ".join(own["source"].unique()),
+                "values": len(own),
+                "agree": int(own["agrees"].sum()),
+                "differ": "; ".join(differing),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def every_value(compared: pd.DataFrame) -> pd.DataFrame:
+    """Every reported value beside ours."""
+    return pd.DataFrame(
+        {
+            "model": compared["model"].map(MODELS),
+            "data": ["all, pooled" if task == "" else TASKS[task] for task in compared["task"]],
+            "statistic": compared["statistic"].map(_STATISTICS),
+            "metric": compared["metric"].replace(_METRICS),
+            "of": [" ".join(filter(None, pair)) for pair in zip(compared["a"], compared["b"])],
+            "reported": compared["value"],
+            "ours": compared["ours"],
+        }
+    )
+
+
+def variance(whole: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
+    """Analyses of variance with all layers and without the last one."""
+    keys = ["model", "metric"]
+    both = _in_order(whole.merge(without, on=keys, suffixes=("", "_without")))
+    return pd.DataFrame(
+        {
+            "model": both["model"].map(MODELS),
+            "metric": both["metric"].map(_METRICS),
+            "F": both["F"],
+            "p (Holm)": both["p_holm"].map(p_value),
+            "F without the last layer": both["F_without"],
+            "p (Holm) without": both["p_holm_without"].map(p_value),
+        }
+    )
+
+
+def rank_tests(table: pd.DataFrame) -> pd.DataFrame:
+    """Rank correlations of dose contrasts."""
+    table = _in_order(table)
+    return pd.DataFrame(
+        {
+            "model": table["model"].map(MODELS),
+            "metric": table["metric"].map(_METRICS),
+            "diversity against": table["b"].map(method_label),
+            "layers": table["n"],
+            "rho": table["rho"],
+            "p": table["p"].map(p_value),
+            "p (Holm)": table["p_holm"].map(p_value),
+        }
+    )
+
+
+def equivalence(table: pd.DataFrame) -> pd.DataFrame:
+    """How many of the four metrics are equivalent, per model and comparison."""
+    table = _in_order(table)
+    shown = table.assign(
+        model=table["model"].map(MODELS), compared=[f"{_name(a)} = {_name(b)}" for a, b in zip(table["a"], table["b"])]
+    )
+    order = shown["compared"].unique()
+    metrics = (
+        shown[shown["equivalent"]]
+        .groupby(["model", "compared"])["metric"]
+        .apply(lambda names: ", ".join(_METRICS[name] for name in names))
+    )
+    wide = metrics.unstack("compared").reindex(index=shown["model"].unique(), columns=order).fillna("none")
+    return wide.rename_axis(columns=None).rename_axis("model").reset_index()
+
+
+def scores(table: pd.DataFrame) -> pd.DataFrame:
+    """Vendi scores against accuracy."""
+    return pd.DataFrame(
+        {
+            "task": table["task"].map(TASKS),
+            "Vendi score of": table["metric"].str.removeprefix("vendi_"),
+            "training sets": table["n"],
+            "rho with accuracy": table["rho"],
+            "p (Holm)": table["p_holm"].map(p_value),
+        }
+    )
+
+
+def numbers(runs: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame) -> dict[str, object]:
+    """The numbers that the text of the chapter quotes, by name.
+
+    runs: the records. noise, noise_inner: ``shift_checks.expected_correlations`` with and without the last layer.
+    """
+    changes = select(runs, quantity="change")
+    profile = spectral_shifts.profiles(spectral_shifts.shifts(changes))
+    inner = profile[~spectral_shifts.last_layer(profile)]
+    tests, without = spectral_shifts.comparisons(profile), spectral_shifts.comparisons(inner)
+    expected, expected_inner = (select(table, a="div", b="dp") for table in (noise, noise_inner))
+    texts = released_scores.text_accuracies().dropna()
+    compared = spectral_shifts.against_reported(changes)
+    tasks = select(shift_checks.across_tasks(changes), a="div", b="dp")
+    found: dict[str, object] = {
+        "noise_pearson": shift_checks.shared_baseline_correlation(10, 4),
+        "noise_ratio": shift_checks.shared_baseline_ratio(10, 4),
+        "pearson_above": int((expected["observed"] > expected["high"]).sum()),
+        "pearson_above_inner": int((expected_inner["observed"] > expected_inner["high"]).sum()),
+        "pearson_all": len(expected),
+        "agree": int(compared["agrees"].sum()),
+        "reported": len(compared),
+        "t_tests": len(tests),
+        "t_significant": int((tests["p_holm"] < 0.05).sum()),
+        "texts": len(texts),
+        "texts_smallest_p": float(texts["p"].min()),
+        "extreme_expected": extremes(changes, "resnet18")[1],
+        "same_task": float(tasks["same"].median()),
+        "other_task": float(tasks["other"].median()),
+    }
+    for name, table in (("whole", tests), ("inner", without)):
+        for metric in ("log_norm", "log_spectral_norm"):
+            row = select(table, model="clip_vit_b32", metric=metric, a="div", b="dp")
+            found[f"vit_{metric}_{name}"] = float(row["pearson"].iloc[0])
+    means = select(spectral_shifts.category_means(inner), metric="log_norm")
+    for model, row in means.pivot(index="model", columns="category", values="mean").iterrows():
+        found[f"extreme_{model}"] = extremes(changes, str(model))[0]
+        found[f"wd_over_div_{model}"] = float(abs(row["wd"]) / max(abs(row["div"]), abs(row["dp"])))
+    start = select(runs, quantity="initial_sd", metric="log_norm")
+    for model, own in start.groupby("model"):
+        # Below this, two runs began with the same weights: the metrics differ by rounding.
+        found[f"fresh_{model}"] = int((own.groupby("layer")["value"].max() > 1e-6).sum())
+    return found
+
+
+def extremes(changes: pd.DataFrame, model: str) -> tuple[float, float]:
+    """Share of (layer, metric) in which the baseline is the lowest or highest of all runs, and its expected value."""
+    own = select(shift_checks.extreme_shares(changes), model=model, category=released_measurements.BASELINE)
+    return float(np.average(own["share"], weights=own["n"])), float(own["expected"].mean())

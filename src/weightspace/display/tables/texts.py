@@ -1,0 +1,137 @@
+"""The tables and the numbers in the text of the chapter on the text experiments (paper A)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy import stats
+
+from weightspace.analysis import diversity_shifts, fair_tests, text_outcomes
+from weightspace.analysis.diversity_outcomes import differences, setting_label
+from weightspace.analysis.frames import select
+from weightspace.display.figures.texts import LABELS
+from weightspace.display.style import interval
+from weightspace.display.tables import diversity as tables_diversity
+from weightspace.display.tables import outcomes as tables_outcomes
+from weightspace.names import dataset_label
+
+_TASKS = {"complaints": "complaints", "sst2": "SST-2"}
+JUDGED = "augmentation"
+"""The category that is diversity in A1w and A2w, as in the release."""
+
+
+def reported(table: pd.DataFrame) -> pd.DataFrame:
+    """Ours beside reported for every training set, from ``text_outcomes.against_reported``."""
+    return pd.DataFrame(
+        {
+            "training set": table["setting"].map(setting_label),
+            "kind": table["category"].map(LABELS).fillna(""),
+            "reported, BERT (%)": table["reported"],
+            "95 % of 345 texts": [interval(a, b, 1) for a, b in zip(table["reported_low"], table["reported_high"])],
+            "ours, MiniLM (%)": table["ours"],
+            "95 % over seeds": [interval(a, b, 1) for a, b in zip(table["low"], table["high"])],
+            "reported, minus baseline": table["reported_gain"],
+            "ours, minus baseline": table["gain"],
+        }
+    )
+
+
+def tasks(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the first and of the last data set: complaints and SST-2, or the only one of the quick scale."""
+    names = table["dataset"].unique()
+    return select(table, dataset=names[0]), select(table, dataset=names[-1])
+
+
+def effects(table: pd.DataFrame) -> pd.DataFrame:
+    """Every setting of one task minus the baseline of the same seed."""
+    return differences(table, text_outcomes.OUTCOMES)
+
+
+def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``fair_tests.similarities`` and ``distances`` of every task and kind of training set; match names them.
+
+    At equal strength for the judged kind only.
+    """
+    cases = {}
+    for task in spectra["dataset"].unique():
+        own = select(spectra, dataset=task)
+        for category in (name for name in LABELS if name in set(own["category"])):
+            matches = fair_tests.MATCHES if category == JUDGED else fair_tests.MATCHES[:1]
+            name = f"{_TASKS.get(task, task)} {LABELS[category]}"
+            cases[name] = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
+    return tables_diversity.shift_tests(cases)
+
+
+def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFrame) -> dict[str, float]:
+    """The numbers that the text of the chapter quotes, by name.
+
+    Those of ``outcomes.effect_numbers`` with the task before them; ``rho_complaints_vendi_ngrams_accuracy`` and
+    so on; reported_rho, reported_p: Spearman correlation of the reported gains with ours; added_gain: mean gain of the
+    added sets; updates_rho: rank correlation of accuracy with the number of steps over the sets; embeddings_wd,
+    median_wd: size of the shift of weight decay in the log norm of the word embeddings and of the median layer.
+    """
+    found: dict[str, float] = {}
+    for task, rows in zip(("complaints", "sst2"), tasks(table)):
+        own = tables_outcomes.effect_numbers(rows, effects(rows))
+        found |= {f"{task}_{name}": value for name, value in own.items()}
+    for row in correlations.itertuples():
+        found[f"rho_{row.design}_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
+    first = tasks(table)[0]
+    sets = text_outcomes.against_reported(first)
+    sets = sets[sets["category"] != "baseline"]
+    test = stats.spearmanr(sets["reported_gain"], sets["gain"])
+    means = first[first["category"].isin({"baseline", *LABELS})].groupby("setting")[["accuracy", "updates"]].mean()
+    edited = diversity_shifts.with_diversity(tasks(spectra)[0], JUDGED)
+    shifts = fair_tests.shifts_of(edited, ("log_norm",))["log_norm"]
+    of_decay = shifts.values[(shifts.settings["category"] == "wd").to_numpy()].mean(axis=(0, 1))
+    return found | {
+        "reported_rho": float(test.statistic),
+        "reported_p": float(test.pvalue),
+        "added_gain": float(select(sets, category="added")["gain"].mean()),
+        "updates_rho": float(stats.spearmanr(means["accuracy"], means["updates"]).statistic),
+        "embeddings_wd": float(abs(of_decay).max()),
+        "median_wd": float(pd.Series(abs(of_decay)).median()),
+        "reported_sets": len(sets),
+        "correlated": int((correlations["p_holm"] < 0.05).sum()),
+        "tested": int(correlations["p"].notna().sum()),
+    }
+
+
+def rate_numbers(runs: pd.DataFrame, sets: pd.DataFrame) -> dict[str, float]:
+    """``complaints_paper_rate`` and so on: accuracy of the baseline at the rate of the paper, mean over seeds, percent.
+
+    resemblance_comb, resemblance_control: of the set with nine real texts of ten, and of the baseline in another order.
+    """
+    table = text_outcomes.outcomes(runs)
+    found = {
+        f"{task}_paper_rate": float(select(own, arm="paper_rate")["accuracy"].mean())
+        for task, own in zip(("complaints", "sst2"), tasks(table))
+    }
+    wide = tasks(text_outcomes.resemblances(sets))[0]
+    for name, augmentation in (("comb", "comb_0.9"), ("control", text_outcomes.SHUFFLED)):
+        found[f"resemblance_{name}"] = float(select(wide, augmentation=augmentation)["resemblance_embeddings"].mean())
+    return found
+
+
+def pairing(sets: pd.DataFrame) -> pd.DataFrame:
+    """What the pairing of rows is worth: resemblance to the baseline's texts of each kind of set, and of the control.
+
+    The control is the baseline itself in another order: the same texts, so that only the pairing is lost.
+    """
+    wide = text_outcomes.resemblances(sets)
+    rows = [
+        {
+            "data": dataset_label(task),
+            "training sets": "baseline in another order" if kind == "control" else LABELS[kind],
+            "number": own["augmentation"].nunique(),
+            "resemblance, mean": own["resemblance_embeddings"].mean(),
+            "smallest": own["resemblance_embeddings"].min(),
+            "largest": own["resemblance_embeddings"].max(),
+        }
+        for (task, kind), own in wide.groupby(["dataset", "kind"], sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def as_they_are(table: pd.DataFrame) -> pd.DataFrame:
+    """Of ``shift_tests`` those of category means, without the comparisons at equal strength."""
+    return table[~table["match"].str.contains("equal")]

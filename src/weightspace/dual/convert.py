@@ -1,0 +1,113 @@
+"""Any model with dual layers in place of plain ones, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized
+
+from weightspace.dual.layers import DualConv2d, DualLinear, _DualLayer
+
+Include = Callable[[str, nn.Module], bool] | str | Sequence[str] | None
+
+_PLAIN = {nn.Linear: DualLinear.from_linear, nn.Conv2d: DualConv2d.from_conv2d}
+
+
+def dualize(model: nn.Module, include: Include = None, *, stabilizer: bool = False) -> nn.Module:
+    """A copy of ``model`` in which plain layers are replaced by dual layers: w1 = weight, w2 = 0, the same outputs.
+
+    ``model`` itself is left as it is. Every ``nn.Linear`` and ``nn.Conv2d`` is replaced, or those that ``include``
+    chooses: a function of (name, layer), or names and patterns such as ``["fc", "layer4.*"]`` (``fnmatch`` on the
+    names of ``model.named_modules()``). Subclasses of the two are left alone, because they may compute otherwise or
+    be read from outside (the output projection inside ``nn.MultiheadAttention`` is one). A layer that stands in
+    several places is chosen by any of its names and becomes one shared dual layer; frozen weights stay frozen. Hooks
+    on a replaced layer are not carried over. ``fold`` turns the result back.
+
+    Raises ``ValueError`` if nothing would be replaced or a pattern matches no such layer, and for a chosen layer
+    whose weight another module uses as well, is computed (parametrized, weight norm, pruning) or not there yet (lazy).
+    """
+    layers = {name: m for name, m in model.named_modules(remove_duplicate=False) if _is_plain(m)}
+    wanted = {id(layers[name]) for name in _choose(layers, include)}
+    chosen = {name: layer for name, layer in layers.items() if id(layer) in wanted}  # also where it has other names
+    _refuse_what_cannot_be_dual(model, chosen)
+    return _exchange(model, chosen, lambda layer: _PLAIN[type(layer)](layer, stabilizer=stabilizer))
+
+
+def fold(model: nn.Module) -> nn.Module:
+    """A copy of ``model`` in which every dual layer is replaced by the plain layer of equal output.
+
+    ``model`` itself is left as it is. A dual layer that stands in several places becomes one shared plain layer.
+    """
+    duals = [name for name, m in model.named_modules(remove_duplicate=False) if isinstance(m, _DualLayer)]
+    return _exchange(model, duals, lambda layer: layer.fold())
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """nn.Linear or nn.Conv2d itself, also where it is lazy or parametrized, which changes the class."""
+    kind = type(module)
+    if is_parametrized(module):
+        kind = kind.__mro__[1]
+    return kind in _PLAIN or kind in (nn.LazyLinear, nn.LazyConv2d)
+
+
+def _choose(layers: dict[str, nn.Module], include: Include) -> list[str]:
+    known = f"its layers are {_listed(layers)}" if layers else "it has no nn.Linear or nn.Conv2d"
+    if include is None:
+        chosen = list(layers)
+    elif callable(include):
+        chosen = [name for name, layer in layers.items() if include(name, layer)]
+    else:
+        patterns = [include] if isinstance(include, str) else list(include)
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in layers):
+                raise ValueError(f"{pattern!r} matches no nn.Linear or nn.Conv2d of the model: {known}")
+        chosen = [name for name in layers if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if not chosen:
+        raise ValueError(f"no layer of the model would be replaced: {known}")
+    return chosen
+
+
+def _listed(names: Iterable[str], most: int = 8) -> str:
+    names = [repr(name) for name in names]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _refuse_what_cannot_be_dual(model: nn.Module, chosen: dict[str, nn.Module]) -> None:
+    users: dict[int, dict[int, str]] = {}  # parameter -> modules that hold it
+    for name, module in model.named_modules():
+        for own, parameter in module.named_parameters(name, recurse=False, remove_duplicate=False):
+            users.setdefault(id(parameter), {})[id(module)] = own
+    for name, layer in chosen.items():
+        if any(is_lazy(parameter) for parameter in layer.parameters(recurse=False)):
+            raise ValueError(f"{name!r} is lazy and has no weight yet: run the model once before dualize")
+        if is_parametrized(layer) or "weight" not in layer._parameters:
+            raise ValueError(
+                f"the weight of {name!r} is computed (parametrization, weight norm, pruning): make it an ordinary "
+                "parameter first, or leave the layer out with include"
+            )
+        for parameter in layer.parameters(recurse=False):
+            others = [own for module, own in users[id(parameter)].items() if module != id(layer)]
+            if others:
+                raise ValueError(
+                    f"{name!r} shares a parameter with {_listed(others)}: two weights cannot be tied to one, leave the "
+                    "layer out with include"
+                )
+
+
+def _exchange(model: nn.Module, names: Iterable[str], convert: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    """A copy of ``model`` with the named modules converted, each once, wherever it stands."""
+    model = copy.deepcopy(model)
+    old = {name: model.get_submodule(name) for name in names}
+    new: dict[int, nn.Module] = {}
+    for name, module in old.items():
+        if id(module) not in new:
+            new[id(module)] = convert(module)
+        if not name:
+            return new[id(module)]
+        parent, _, child = name.rpartition(".")
+        model.get_submodule(parent)._modules[child] = new[id(module)]
+    return model

@@ -1,0 +1,257 @@
+"""How the runs of paper A's training experiments are computed: trained, looked at along the way, tested."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+from torch.nn import functional as F
+
+from weightspace.data import augmentations
+from weightspace.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from weightspace.experiments.diversity.protocol import (
+    CampaignConfiguration,
+    PretrainedConfiguration,
+    TrainingConfiguration,
+    load_images,
+)
+from weightspace.measures.calibration import expected_calibration_error
+from weightspace.measures.hessian import hutchinson_trace
+from weightspace.models import ResNet18, image_inputs, pretrained
+from weightspace.spectra import eigenvalues_of
+from weightspace.spectra.report import LayerSpectrum
+from weightspace.training.trainer import (
+    PROBE_STREAM,
+    Recipe,
+    Trainer,
+    derived_seed,
+    initialized,
+    loss_and_accuracy,
+    to_inputs,
+)
+
+_FEW_IMAGES = 10_000
+"""Up to so many are augmented in this process: others take seconds to start."""
+
+
+def trainer(configuration: TrainingConfiguration, device: str) -> Trainer:
+    """The network of a configuration at its initial weights, ready to be trained.
+
+    A ResNet-18 of some ``width``, or the pretrained network that ``model`` names, on images of some ``resolution``.
+    """
+    c = configuration
+    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay)
+    classes = int(load_images(c.dataset).y.max()) + 1
+    if isinstance(c, PretrainedConfiguration):
+        model = initialized(lambda: pretrained(c.model, classes, c.dropout), c.seed)
+        prepare = image_inputs(c.model, c.resolution)
+    else:
+        model = initialized(lambda: ResNet18(c.dropout, c.width, classes), c.seed)
+        prepare = to_inputs
+    return Trainer(model, recipe, c.seed, device, prepare, c.precision)
+
+
+@lru_cache(maxsize=32)
+def training_images(
+    dataset: str, train_size: int, level: str, cumulative: bool, seed: int, epoch: int
+) -> NDArray[np.uint8]:
+    """What the network sees in one epoch, ``[train_size, 32, 32, 3]``; the images as they are for level ``""``.
+
+    Kept in memory for a while, because a cumulative level goes on from the images of the one before it.
+    """
+    x = load_images(dataset).x[:train_size]
+    if not level:
+        return x
+    position = augmentations.LEVELS.index(level)
+    if cumulative and position:
+        x = training_images(dataset, train_size, augmentations.LEVELS[position - 1], True, seed, epoch)
+    workers = 1 if train_size <= _FEW_IMAGES else len(os.sched_getaffinity(0))
+    return augmentations.augment(x, level, seed, epoch, workers)
+
+
+@lru_cache(maxsize=len(CORRUPTIONS) * len(SEVERITIES))
+def corrupted_images(dataset: str, size: int, kind: str, severity: int) -> NDArray[np.uint8]:
+    """The first test images, corrupted: the same for all runs."""
+    return corrupt(load_images(dataset).test_x[:size], kind, severity)
+
+
+def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
+    """Eigenvalues of every convolution, linear layer and table of embeddings, a row per layer and unfolding.
+
+    unfolding: ``(out, in k)``, the matrix that maps a patch to the output channels; for convolutions also ``slices``,
+    one matrix per place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
+    WeightWatcher's factor of 1/2. N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32. value:
+    their sum, the squared Frobenius norm of the layer. Depthwise convolutions are left out: each of their matrices is
+    one row and has one eigenvalue, its squared length.
+    """
+    matrices, rows = [], []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding) and getattr(module, "groups", 1) == 1:
+            weight = module.weight.detach()
+            unfoldings = {"(out, in k)": [weight.flatten(1)]}
+            if weight.dim() == 4:
+                unfoldings["slices"] = list(weight.flatten(2).unbind(2))
+            for unfolding, parts in unfoldings.items():
+                N, M = max(parts[0].shape), min(parts[0].shape)
+                rows.append({"layer": name, "unfolding": unfolding, "N": N, "M": M, "matrices": len(parts)})
+                matrices.extend(parts)
+    values = iter(eigenvalues_of(matrices, device=device))
+    for row in rows:
+        pooled = np.sort(np.concatenate([next(values) for _ in range(row.pop("matrices"))]))
+        row |= {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": pooled.astype(np.float32)}
+    return rows
+
+
+def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
+    """The spectra of one run, epoch and unfolding, from its records: ``report_of`` makes the table of all metrics.
+
+    rows: those of the records that have eigenvalues, one per layer. Layers other than convolutions have one unfolding,
+    ``(out, in k)``: add them to the slices for a report of all layers. ``ValueError`` if a layer occurs twice.
+    """
+    if rows["layer"].duplicated().any():
+        raise ValueError("rows must be of one run, epoch and unfolding: a layer occurs twice")
+    return [
+        LayerSpectrum(
+            layer_id=layer_id,
+            name=row.layer,
+            layer_type="conv2d" if row.unfolding == "slices" else "linear",
+            unfolding=row.unfolding,
+            N=row.N,
+            M=row.M,
+            matrices=len(row.eigenvalues) // row.M,
+            eps=float(np.finfo(np.float32).eps),
+            eigenvalues=np.asarray(row.eigenvalues, dtype=np.float64),
+        )
+        for layer_id, row in enumerate(rows.itertuples())
+    ]
+
+
+def augmented(configuration: Any, epoch: int) -> NDArray[np.uint8]:
+    """The training images of an epoch by the augmentation of a configuration."""
+    c = configuration
+    return training_images(c.dataset, c.train_size, c.augmentation, c.arm == "cumulative", c.seed, epoch)
+
+
+def train_and_measure(
+    configuration: CampaignConfiguration,
+    device: str,
+    training_set: Callable[[Any, int], NDArray[np.uint8]] = augmented,
+) -> pd.DataFrame:
+    """Losses, accuracies and ECE per epoch, spectra along training, corrupted test images at the end.
+
+    inputs: ``train``, the batches as the network trained on them (augmented, with dropout); ``train_clean`` and
+    ``test``, the first images as they are, in evaluation mode; or a corruption with its severity (0 elsewhere), of the
+    test images that are in ``test_part`` as they are. Initial spectra are kept for the baselines of the arms ``main``
+    and ``independent`` only: all other runs of a seed start from the same weights. For pretrained networks
+    ``linear_probe`` says there what the features were worth before any training: see ``probe``. training_set: the
+    images of an epoch, ``[train_size, 32, 32, 3]``, for the labels of the data set.
+    """
+    c = configuration
+    images, size, tests = load_images(c.dataset), c.train_size, c.test_size
+    seen = min(size, tests)
+    run = trainer(c, device)
+    labels = images.y[:size]
+    rows: list[dict[str, object]] = []
+
+    def record(epoch: int, inputs: str, severity: int = 0, **values: float) -> None:
+        rows.extend(
+            {"epoch": epoch, "inputs": inputs, "severity": severity, "metric": metric, "value": value}
+            for metric, value in values.items()
+        )
+
+    def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
+        record(epoch, inputs, severity, **scores(logits, y))
+
+    if c.setting == "baseline" and c.arm in ("main", "independent"):
+        rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+        if isinstance(c, PretrainedConfiguration):
+            right = probe(run, images.x[:size], labels, images.test_x[:tests], images.test_y[:tests])
+            record(0, "linear_probe", accuracy_percent=100 * right)
+    for epoch in range(1, c.epochs + 1):
+        loss, accuracy = run.train_epoch(training_set(c, epoch), labels, epoch)
+        record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
+        judge(epoch, "train_clean", run.logits(images.x[:seen]), images.y[:seen])
+        judge(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
+        if epoch in c.spectra_epochs:
+            rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
+    number, y = c.corruption_size, images.test_y[: c.corruption_size]
+    judge(c.epochs, "test_part", run.logits(images.test_x[:number]), y)
+    for kind in CORRUPTIONS:
+        x = [corrupted_images(c.dataset, number, kind, severity) for severity in c.severities]
+        for severity, logits in zip(c.severities, np.split(run.logits(np.concatenate(x)), len(c.severities))):
+            judge(c.epochs, kind, logits, y, severity)
+    return as_records(rows, c, images.origin)
+
+
+def scores(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float]:
+    """loss, accuracy_percent and ece of logits ``[n, classes]``."""
+    loss, accuracy = loss_and_accuracy(logits, y)
+    ece = expected_calibration_error(softmax(logits.astype(np.float64), axis=1), y)
+    return {"loss": loss, "accuracy_percent": 100 * accuracy, "ece": ece}
+
+
+def as_records(rows: list[dict[str, object]], configuration: Any, origin: dict[str, str]) -> pd.DataFrame:
+    """What was measured in one run, rows of scores and of spectra, as records of the run with all their columns."""
+    c = configuration
+    blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
+    frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
+    columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
+    names = [name for name in ("dataset", "model", "arm", "category", "setting", "seed") if hasattr(c, name)]
+    identity = {name: [getattr(c, name)] * len(frame) for name in names}
+    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=c.run_key, **origin)
+
+
+def probe(
+    run: Trainer,
+    x: NDArray[np.uint8],
+    y: NDArray[np.int64],
+    test_x: NDArray[np.uint8],
+    test_y: NDArray[np.int64],
+) -> float:
+    """Share of right answers of logistic regression on the features of the network as it is, trained on x and y.
+
+    Features are z-scored; the penalty is |w|^2 / 2 against 0.01 times the sum of the losses.
+    """
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    return regression.fit(run.features(x), y).score(run.features(test_x), test_y)
+
+
+def batch_traces(
+    run: Trainer, images: NDArray[np.uint8], labels: NDArray[np.int64], batches: int, probes: int, epoch: int
+) -> NDArray[np.float64]:
+    """Estimates of the Hessian's trace on the first ``batches`` batches, ``[batches]``, in training mode.
+
+    The run is left as it was: a pass in training mode moves the running means, so a copy of its model is looked at.
+    """
+    model = copy.deepcopy(run.model).train()
+    seed = derived_seed(run.seed, PROBE_STREAM, epoch)
+    generator = torch.Generator(run.device).manual_seed(seed)
+    size = run.recipe.batch_size
+    x, y = (torch.from_numpy(part[: batches * size]).to(run.device) for part in (images, labels))
+    values = []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # of the dropout masks
+        for inputs, targets in zip(x.split(size), y.split(size)):
+            loss = F.cross_entropy(model(run.prepare(inputs)), targets)
+            values.append(hutchinson_trace(loss, list(model.parameters()), probes, generator).value)
+    return np.array(values)
+
+
+def vectors(run: Trainer, x: NDArray[np.uint8]) -> dict[str, NDArray]:
+    """Pixels and embeddings, ``[n, d]`` each.
+
+    Half a grey level is added to the pixels: translations can leave an image black, which had no direction without it.
+    """
+    return {"pixels": x.reshape(len(x), -1) + 0.5, "embeddings": run.features(x)}

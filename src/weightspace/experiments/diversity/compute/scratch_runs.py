@@ -1,0 +1,166 @@
+"""How a classifier is trained from scratch and what is measured of it along the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from weightspace.data.augmentations import augment
+from weightspace.data.corruptions import CORRUPTIONS
+from weightspace.data.sampling import flip_labels
+from weightspace.experiments.diversity.compute.image_runs import corrupted_images, scores
+from weightspace.experiments.diversity.protocol import load_images
+from weightspace.experiments.diversity.scratch_settings import ScratchConfiguration
+from weightspace.models import ResNet18
+from weightspace.models.resnet import batch_norm_of
+from weightspace.spectra import eigenvalues_of
+from weightspace.training.trainer import LABEL_STREAM, Recipe, Trainer, initialized
+
+SLICES, MATRIX = "slices", "(out, in k)"
+"""Unfoldings of a convolution, see ``spectra``."""
+
+
+def trainer(configuration: ScratchConfiguration, device: str) -> Trainer:
+    """The network of a configuration at its initial weights, ready to be trained."""
+    c = configuration
+    classes = int(load_images(c.dataset).y.max()) + 1
+    model = initialized(lambda: ResNet18(c.dropout, c.width, classes), c.seed)
+    cosine_epochs = c.epochs if c.schedule == "cosine" else None
+    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay, cosine_epochs)
+    run = Trainer(model, recipe, c.seed, device, precision=c.precision, replicate=c.replicate)
+    run.after_step = norm_keeper(run.model) if c.kernel_norm == "fixed" else None
+    return run
+
+
+def norm_keeper(model: nn.Module) -> Callable[[], None]:
+    """A function that scales every convolution kernel back to the Frobenius norm that it has now.
+
+    In front of a batch norm this leaves what the network computes as it is; what changes is how far the next update,
+    of the same length, turns the kernel.
+    """
+    kernels = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d)]
+    norms = [kernel.detach().norm() for kernel in kernels]
+
+    @torch.no_grad()
+    def keep() -> None:
+        for kernel, norm in zip(kernels, norms, strict=True):
+            kernel.mul_(norm / kernel.norm())
+
+    return keep
+
+
+def training_labels(configuration: ScratchConfiguration) -> NDArray[np.int64]:
+    """Labels of the training images, some of them wrong if there is label noise."""
+    c = configuration
+    y = load_images(c.dataset).y
+    rng = np.random.default_rng([c.seed, LABEL_STREAM])
+    return flip_labels(y[: c.train_size], c.label_noise, int(y.max()) + 1, rng)
+
+
+def train_and_measure(configuration: ScratchConfiguration, device: str) -> pd.DataFrame:
+    """The records of one run.
+
+    Rows of scores have inputs: ``train``, the batches as the network trained on them (augmented, with dropout; mean
+    loss and accuracy of every epoch); ``train_clean``, the training images as they are with the labels trained on;
+    ``test``; or a corruption, with its severity (0 elsewhere), of the test images that are in ``test_part`` as they
+    are. metric: loss (nats), accuracy_percent, ece (not for ``train``).
+
+    Rows of spectra have layer, batch_norm, unfolding, N, M, eigenvalues and, as metric ``norm``, their sum: see
+    ``spectra``. Those of the initial weights are kept for replicate 0 of the baseline: all runs of a seed start there.
+    """
+    c = configuration
+    images, labels = load_images(c.dataset), training_labels(c)
+    clean = images.x[: c.train_size]
+    run = trainer(c, device)
+    rows: list[dict[str, Any]] = []
+
+    def record(epoch: int, inputs: str, values: dict[str, float], severity: int = 0) -> None:
+        where = {"epoch": epoch, "inputs": inputs, "severity": severity}
+        rows.extend(where | {"metric": metric, "value": value} for metric, value in values.items())
+
+    def score_test(epoch: int, size: int, inputs: str = "test") -> None:
+        if size:
+            record(epoch, inputs, scores(run.logits(images.test_x[:size]), images.test_y[:size]))
+
+    if 0 in c.spectra_epochs and c.setting == "baseline" and c.replicate == 0:
+        rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+    for epoch in range(1, c.epochs + 1):
+        x = augment(clean, c.augmentation, c.seed, epoch) if c.augmentation else clean
+        loss, accuracy = run.train_epoch(x, labels, epoch)
+        record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
+        last = epoch == c.epochs or loss <= c.stop_loss
+        if last or epoch in c.score_epochs:
+            record(epoch, "train_clean", scores(run.logits(clean), labels))
+        if last or epoch in c.spectra_epochs:
+            score_test(epoch, c.test_size if last else c.checkpoint_test_size)
+            rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
+        if last:
+            break
+    score_test(epoch, c.corruption_size, "test_part")
+    for kind in CORRUPTIONS if c.corruption_size else ():
+        for severity in c.severities:
+            logits = run.logits(corrupted_images(c.dataset, c.corruption_size, kind, severity))
+            record(epoch, kind, scores(logits, images.test_y[: c.corruption_size]), severity)
+    return as_records(rows, c).assign(**images.origin)
+
+
+def as_records(rows: list[dict[str, Any]], configuration: ScratchConfiguration) -> pd.DataFrame:
+    """What was measured in one run, with every column, as records of the run."""
+    c = configuration
+    blank = {"inputs": "", "severity": 0, "layer": "", "batch_norm": "", "unfolding": "", "N": 0, "M": 0}
+    frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
+    names = ("dataset", "model", "width", "train_size", "lr", "category", "setting", "seed", "replicate")
+    identity = {name: [getattr(c, name)] * len(frame) for name in names}
+    measured = frame[["epoch", *blank, "metric", "value", "eigenvalues"]]
+    return pd.DataFrame(identity).join(measured).assign(run_key=c.run_key)
+
+
+def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
+    """Eigenvalues of every convolution and linear layer, a row per layer, batch_norm and unfolding.
+
+    unfolding ``(out, in k)`` is the matrix that maps a patch to the output channels; ``slices`` has one matrix per
+    place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
+    WeightWatcher's factor of 1/2. batch_norm ``apart``: the kernel as it is. ``folded``, of the first unfolding and of
+    layers in front of a batch norm: each row times gamma / sqrt(variance + eps) of the norm behind it, the matrix that
+    acts on a patch in evaluation. The scale of a kernel in front of a batch norm does not change the network; that of
+    the folded one does.
+
+    N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32 rounded to 16 significant bits. value:
+    their sum before rounding, the squared Frobenius norm.
+    """
+    modules = dict(model.named_modules())
+    matrices: list[Tensor] = []
+    rows: list[dict[str, Any]] = []
+
+    def add(layer: str, batch_norm: str, unfolding: str, parts: list[Tensor]) -> None:
+        N, M = max(parts[0].shape), min(parts[0].shape)
+        place = {"layer": layer, "batch_norm": batch_norm, "unfolding": unfolding, "N": N, "M": M}
+        rows.append(place | {"matrices": len(parts)})
+        matrices.extend(parts)
+
+    for name, module in modules.items():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        weight = module.weight.detach()
+        add(name, "apart", MATRIX, [weight.flatten(1)])
+        if isinstance(module, nn.Conv2d):
+            add(name, "apart", SLICES, list(weight.flatten(2).unbind(2)))
+            norm = modules[batch_norm_of(name)]
+            factor = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
+            add(name, "folded", MATRIX, [weight.flatten(1).double() * factor[:, None]])
+    values = iter(eigenvalues_of(matrices, device=device))
+    for row in rows:
+        pooled = np.sort(np.concatenate([next(values) for _ in range(row.pop("matrices"))]))
+        row |= {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": rounded(pooled.astype(np.float32))}
+    return rows
+
+
+def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """To 16 significant bits, a relative error of at most 2^-17: the last byte is 0 and costs nothing on record."""
+    return ((values.view(np.uint32) + np.uint32(0x80)) & np.uint32(0xFFFFFF00)).view(np.float32)

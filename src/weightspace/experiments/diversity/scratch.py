@@ -1,0 +1,29 @@
+"""ResNet-18 trained from scratch until it overfits; the settings are in ``scratch_settings``."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from weightspace.campaigns.registry import Experiment
+from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, ScratchConfiguration, configurations
+
+
+def compute(group: list[ScratchConfiguration], device: str) -> pd.DataFrame:
+    from weightspace.experiments.diversity.compute.scratch_runs import train_and_measure  # PyTorch: takes seconds
+
+    (configuration,) = group
+    return train_and_measure(configuration, device)
+
+
+EXPERIMENTS = [
+    Experiment(
+        EXPERIMENT,
+        "ResNet-18 from scratch until it overfits: augmentation, dropout and weight decay",
+        {"quick": 2, "laptop": 10, "paper": 5},
+        configurations,
+        ("setting", "lr", "seed", "replicate"),
+        compute,
+        ("cpu", "cuda"),
+        needs_gpu=("paper",),
+    )
+]

@@ -1,0 +1,128 @@
+"""Spectral metrics of every layer of every run of ``diversity_from_scratch``, from the eigenvalues on record.
+
+They are records of their own because the power-law fits of all runs take long, and because a metric that is added here
+needs no training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from weightspace.campaigns import records
+from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
+from weightspace.campaigns.registry import Experiment
+from weightspace.experiments.diversity.scratch import EXPERIMENTS as PARENTS
+from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, ScratchConfiguration
+from weightspace.experiments.diversity.spectra import METRICS, in_order
+
+NAME = f"{EXPERIMENT}_spectra"
+OUTCOMES = (
+    ("train_clean", "loss"),
+    ("train_clean", "accuracy_percent"),
+    ("test", "loss"),
+    ("test", "accuracy_percent"),
+)
+"""Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
+FORMS = (("apart", "slices"), ("apart", "(out, in k)"), ("folded", "(out, in k)"))
+"""batch_norm and unfolding of the spectra on record. The classifier is the same matrix in each."""
+NAMES = ("category", "setting", "seed", "replicate")
+"""Fields of the described run that name it."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ScratchSpectraConfiguration(Configuration):
+    """The spectra of one run of ``diversity_from_scratch``.
+
+    run: its key, 16 hexadecimal digits; scale: that of the records it is among. category, setting, seed and replicate
+    are those of the run.
+    """
+
+    run: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    scale: Literal[records.SCALES]  # type: ignore[valid-type]
+    category: Annotated[str, IDENTITY]
+    setting: Annotated[str, IDENTITY]
+    seed: Annotated[Seed, IDENTITY]
+    replicate: Annotated[int, IDENTITY]
+
+
+def derived(parents: Sequence[ScratchConfiguration], scale: str) -> list[ScratchSpectraConfiguration]:
+    """What is computed of the runs of the parent at a scale."""
+    return [
+        ScratchSpectraConfiguration(
+            experiment=NAME,
+            protocol=1,
+            scale=scale,
+            run=run.run_key,
+            **{name: getattr(run, name) for name in NAMES},
+        )
+        for run in parents
+    ]
+
+
+def compute(parent: str, group: list[ScratchSpectraConfiguration], device: str) -> pd.DataFrame:
+    """The metrics of one run of the experiment ``parent``."""
+    (c,) = group
+    run = _runs(parent, c.scale, records.state(parent, c.scale)).get(c.run)
+    if run is None:
+        raise records.RecordError(
+            f"run {c.run} of {parent} is not on record at scale {c.scale}: "
+            f"`python -m weightspace run {parent} --scale {c.scale}` computes it"
+        )
+    return metrics_of(run).assign(run_key=c.run_key)
+
+
+def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
+    """The metrics of one run, given its records, at every epoch with spectra and in every form of the weights.
+
+    Layers are numbered from 1 in the order of the network; the last is the classifier ``fc``. A metric that cannot be
+    computed of a layer has no row there. Rows of layer 0 are ``OUTCOMES``.
+    Columns besides: category, setting, seed, replicate, dataset, model, and the origin of the data.
+    """
+    from weightspace.experiments.diversity.compute.image_runs import stored_spectra  # PyTorch takes seconds to import
+    from weightspace.spectra.report import report_of
+
+    outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
+    parts = [run[outcome].assign(layer=0, name="", batch_norm="", unfolding="")]
+    spectra = run[run["unfolding"] != ""]
+    classifier = spectra["layer"] == "fc"
+    for epoch, rows in spectra.groupby("epoch"):
+        for batch_norm, unfolding in FORMS:
+            same = (rows["batch_norm"] == batch_norm) & (rows["unfolding"] == unfolding)
+            own = in_order(rows[same | classifier[rows.index]])
+            form = {"epoch": epoch, "inputs": "", "batch_norm": batch_norm, "unfolding": unfolding}
+            report = report_of(stored_spectra(own)).assign(**form)
+            report["layer"] = range(1, len(report) + 1)
+            values = report.melt([*form, "layer", "name"], METRICS, "metric")
+            parts.append(values.astype({"value": float}).dropna(subset="value"))
+    columns = ["epoch", "inputs", "layer", "name", "batch_norm", "unfolding", "metric", "value"]
+    frame = pd.concat([part[columns] for part in parts], ignore_index=True)
+    first = run.iloc[0]
+    identity = {column: [first[column]] * len(frame) for column in NAMES}
+    origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant")}
+    return pd.DataFrame(identity).join(frame).assign(**origin)
+
+
+@lru_cache(maxsize=1)
+def _runs(parent: str, scale: str, _state: str) -> dict[str, pd.DataFrame]:
+    """The runs of a campaign by key; the state of the records keeps the cache from growing stale."""
+    if not records.exists(parent, scale):
+        return {}
+    return {str(key): run for key, run in records.everything(parent, scale).groupby("run_key")}
+
+
+EXPERIMENTS = [
+    Experiment(
+        NAME,
+        f"Spectral metrics along {EXPERIMENT}",
+        PARENTS[0].seeds,
+        derived,
+        ("run",),
+        partial(compute, EXPERIMENT),
+        parent=EXPERIMENT,
+    )
+]

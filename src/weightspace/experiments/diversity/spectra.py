@@ -1,0 +1,156 @@
+"""Spectral metrics of every layer of every run of paper A's training experiments, from the eigenvalues on record.
+
+They are records of their own because the power-law fits of all runs take minutes, and because a metric that is added
+here needs no training. What a run learned stands beside them, so that runs of equal strength can be compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from weightspace.campaigns import records
+from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
+from weightspace.campaigns.registry import Experiment
+
+PARENTS = {
+    "diversity_spectra": "diversity_cifar10",
+    "diversity_transfer_spectra": "diversity_transfer",
+    "diversity_text_spectra": "diversity_text",
+    "diversity_synthetic_spectra": "diversity_synthetic",
+}
+"""Experiment -> the training experiment of whose runs it describes the spectra."""
+METRICS = (
+    "alpha",
+    "entropy",
+    "log_norm",
+    "log_spectral_norm",
+    "stable_rank",
+    "effective_rank",
+    "sigma_mp",
+    "mp_softrank",
+    "num_spikes",
+)
+"""Columns of ``spectral_report``; the first four are those that paper A uses."""
+OUTCOMES = (("train_clean", "loss"), ("test", "accuracy_percent"))
+"""Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
+UNFOLDINGS = ("slices", "(out, in k)")
+NAMES = ("arm", "category", "setting", "seed")
+"""Fields of the described run that name it."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SpectraConfiguration(Configuration):
+    """The spectra of one run of a training experiment.
+
+    run: its key, 16 hexadecimal digits; scale: that of the records it is among. arm, category, setting and seed are
+    those of the run.
+    """
+
+    run: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    scale: Literal[records.SCALES]  # type: ignore[valid-type]
+    arm: Annotated[str, IDENTITY]
+    category: Annotated[str, IDENTITY]
+    setting: Annotated[str, IDENTITY]
+    seed: Annotated[Seed, IDENTITY]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TaskSpectraConfiguration(SpectraConfiguration):
+    """The spectra of one run of an experiment on several data sets. dataset: that of the run."""
+
+    dataset: Annotated[str, IDENTITY]
+
+
+def derived(name: str, parents: Sequence[Any], scale: str) -> list[SpectraConfiguration]:
+    """What the experiment ``name`` computes of the runs of its parent at a scale."""
+    found: list[SpectraConfiguration] = []
+    several = len({run.dataset for run in parents}) > 1
+    for run in parents:
+        names = {column: getattr(run, column) for column in NAMES}
+        common = {"experiment": name, "protocol": 1, "scale": scale, "run": run.run_key} | names
+        found.append(
+            TaskSpectraConfiguration(**common, dataset=run.dataset) if several else SpectraConfiguration(**common)
+        )
+    return found
+
+
+def compute(parent: str, group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
+    """The metrics of one run of the experiment ``parent``."""
+    (c,) = group
+    run = _runs(parent, c.scale, records.state(parent, c.scale)).get(c.run)
+    if run is None:
+        raise records.RecordError(
+            f"run {c.run} of {parent} is not on record at scale {c.scale}: "
+            f"`python -m weightspace run {parent} --scale {c.scale}` computes it"
+        )
+    return metrics_of(run).assign(run_key=c.run_key)
+
+
+def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
+    """The metrics of one run, given its records, at every epoch with spectra and in both unfoldings of convolutions.
+
+    Layers are numbered from 1, see ``in_order``; the last is the classifier ``fc``. Layers other than convolutions are
+    the same matrix in both unfoldings; networks without any have only ``slices``. A metric that cannot be computed of a
+    layer has no row there. Rows of layer 0 are ``OUTCOMES``.
+    Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the origin of the data.
+    """
+    from weightspace.experiments.diversity.compute.image_runs import stored_spectra  # PyTorch takes seconds to import
+    from weightspace.spectra.report import report_of
+
+    outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
+    parts = [run[outcome].assign(layer=0, name="", unfolding="")]
+    convolutions = set(run.loc[run["unfolding"] == "slices", "layer"])
+    for epoch, rows in run[run["unfolding"] != ""].groupby("epoch"):
+        for unfolding in UNFOLDINGS if convolutions else UNFOLDINGS[:1]:
+            own = in_order(rows[(rows["unfolding"] == unfolding) | ~rows["layer"].isin(convolutions)])
+            report = report_of(stored_spectra(own)).assign(epoch=epoch, unfolding=unfolding, inputs="")
+            report["layer"] = range(1, len(report) + 1)
+            values = report.melt(["epoch", "inputs", "layer", "name", "unfolding"], METRICS, "metric")
+            parts.append(values.astype({"value": float}).dropna(subset="value"))
+    columns = ["epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
+    frame = pd.concat([part[columns] for part in parts], ignore_index=True)
+    first = run.iloc[0]
+    identity = {column: [first[column]] * len(frame) for column in NAMES}
+    origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant") if column in run}
+    return pd.DataFrame(identity).join(frame).assign(**origin)
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of layers by name, with numbers as numbers, and ``fc`` at the end.
+
+    In ResNet-18 and the encoders of texts this is the order of the network, in EfficientNet but for its stem.
+    """
+
+    def place(name: str) -> tuple:
+        return name == "fc", [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+    places = {name: position for position, name in enumerate(sorted(set(rows["layer"]), key=place))}
+    return rows.sort_values("layer", key=lambda names: names.map(places))
+
+
+@lru_cache(maxsize=1)
+def _runs(parent: str, scale: str, _state: str) -> dict[str, pd.DataFrame]:
+    """The runs of a campaign by key; the state of the records keeps the cache from growing stale."""
+    if not records.exists(parent, scale):
+        return {}
+    return {str(key): run for key, run in records.everything(parent, scale).groupby("run_key")}
+
+
+EXPERIMENTS = [
+    Experiment(
+        name,
+        f"Spectral metrics along {parent}",
+        {"quick": 2, "laptop": 3, "paper": 5},
+        partial(derived, name),
+        ("run",),
+        partial(compute, parent),
+        parent=parent,
+    )
+    for name, parent in PARENTS.items()
+]

@@ -1,0 +1,188 @@
+"""The training sets of paper A's text experiments: the complaints task with its released variants, and SST-2 with ours.
+
+Sets of ``complaints`` are files of the release, read where they are. sr, ri, rs, rd at (strength, share of rows) .3 and
+.5: the authors' augmentation, row by row. gen: as many generated texts as there are real ones. comb_p: a share p of the
+real texts, generated ones in place of the rest. verified_p, verified_gen: the same with generated texts that passed a
+check, of which there are fewer. added_p: all real texts and after them a share p of as many verified ones (as far as
+there are); added_1: and all of those. ``sst2`` has the baseline and, by ``eda``, the eight augmented sets. ``made_up``
+is for the quick scale: sentences by rule, with all kinds of sets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightspace import data
+from weightspace.data import released
+from weightspace.data.eda import OPERATIONS, Synonyms, augment, embedding_synonyms, wordnet_synonyms
+
+SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
+STRENGTHS = (0.3, 0.5)
+SETS = {
+    "augmentation": tuple(f"{operation}_{strength}" for strength in STRENGTHS for operation in OPERATIONS),
+    "synthetic": ("gen", *(f"comb_{share}" for share in SHARES)),
+    "verified": ("verified_gen", *(f"verified_{share}" for share in SHARES)),
+    "added": ("added_1", *(f"added_{share}" for share in SHARES)),
+}
+"""Names of the sets by category; the baseline's is empty."""
+_CATEGORIES = {"complaints": tuple(SETS), "sst2": ("augmentation",), "made_up": tuple(SETS)}
+
+TRAINING_TEXTS = {"complaints": 2_759, "sst2": 67_349, "made_up": 128}
+"""Number of texts in the baseline's set of each task."""
+
+_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "not_complaint": 0, "complaint": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class TextSet:
+    """Texts with labels, and where the data are from.
+
+    first: the row that stands for the first one of the baseline, as paper A pairs them: 0 for a set that takes its
+    place, the first added one for a set that stands beside it. synonyms: where those of our own augmentation are from.
+    """
+
+    texts: Sequence[str]
+    labels: NDArray[np.int64]
+    origin: dict[str, str]
+    first: int = 0
+    synonyms: str = ""
+
+
+def sets_of(dataset: str) -> dict[str, tuple[str, ...]]:
+    """Names of the sets that a task has, by category. ``ValueError`` for an unknown task."""
+    if dataset not in _CATEGORIES:
+        raise ValueError(f"unknown text task {dataset!r}: use one of {', '.join(_CATEGORIES)}")
+    return {category: SETS[category] for category in _CATEGORIES[dataset]}
+
+
+def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) -> TextSet:
+    """Every ``every``-th text of one training set: the same texts of the baseline for all its augmentations.
+
+    The seed matters for the augmentations of SST-2 alone. ``ValueError`` for a set that the task does not have.
+    """
+    known = sum(sets_of(dataset).values(), ())
+    if name and name not in known:
+        raise ValueError(f"{dataset} has no set {name!r}: use one of {', '.join(known)}")
+    baseline = _train(dataset)
+    kind, _, level = name.partition("_")
+    if kind in OPERATIONS and dataset != "complaints":
+        source, of = synonyms(dataset)
+        texts = augment(baseline.texts[::every], kind, float(level), float(level), seed, of)
+        return replace(baseline, texts=texts, labels=baseline.labels[::every], synonyms=source)
+    whole = baseline
+    if name:
+        whole = _complaints(_released_path(name)) if dataset == "complaints" else _made_up_set(name)
+    texts, labels = whole.texts[::every], whole.labels[::every]
+    return TextSet(texts, labels, baseline.origin, len(baseline.texts[::every]) if kind == "added" else 0)
+
+
+@lru_cache
+def evaluation_set(dataset: str) -> TextSet:
+    """Complaints: the released test part. SST-2: the development part of GLUE."""
+    if dataset == "complaints":
+        return _complaints("augment_training/df_test_tc.csv")
+    if dataset == "sst2":
+        found = data.load("sst2")
+        return TextSet(found.test_x.tolist(), found.test_y, _origin(found))
+    return _made_up(96, seed=1)
+
+
+@lru_cache
+def _train(dataset: str) -> TextSet:
+    if dataset == "complaints":
+        return _complaints("augment_training/df_train_tc.csv")
+    if dataset == "sst2":
+        found = data.load("sst2")
+        return TextSet(found.x.tolist(), found.y, _origin(found))
+    return _made_up(TRAINING_TEXTS[dataset], seed=0)
+
+
+def _origin(found: data.Dataset) -> dict[str, str]:
+    return {"data_digest": found.digest, "data_variant": found.variant}
+
+
+# --- the release
+
+
+@lru_cache
+def _release() -> released.Release:
+    return released.load()
+
+
+def _released_path(name: str) -> str:
+    """Path of a set in the authors' repository."""
+    kind, _, level = name.partition("_")
+    if kind in OPERATIONS:
+        return f"EDA_aug/augmented_{kind}_augp{level}_prop{level}.csv"
+    stem = f"df_comb_tc_{level}" if level in map(str, SHARES) else "df_gen_tc"
+    ending = {"verified": "_vf", "added": "_add"}.get(kind, "")
+    return f"augment_training/{stem}{ending}.csv"
+
+
+@lru_cache(maxsize=64)
+def _complaints(path: str) -> TextSet:
+    """A file of the release. Rows without a text or a label (there is one) are left out."""
+    release = _release()
+    table = release.csv(path).dropna()
+    labels = table["label"].astype(str).map(_LABELS)
+    if labels.isna().any():
+        raise data.DataError(f"{path} of {released.NAME} has labels that are none of {', '.join(_LABELS)}")
+    origin = {"data_digest": release.digest, "data_variant": "canonical"}
+    return TextSet(table["text"].tolist(), labels.to_numpy(np.int64, copy=True), origin)
+
+
+# --- synonyms for our own augmentation
+
+
+@lru_cache
+def synonyms(dataset: str) -> tuple[str, Synonyms]:
+    """Where synonyms are from, in words, and the synonyms: WordNet where it is installed, else MiniLM's neighbours."""
+    if dataset == "made_up":
+        return "by rule", lambda word: _MADE_UP.get(word, ())
+    try:
+        return "WordNet", wordnet_synonyms()
+    except LookupError:
+        from weightspace.models import pretrained, vocabulary  # PyTorch takes seconds to import
+
+        table = pretrained("minilm_l6").encoder.bert.embeddings.word_embeddings.weight.detach().numpy()
+        tokens = vocabulary()
+        words = [number for number, token in enumerate(tokens) if re.fullmatch("[a-z]{2,}", token)]
+        return "MiniLM's input embeddings", embedding_synonyms([tokens[number] for number in words], table[words])
+
+
+# --- sentences by rule
+
+_SIDES = (("bad", "dull", "late", "broken"), ("good", "great", "quick", "fine"))
+_THINGS = (("parcel", "box"), ("phone", "device"), ("film", "movie"), ("waiter", "server"), ("road", "street"))
+_MADE_UP = {word: tuple(other for other in group if other != word) for group in (*_SIDES, *_THINGS) for word in group}
+
+
+def _made_up(number: int, seed: int) -> TextSet:
+    """Sentences about two things; the label is how they are called."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, number)
+    texts = []
+    for label in labels:
+        things = [rng.choice(_THINGS[k]) for k in rng.choice(len(_THINGS), 2, replace=False)]
+        words = rng.choice(_SIDES[label], 2)
+        texts.append(f"the {things[0]} was {words[0]} and the {things[1]} seemed {words[1]} .")
+    return TextSet(texts, labels, {"data_digest": "none", "data_variant": "made up"})
+
+
+def _made_up_set(name: str) -> TextSet:
+    """As the release has them: generated texts are sentences of another seed, verified ones three quarters of those."""
+    kind, _, level = name.partition("_")
+    real, generated = _made_up(128, 0), _made_up(128, 2)
+    pool = len(generated.texts) if kind in ("gen", "comb") else len(generated.texts) * 3 // 4
+    share = 0.0 if level in ("", "gen") else float(level)
+    some = round(share * len(real.texts))
+    first, last = (len(real.texts), some) if kind == "added" else (some, len(real.texts) - some)
+    last = min(last, pool)
+    labels = np.concatenate([real.labels[:first], generated.labels[:last]])
+    return TextSet([*real.texts[:first], *generated.texts[:last]], labels, real.origin)

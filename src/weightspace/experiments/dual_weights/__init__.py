@@ -1,0 +1,1 @@
+"""The experiments of paper B: networks that learn with two weight vectors per neuron."""

@@ -1,0 +1,1 @@
+"""What is measured of networks, data and runs, beside spectra: calibration, diversity, curvature, statistics."""

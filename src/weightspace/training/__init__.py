@@ -1,0 +1,1 @@
+"""How networks are trained: whole models, stacks of small ones in mini-batches or from one sample at a time."""
