@@ -8,8 +8,8 @@ The report is a JSON file, written anew after each cell:
 - `settings`: the environment variables WEIGHTSPACE_* that were looked up;
 - `cpu_seconds`: of the kernel, without what it started.
 
-Libraries that open files without Python are not seen: `weightspace.records` appends what it asks for to the file
-that WEIGHTSPACE_TRACE names.
+Libraries that open files without Python are not seen: `weightspace.campaigns.records` appends what it asks for to the
+file that WEIGHTSPACE_TRACE names.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 ``load`` and the registry are those of ``registry``, files and their errors those of ``files``.
 """
 
-from weightspace.data.files import DataError, cache_folder, data_folder
+from weightspace.data.files import VARIABLE, DataError, cache_folder, data_folder
 from weightspace.data.registry import CIFAR10_INEXACT, REGISTRY, Dataset, fetch, format_status, load, status
 
 __all__ = [
     "CIFAR10_INEXACT",
     "REGISTRY",
+    "VARIABLE",
     "DataError",
     "Dataset",
     "cache_folder",

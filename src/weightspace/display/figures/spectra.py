@@ -1,9 +1,9 @@
 """Figures of spectra, for any model: draw on matplotlib axes and return them, so that the caller can go on drawing.
 
     import weightspace
-    from weightspace import plots_spectra
+    from weightspace.display.figures import spectra
 
-    plots_spectra.layer_profile(weightspace.spectral_report(model), "alpha")
+    spectra.layer_profile(weightspace.spectral_report(model), "alpha")
 
 Nothing is shown or saved here, and the settings of matplotlib stay as they are. ``eigenvalues`` are always those of
 W^T W as ``weightspace.spectra.eigenvalues`` returns them, not divided by N. Those that are zero up to rounding are left
