@@ -299,7 +299,7 @@ def test_command_line(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "duel"], "unknown experiment 'duel': use one of dual_regression"),
+        (["run", "duel"], "unknown experiment 'duel': use one of diversity_batch_norm"),
         (["run", "dual_regression_tuned", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
         (
             ["run", "dual_regression", "--device", "tpu"],
