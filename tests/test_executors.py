@@ -325,7 +325,7 @@ def test_a_task_that_is_preempted_is_queued_again(folder, monkeypatch):
     assert names(folder).count("group3") == names(folder).count("group1") == 2 and len(names(folder)) == 8
 
 
-SBATCH = """#!{python}
+SBATCH = """
 # Starts every task of an array on this machine, one after the other.
 import os, re, subprocess, sys
 script = open(sys.argv[1]).read()
@@ -339,7 +339,7 @@ if not os.fork():
         ours = dict(SLURM_JOB_ID=str(100 + task), SLURM_ARRAY_JOB_ID="77", SLURM_ARRAY_TASK_ID=str(task))
         subprocess.run(["bash", "-c", script], env=os.environ | ours)
 """
-SRUN = """#!{python}
+SRUN = """
 import os, sys
 command = sys.argv[sys.argv.index("--error") + 2:]
 os.execv(command[0], command)
@@ -350,8 +350,11 @@ def test_slurm_gets_an_array_of_groups(folder, tmp_path, monkeypatch):
     """With stand-ins for the commands of Slurm; the same tasks as those of slurm-here."""
     (tmp_path / "bin").mkdir()
     for name, text in (("sbatch", SBATCH), ("srun", SRUN)):
-        (tmp_path / "bin" / name).write_text(text.format(python=sys.executable))
-        (tmp_path / "bin" / name).chmod(0o755)
+        script, command = tmp_path / f"{name}.py", tmp_path / "bin" / name
+        script.write_text(text)
+        # Not python itself in the first line: its path may hold a blank.
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+        command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setattr(executors, "_TASKS", 2)
     executor = Executor(name="slurm", jobs=2, slurm={"partition": "fast"})
