@@ -214,3 +214,25 @@ def test_stored_eigenvalues_are_rounded_to_sixteen_bits():
     values = np.random.default_rng(0).lognormal(0, 3, 1000).astype(np.float32)
     assert np.abs(rounded(values) / values - 1).max() <= 2**-16
     assert (rounded(values).view(np.uint32) & 0xFF == 0).all()
+
+
+def test_metrics_of_every_form_are_those_of_the_stored_spectra(tmp_path, monkeypatch):
+    """Through the derived experiment: every epoch and form has all layers in order, with the norms on record."""
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    first = scratch_settings.configurations("quick", 1)[0]
+    source = train_and_measure(first, "cpu")
+    experiments.record("diversity_from_scratch", "quick", [first], source)
+    (derived,) = [
+        c for c in experiments.planned("diversity_from_scratch_spectra", "quick", 1).values() if c.run == first.run_key
+    ]
+    frame = experiments.get("diversity_from_scratch_spectra").compute([derived], "cpu")
+    assert set(frame["run_key"]) == {derived.run_key}
+    norms = frame[frame["metric"] == "log_norm"]
+    stored = source[source["unfolding"] != ""].set_index(["epoch", "layer", "batch_norm", "unfolding"])["value"]
+    assert len(norms) == len(first.spectra_epochs) * 3 * 21
+    for row in norms.itertuples():  # the classifier is the same matrix in every form
+        form = ("apart", MATRIX) if row.name == "fc" else (row.batch_norm, row.unfolding)
+        assert row.value == pytest.approx(np.log10(stored[row.epoch, row.name, *form]), rel=1e-4)
+    for _, own in norms.groupby(["epoch", "batch_norm", "unfolding"]):
+        assert own["layer"].tolist() == list(range(1, 22)) and own["name"].iloc[-1] == "fc"
+    assert set(frame.loc[frame["layer"] == 0, "inputs"]) == {"train_clean", "test"}

@@ -58,8 +58,7 @@ class Effects:
     """The effects of one measure.
 
     settings: category and setting, a row each, doses of a category in ascending order. values: [settings, seeds,
-    layers]. baselines: [seeds, replicates,
-    layers], minus the mean over the replicates of the seed, in the same units.
+    layers]. baselines: [seeds, replicates, layers], minus the mean over the replicates of the seed, in the same units.
     """
 
     settings: pd.DataFrame

@@ -36,7 +36,6 @@ from weightspace.analysis.regularizer_effects import (
     CATEGORIES,
     MEASURES,
     PAPER_SETTINGS,
-    Effects,
     Measure,
     acting,
     effects,
@@ -129,14 +128,17 @@ class Estimate:
 # --- positive and negative controls
 
 
-def randomization_p(found: Effects, setting: NDArray[np.float64], draws: int = DRAWS, seed: int = 0) -> float:
+def randomization_p(
+    baselines: NDArray[np.float64], setting: NDArray[np.float64], draws: int = DRAWS, seed: int = 0
+) -> float:
     """Exact-level p for the hypothesis that a setting is one more baseline, against a size <z, z> above 0.
 
-    setting: [seeds, layers]. If it is, its run and the baselines of a seed are exchangeable: the size is compared with
-    those found when one of them, drawn for every seed, takes the place of the setting.
+    setting: [seeds, layers]; baselines: [seeds, replicates, layers]; both minus the mean of the baselines. If it is,
+    its run and the baselines of a seed are exchangeable: the size is compared with those found when one of them, drawn
+    for every seed, takes the place of the setting.
     """
     # Of R baselines and the setting, in units of the mean of the R baselines: position 0 is the setting.
-    runs = np.concatenate([setting[:, None], found.baselines], axis=1)
+    runs = np.concatenate([setting[:, None], baselines], axis=1)
     seeds, count, _ = runs.shape
     # The effect if run k stands for the setting: its value minus the mean of the others.
     total = runs.sum(axis=1, keepdims=True)
@@ -169,14 +171,13 @@ def controls(frame: pd.DataFrame, measures: Iterable[Measure], epoch: int | None
         for position, (category, setting) in enumerate(found.settings[["category", "setting"]].itertuples(index=False)):
             if setting in able:
                 z = found.values[position]
-                p = randomization_p(found, z)
+                p = randomization_p(found.baselines, z)
                 rows.append((measure, setting, category, bool(acts[setting]), _size(z), p))
         if found.baselines.shape[1] > 2:
             first, rest = found.baselines[:, 0], found.baselines[:, 1:]
             middle = rest.mean(axis=1, keepdims=True)
-            placebo = Effects(found.settings, found.values, rest - middle)
             z = first - middle[:, 0]
-            rows.append((measure, BASELINE, BASELINE, False, _size(z), randomization_p(placebo, z)))
+            rows.append((measure, BASELINE, BASELINE, False, _size(z), randomization_p(rest - middle, z)))
     table = pd.DataFrame(rows, columns=["measure", "setting", "category", "acts", "size", "p"])
     table["size"] = np.sqrt(table["size"].clip(lower=0))
     table["p_holm"] = np.nan
@@ -250,7 +251,7 @@ def interpolation(strength: NDArray[np.float64], levels: NDArray[np.float64]) ->
     for k, level in enumerate(levels.T, 1):
         rising = level > below
         here = rising & (below < strength) & (strength <= level)
-        fraction = np.where(here, (strength - below) / np.where(rising, level - below, 1), 0)
+        fraction = np.divide(strength - below, level - below, out=np.zeros(len(levels)), where=here)
         weights[draws, k] += fraction
         weights[draws, last] += np.where(here, 1 - fraction, 0)
         below, last = np.where(rising, level, below), np.where(rising, k, last)

@@ -7,7 +7,7 @@ needs no training.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -18,7 +18,7 @@ from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration,
 from weightspace.campaigns.registry import Experiment
 from weightspace.experiments.diversity.scratch import EXPERIMENTS as PARENTS
 from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, ScratchConfiguration
-from weightspace.experiments.diversity.spectra import METRICS, in_order
+from weightspace.experiments.diversity.spectra import metrics_of_layers, run_on_record
 
 NAME = f"{EXPERIMENT}_spectra"
 OUTCOMES = (
@@ -67,13 +67,7 @@ def derived(parents: Sequence[ScratchConfiguration], scale: str) -> list[Scratch
 def compute(parent: str, group: list[ScratchSpectraConfiguration], device: str) -> pd.DataFrame:
     """The metrics of one run of the experiment ``parent``."""
     (c,) = group
-    run = _runs(parent, c.scale, records.state(parent, c.scale)).get(c.run)
-    if run is None:
-        raise records.RecordError(
-            f"run {c.run} of {parent} is not on record at scale {c.scale}: "
-            f"`python -m weightspace run {parent} --scale {c.scale}` computes it"
-        )
-    return metrics_of(run).assign(run_key=c.run_key)
+    return metrics_of(run_on_record(parent, c.scale, c.run)).assign(run_key=c.run_key)
 
 
 def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
@@ -83,9 +77,6 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     computed of a layer has no row there. Rows of layer 0 are ``OUTCOMES``.
     Columns besides: category, setting, seed, replicate, dataset, model, and the origin of the data.
     """
-    from weightspace.experiments.diversity.compute.image_runs import stored_spectra  # PyTorch takes seconds to import
-    from weightspace.spectra.report import report_of
-
     outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
     parts = [run[outcome].assign(layer=0, name="", batch_norm="", unfolding="")]
     spectra = run[run["unfolding"] != ""]
@@ -93,26 +84,14 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     for epoch, rows in spectra.groupby("epoch"):
         for batch_norm, unfolding in FORMS:
             same = (rows["batch_norm"] == batch_norm) & (rows["unfolding"] == unfolding)
-            own = in_order(rows[same | classifier[rows.index]])
             form = {"epoch": epoch, "inputs": "", "batch_norm": batch_norm, "unfolding": unfolding}
-            report = report_of(stored_spectra(own)).assign(**form)
-            report["layer"] = range(1, len(report) + 1)
-            values = report.melt([*form, "layer", "name"], METRICS, "metric")
-            parts.append(values.astype({"value": float}).dropna(subset="value"))
+            parts.append(metrics_of_layers(rows[same | classifier[rows.index]], form))
     columns = ["epoch", "inputs", "layer", "name", "batch_norm", "unfolding", "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
     first = run.iloc[0]
     identity = {column: [first[column]] * len(frame) for column in NAMES}
     origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant")}
     return pd.DataFrame(identity).join(frame).assign(**origin)
-
-
-@lru_cache(maxsize=1)
-def _runs(parent: str, scale: str, _state: str) -> dict[str, pd.DataFrame]:
-    """The runs of a campaign by key; the state of the records keeps the cache from growing stale."""
-    if not records.exists(parent, scale):
-        return {}
-    return {str(key): run for key, run in records.everything(parent, scale).groupby("run_key")}
 
 
 EXPERIMENTS = [

@@ -83,13 +83,18 @@ def derived(name: str, parents: Sequence[Any], scale: str) -> list[SpectraConfig
 def compute(parent: str, group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
     """The metrics of one run of the experiment ``parent``."""
     (c,) = group
-    run = _runs(parent, c.scale, records.state(parent, c.scale)).get(c.run)
+    return metrics_of(run_on_record(parent, c.scale, c.run)).assign(run_key=c.run_key)
+
+
+def run_on_record(parent: str, scale: str, key: str) -> pd.DataFrame:
+    """The records of one run; ``RecordError`` names the command that computes it."""
+    run = _runs(parent, scale, records.state(parent, scale)).get(key)
     if run is None:
         raise records.RecordError(
-            f"run {c.run} of {parent} is not on record at scale {c.scale}: "
-            f"`python -m weightspace run {parent} --scale {c.scale}` computes it"
+            f"run {key} of {parent} is not on record at scale {scale}: "
+            f"`python -m weightspace run {parent} --scale {scale}` computes it"
         )
-    return metrics_of(run).assign(run_key=c.run_key)
+    return run
 
 
 def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
@@ -100,25 +105,33 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     layer has no row there. Rows of layer 0 are ``OUTCOMES``.
     Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the origin of the data.
     """
-    from weightspace.experiments.diversity.compute.image_runs import stored_spectra  # PyTorch takes seconds to import
-    from weightspace.spectra.report import report_of
-
     outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
     parts = [run[outcome].assign(layer=0, name="", unfolding="")]
     convolutions = set(run.loc[run["unfolding"] == "slices", "layer"])
     for epoch, rows in run[run["unfolding"] != ""].groupby("epoch"):
         for unfolding in UNFOLDINGS if convolutions else UNFOLDINGS[:1]:
-            own = in_order(rows[(rows["unfolding"] == unfolding) | ~rows["layer"].isin(convolutions)])
-            report = report_of(stored_spectra(own)).assign(epoch=epoch, unfolding=unfolding, inputs="")
-            report["layer"] = range(1, len(report) + 1)
-            values = report.melt(["epoch", "inputs", "layer", "name", "unfolding"], METRICS, "metric")
-            parts.append(values.astype({"value": float}).dropna(subset="value"))
+            own = rows[(rows["unfolding"] == unfolding) | ~rows["layer"].isin(convolutions)]
+            parts.append(metrics_of_layers(own, {"epoch": epoch, "inputs": "", "unfolding": unfolding}))
     columns = ["epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
     first = run.iloc[0]
     identity = {column: [first[column]] * len(frame) for column in NAMES}
     origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant") if column in run}
     return pd.DataFrame(identity).join(frame).assign(**origin)
+
+
+def metrics_of_layers(rows: pd.DataFrame, form: dict[str, Any]) -> pd.DataFrame:
+    """A row per layer and metric: layer (numbered from 1, see ``in_order``), name, metric, value, and ``form``.
+
+    rows: those of one run, one per layer, with its eigenvalues.
+    """
+    from weightspace.experiments.diversity.compute.image_runs import stored_spectra  # PyTorch takes seconds to import
+    from weightspace.spectra.report import report_of
+
+    report = report_of(stored_spectra(in_order(rows))).assign(**form)
+    report["layer"] = range(1, len(report) + 1)
+    values = report.melt([*form, "layer", "name"], METRICS, "metric")
+    return values.astype({"value": float}).dropna(subset="value")
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
