@@ -150,3 +150,12 @@ def test_figure_cells_have_captions(source):
     for cell in jupytext.read(source).cells:
         if "style.show(" in cell.source:
             assert cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"), cell.source
+
+
+def test_the_tests_lie_where_the_code_lies():
+    """A folder of tests for every folder of the package that is tested by itself, and none for what is not there."""
+    package, tests = ROOT / "src" / "weightspace", ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")} - {Path(), Path("book")}
+    assert not {str(folder) for folder in folders if not (package / folder).is_dir()}
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert rooms == {folder.parts[0] for folder in folders}

@@ -111,7 +111,7 @@ def test_alt_text_is_required():
 
 
 def test_the_site_knows_every_colour_of_a_method():
-    css = (Path(__file__).parents[1] / "book/_static/book.css").read_text()
+    css = (Path(__file__).parents[2] / "book/_static/book.css").read_text()
     light, dark = css.split('html[data-theme="dark"]', 1)
     for method in style.METHODS.values():
         assert re.search(rf"{method.variable}: {method.colour};", light), method
@@ -121,7 +121,7 @@ def test_the_site_knows_every_colour_of_a_method():
 
 
 def site_colours(mode):
-    css = (Path(__file__).parents[1] / "book/_static/book.css").read_text()
+    css = (Path(__file__).parents[2] / "book/_static/book.css").read_text()
     block = re.search(rf'html\[data-theme="{mode}"\] \{{(.*?)\}}', css, re.DOTALL).group(1)
     return dict(re.findall(r"(--ws-[\w-]+): (#[0-9a-f]{6});", block))
 

@@ -187,7 +187,7 @@ def check_interpreted_kernel():
 
 def test_the_kernel_agrees_in_the_interpreter_of_triton():
     pytest.importorskip("triton")
-    command = [sys.executable, "-c", "import test_online_torch as t; t.check_interpreted_kernel()"]
+    command = [sys.executable, "-c", "import test_torch_backend as t; t.check_interpreted_kernel()"]
     environment = os.environ | {"TRITON_INTERPRET": "1"}  # read when Triton is imported
     finished = subprocess.run(command, cwd=Path(__file__).parent, env=environment, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr

@@ -1,7 +1,7 @@
 """What WeightWatcher 0.7.7 says of small models and of the four CIFAR-10 ResNets.
 
-python tests/weightwatcher_golden.py OUT.parquet     with a Python that has weightwatcher==0.7.7 and PyTorch
-makes tests/golden/weightwatcher.parquet again. The checkpoints are taken from WEIGHTSPACE_DATA, if it is set.
+python tests/spectra/weightwatcher_golden.py OUT.parquet     with a Python that has weightwatcher==0.7.7 and PyTorch
+makes tests/spectra/golden/weightwatcher.parquet again. The checkpoints are taken from WEIGHTSPACE_DATA, if it is set.
 Weights are drawn from NumPy's legacy generator, whose stream never changes, so that any version gives the same models.
 """
 
