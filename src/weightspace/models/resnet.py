@@ -15,13 +15,6 @@ def check_dropout(dropout: float) -> None:
         raise ValueError(f"dropout must be in [0, 1), got {dropout}")
 
 
-def batch_norm_of(convolution: str) -> str:
-    """Name of the batch norm behind a convolution of ``ResNet18``: ``bn2`` behind ``conv2``, and so on."""
-    if convolution.endswith("downsample.0"):
-        return convolution.removesuffix("0") + "1"
-    return "bn".join(convolution.rsplit("conv", 1))
-
-
 class ResidualBlock(nn.Module):
     """y = dropout(relu(F(x) + shortcut(x))), F = two 3x3 convolutions with batch norm (He et al. 2016, figure 5 left).
 

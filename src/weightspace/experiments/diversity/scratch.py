@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, ScratchConfiguration, configurations
+from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, FittedConfiguration, configurations
 
 
-def compute(group: list[ScratchConfiguration], device: str) -> pd.DataFrame:
+def compute(group: list[FittedConfiguration], device: str) -> pd.DataFrame:
     from weightspace.experiments.diversity.compute.scratch_runs import train_and_measure  # PyTorch: takes seconds
 
     (configuration,) = group

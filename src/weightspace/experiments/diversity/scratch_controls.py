@@ -60,7 +60,7 @@ class ControlConfiguration(ScratchConfiguration):
     control: Annotated[Literal[tuple(CHANGES)], IDENTITY]  # type: ignore[valid-type]
 
 
-def _runs(settings: tuple[Settings, ...]) -> list[Settings]:
+def with_baselines(settings: tuple[Settings, ...]) -> list[Settings]:
     """The baselines of a seed first."""
     return [*({"replicate": k} for k in range(BASELINES)), *settings[1:]]
 
@@ -71,7 +71,7 @@ def controls(scale: str, seeds: int) -> list[ControlConfiguration]:
     return [
         ControlConfiguration(**shared | change | run, control=control, seed=seed)
         for control, change in changes.items()
-        for seed, run in itertools.product(range(seeds), [{}] if control == "label_noise" else _runs(COMPARED))
+        for seed, run in itertools.product(range(seeds), [{}] if control == "label_noise" else with_baselines(COMPARED))
     ]
 
 
@@ -79,7 +79,7 @@ def sizes(scale: str, seeds: int) -> list[ScratchConfiguration]:
     shared: dict[str, Any] = {"experiment": MAP, "protocol": 1} | SCALES[scale]
     return [
         ScratchConfiguration(**shared | run | {"train_size": size}, seed=seed)
-        for seed, size, run in itertools.product(range(seeds), TRAIN_SIZES[scale], _runs(MAPPED))
+        for seed, size, run in itertools.product(range(seeds), TRAIN_SIZES[scale], with_baselines(MAPPED))
     ]
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from weightspace.campaigns.configuration import (
+    LATER,
     STRICT,
     Configuration,
     Count,
@@ -35,19 +36,21 @@ WEIGHT_DECAYS = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3)
 BASELINES = 3
 """Replicates of the baseline per seed."""
 
+DIGITS = ("mnist", "digits")
+"""Sets of images with the ten digits as classes."""
+
 Epochs = tuple[Annotated[int, Field(ge=0)], ...]
 Size = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class ScratchConfiguration(Configuration):
-    """A classifier trained from scratch.
+class FittedConfiguration(Configuration):
+    """A classifier of images that is trained until it fits them.
 
     dataset: name of a set of images. train_size: number of training images, the first of the file;
-    label_noise: fraction of them whose label is replaced by another one, drawn for the seed. model, width: the network
-    and its channels (ResNet-18: of the first stage). epochs, batch_size, optimizer (SGD has momentum 0.9), lr,
-    schedule of the learning rate (``cosine``: falls to 0 over the epochs, update by update), precision of the forward
-    and backward pass.
+    label_noise: fraction of them whose label is replaced by another one, drawn for the seed. epochs, batch_size,
+    optimizer (SGD has momentum 0.9), lr, schedule of the learning rate (``cosine``: falls to 0 over the epochs, update
+    by update), precision of the forward and backward pass.
 
     The regularizers: dropout, the fraction of outputs set to 0 after every block; weight_decay, coupled L2, added to
     every gradient; augmentation, a level of ``augmentations.ALL`` or ``""``. Controls: kernel_norm ``fixed`` scales
@@ -59,14 +62,13 @@ class ScratchConfiguration(Configuration):
     What is measured: spectra after spectra_epochs (0 is the start) and scores of the training images after
     score_epochs, both also after the last epoch; scores of the first checkpoint_test_size test images along training
     and of the first test_size at the end; of the first corruption_size under fifteen corruptions at the given
-    severities.
+    severities. shifted: other sets with the same classes, of which all images that are no training images of
+    ``dataset`` are tested at the end.
     """
 
     dataset: Literal["cifar10", "fashion_mnist", "mnist", "digits"] = "cifar10"
     train_size: Count
     label_noise: Fraction = 0.0
-    model: Literal["resnet18"] = "resnet18"
-    width: Count
     epochs: Count
     batch_size: Count
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -85,9 +87,10 @@ class ScratchConfiguration(Configuration):
     test_size: Count
     corruption_size: Size
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 3, 5)
+    shifted: Annotated[tuple[Literal[DIGITS], ...], LATER] = ()  # type: ignore[valid-type]
 
     @model_validator(mode="after")
-    def _fits_the_data(self) -> ScratchConfiguration:
+    def _fits_the_data(self) -> FittedConfiguration:
         rows, _ = image_counts(self.dataset)
         if self.train_size > rows:
             raise ValueError(f"train_size: {self.dataset} has {rows:,} training images, got {self.train_size:,}")
@@ -96,6 +99,8 @@ class ScratchConfiguration(Configuration):
         for name in ("spectra_epochs", "score_epochs"):
             if max(getattr(self, name), default=0) > self.epochs:
                 raise ValueError(f"{name} must not lie beyond epochs, {self.epochs}, got {getattr(self, name)}")
+        if self.shifted and self.dataset not in DIGITS:
+            raise ValueError(f"shifted: {self.dataset} has other classes than {' and '.join(self.shifted)}")
         return self
 
     @property
@@ -112,6 +117,44 @@ class ScratchConfiguration(Configuration):
         present = {name: getattr(self, name) for name in ("dropout", "weight_decay", "augmentation")}
         names = [name for name, value in present.items() if value]
         return "combined" if len(names) > 1 else names[0] if names else "baseline"
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ScratchConfiguration(FittedConfiguration):
+    """A ResNet-18 from scratch. width: channels of its first stage."""
+
+    model: Literal["resnet18"] = "resnet18"
+    width: Count
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class VisionTransformerConfiguration(FittedConfiguration):
+    """A ``VisionTransformer`` from scratch: side of a patch in pixels, width, blocks, heads.
+
+    Dropout acts on what every block adds to the residual stream and before the last layer. Without convolutions there
+    are no kernels to hold at a norm.
+    """
+
+    model: Literal["vision_transformer"] = "vision_transformer"
+    kernel_norm: Literal["free"] = "free"
+    patch: Literal[2, 4, 8, 16]
+    width: Count
+    blocks: Count
+    heads: Count
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> VisionTransformerConfiguration:
+        if self.width % self.heads:
+            raise ValueError(f"heads must divide the width, {self.width}, got {self.heads}")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FineTunedConfiguration(FittedConfiguration):
+    """A pretrained network with a new head. resolution: side in pixels that images are resized to."""
+
+    model: Literal["efficientnet_lite0", "resnet18"] = "efficientnet_lite0"
+    resolution: Annotated[int, Field(ge=32)]
 
 
 def settings() -> list[Settings]:

@@ -1,4 +1,4 @@
-"""Spectral metrics of every layer of every run of ``diversity_from_scratch``, from the eigenvalues on record.
+"""Spectral metrics of every layer of every run of the campaigns that overfit, from the eigenvalues on record.
 
 They are records of their own because the power-law fits of all runs take long, and because a metric that is added here
 needs no training.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -16,11 +16,15 @@ from pydantic import Field
 from weightspace.campaigns import records
 from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity.scratch import EXPERIMENTS as PARENTS
-from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, ScratchConfiguration
+from weightspace.experiments.diversity import scratch, scratch_elsewhere, transfer_fitted
 from weightspace.experiments.diversity.spectra import metrics_of_layers, run_on_record
 
-NAME = f"{EXPERIMENT}_spectra"
+PARENTS = {
+    f"{parent.name}_spectra": parent
+    for module in (scratch, scratch_elsewhere, transfer_fitted)
+    for parent in module.EXPERIMENTS
+}
+"""Experiment -> the experiment of whose runs it describes the spectra."""
 OUTCOMES = (
     ("train_clean", "loss"),
     ("train_clean", "accuracy_percent"),
@@ -29,14 +33,15 @@ OUTCOMES = (
 )
 """Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
 FORMS = (("apart", "slices"), ("apart", "(out, in k)"), ("folded", "(out, in k)"))
-"""batch_norm and unfolding of the spectra on record. The classifier is the same matrix in each."""
+"""batch_norm and unfolding of the spectra on record, the second alone in networks of linear layers. The classifier is
+the same matrix in each."""
 NAMES = ("category", "setting", "seed", "replicate")
 """Fields of the described run that name it."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ScratchSpectraConfiguration(Configuration):
-    """The spectra of one run of ``diversity_from_scratch``.
+    """The spectra of one run of a campaign that overfits.
 
     run: its key, 16 hexadecimal digits; scale: that of the records it is among. category, setting, seed and replicate
     are those of the run.
@@ -50,15 +55,15 @@ class ScratchSpectraConfiguration(Configuration):
     replicate: Annotated[int, IDENTITY]
 
 
-def derived(parents: Sequence[ScratchConfiguration], scale: str) -> list[ScratchSpectraConfiguration]:
-    """What is computed of the runs of the parent at a scale."""
+def derived(name: str, parents: Sequence[Any], scale: str) -> list[ScratchSpectraConfiguration]:
+    """What the experiment ``name`` computes of the runs of its parent at a scale."""
     return [
         ScratchSpectraConfiguration(
-            experiment=NAME,
+            experiment=name,
             protocol=1,
             scale=scale,
             run=run.run_key,
-            **{name: getattr(run, name) for name in NAMES},
+            **{column: getattr(run, column) for column in NAMES},
         )
         for run in parents
     ]
@@ -84,6 +89,8 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     for epoch, rows in spectra.groupby("epoch"):
         for batch_norm, unfolding in FORMS:
             same = (rows["batch_norm"] == batch_norm) & (rows["unfolding"] == unfolding)
+            if not (same & ~classifier[rows.index]).any():
+                continue
             form = {"epoch": epoch, "inputs": "", "batch_norm": batch_norm, "unfolding": unfolding}
             parts.append(metrics_of_layers(rows[same | classifier[rows.index]], form))
     columns = ["epoch", "inputs", "layer", "name", "batch_norm", "unfolding", "metric", "value"]
@@ -96,12 +103,13 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
 
 EXPERIMENTS = [
     Experiment(
-        NAME,
-        f"Spectral metrics along {EXPERIMENT}",
-        PARENTS[0].seeds,
-        derived,
+        name,
+        f"Spectral metrics along {parent.name}",
+        parent.seeds,
+        partial(derived, name),
         ("run",),
-        partial(compute, EXPERIMENT),
-        parent=EXPERIMENT,
+        partial(compute, parent.name),
+        parent=parent.name,
     )
+    for name, parent in PARENTS.items()
 ]

@@ -1,4 +1,4 @@
-"""How a classifier is trained from scratch and what is measured of it along the way."""
+"""How a classifier of images is trained until it fits them, and what is measured of it along the way."""
 
 from __future__ import annotations
 
@@ -16,26 +16,45 @@ from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.data.sampling import flip_labels
 from weightspace.experiments.diversity.compute.image_runs import corrupted_images, scores
 from weightspace.experiments.diversity.protocol import load_images
-from weightspace.experiments.diversity.scratch_settings import ScratchConfiguration
-from weightspace.models import ResNet18
-from weightspace.models.resnet import batch_norm_of
+from weightspace.experiments.diversity.scratch_settings import (
+    FineTunedConfiguration,
+    FittedConfiguration,
+    ScratchConfiguration,
+    VisionTransformerConfiguration,
+)
+from weightspace.models import ResNet18, VisionTransformer, image_inputs, pretrained
+from weightspace.models.batch_norms import batch_norms
 from weightspace.spectra import eigenvalues_of
-from weightspace.training.trainer import LABEL_STREAM, Recipe, Trainer, initialized
+from weightspace.training.trainer import LABEL_STREAM, Recipe, Trainer, initialized, to_inputs
 
 SLICES, MATRIX = "slices", "(out, in k)"
 """Unfoldings of a convolution, see ``spectra``."""
 
 
-def trainer(configuration: ScratchConfiguration, device: str) -> Trainer:
+def trainer(configuration: FittedConfiguration, device: str) -> Trainer:
     """The network of a configuration at its initial weights, ready to be trained."""
     c = configuration
     classes = int(load_images(c.dataset).y.max()) + 1
-    model = initialized(lambda: ResNet18(c.dropout, c.width, classes), c.seed)
+    model = initialized(lambda: network(c, classes), c.seed)
+    prepare = image_inputs(c.model, c.resolution) if isinstance(c, FineTunedConfiguration) else to_inputs
     cosine_epochs = c.epochs if c.schedule == "cosine" else None
     recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay, cosine_epochs)
-    run = Trainer(model, recipe, c.seed, device, precision=c.precision, replicate=c.replicate)
+    run = Trainer(model, recipe, c.seed, device, prepare, c.precision, c.replicate)
     run.after_step = norm_keeper(run.model) if c.kernel_norm == "fixed" else None
     return run
+
+
+def network(configuration: FittedConfiguration, classes: int) -> nn.Module:
+    """The network of a configuration; what is not pretrained is drawn from PyTorch's generator."""
+    match configuration:
+        case ScratchConfiguration() as c:
+            return ResNet18(c.dropout, c.width, classes)
+        case VisionTransformerConfiguration() as c:
+            return VisionTransformer(c.dropout, c.width, c.blocks, c.heads, c.patch, classes)
+        case FineTunedConfiguration() as c:
+            return pretrained(c.model, classes, c.dropout)
+        case other:
+            raise TypeError(f"no network is known for {type(other).__name__}")
 
 
 def norm_keeper(model: nn.Module) -> Callable[[], None]:
@@ -55,7 +74,7 @@ def norm_keeper(model: nn.Module) -> Callable[[], None]:
     return keep
 
 
-def training_labels(configuration: ScratchConfiguration) -> NDArray[np.int64]:
+def training_labels(configuration: FittedConfiguration) -> NDArray[np.int64]:
     """Labels of the training images, some of them wrong if there is label noise."""
     c = configuration
     y = load_images(c.dataset).y
@@ -63,13 +82,13 @@ def training_labels(configuration: ScratchConfiguration) -> NDArray[np.int64]:
     return flip_labels(y[: c.train_size], c.label_noise, int(y.max()) + 1, rng)
 
 
-def train_and_measure(configuration: ScratchConfiguration, device: str) -> pd.DataFrame:
+def train_and_measure(configuration: FittedConfiguration, device: str) -> pd.DataFrame:
     """The records of one run.
 
     Rows of scores have inputs: ``train``, the batches as the network trained on them (augmented, with dropout; mean
     loss and accuracy of every epoch); ``train_clean``, the training images as they are with the labels trained on;
-    ``test``; or a corruption, with its severity (0 elsewhere), of the test images that are in ``test_part`` as they
-    are. metric: loss (nats), accuracy_percent, ece (not for ``train``).
+    ``test``; the name of another set, all of its images; or a corruption, with its severity (0 elsewhere), of the test
+    images that are in ``test_part`` as they are. metric: loss (nats), accuracy_percent, ece (not for ``train``).
 
     Rows of spectra have layer, batch_norm, unfolding, N, M, eigenvalues and, as metric ``norm``, their sum: see
     ``spectra``. Those of the initial weights are kept for replicate 0 of the baseline: all runs of a seed start there.
@@ -102,6 +121,8 @@ def train_and_measure(configuration: ScratchConfiguration, device: str) -> pd.Da
             rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
         if last:
             break
+    for name in c.shifted:
+        record(epoch, name, scores(*_shifted(run, c.dataset, name)))
     score_test(epoch, c.corruption_size, "test_part")
     for kind in CORRUPTIONS if c.corruption_size else ():
         for severity in c.severities:
@@ -110,19 +131,30 @@ def train_and_measure(configuration: ScratchConfiguration, device: str) -> pd.Da
     return as_records(rows, c).assign(**images.origin)
 
 
-def as_records(rows: list[dict[str, Any]], configuration: ScratchConfiguration) -> pd.DataFrame:
+def _shifted(run: Trainer, dataset: str, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits and labels of all images of a set, of its test images alone if the network was trained on the others."""
+    other = load_images(name)
+    if name == dataset:
+        return run.logits(other.test_x), other.test_y
+    return run.logits(np.concatenate([other.x, other.test_x])), np.concatenate([other.y, other.test_y])
+
+
+def as_records(rows: list[dict[str, Any]], configuration: FittedConfiguration) -> pd.DataFrame:
     """What was measured in one run, with every column, as records of the run."""
     c = configuration
     blank = {"inputs": "", "severity": 0, "layer": "", "batch_norm": "", "unfolding": "", "N": 0, "M": 0}
     frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
     names = ("dataset", "model", "width", "train_size", "lr", "category", "setting", "seed", "replicate")
-    identity = {name: [getattr(c, name)] * len(frame) for name in names}
+    identity = {name: [getattr(c, name)] * len(frame) for name in names if hasattr(c, name)}
     measured = frame[["epoch", *blank, "metric", "value", "eigenvalues"]]
     return pd.DataFrame(identity).join(measured).assign(run_key=c.run_key)
 
 
 def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
     """Eigenvalues of every convolution and linear layer, a row per layer, batch_norm and unfolding.
+
+    Depthwise convolutions are left out (each of their matrices has one row and one eigenvalue), and so is what
+    multiplies nothing: tables of embeddings and positions.
 
     unfolding ``(out, in k)`` is the matrix that maps a patch to the output channels; ``slices`` has one matrix per
     place of the kernel with all eigenvalues pooled, the convention of WeightWatcher and paper A, without
@@ -134,7 +166,7 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
     N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32 rounded to 16 significant bits. value:
     their sum before rounding, the squared Frobenius norm.
     """
-    modules = dict(model.named_modules())
+    norms = batch_norms(model)
     matrices: list[Tensor] = []
     rows: list[dict[str, Any]] = []
 
@@ -144,14 +176,14 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
         rows.append(place | {"matrices": len(parts)})
         matrices.extend(parts)
 
-    for name, module in modules.items():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear) or getattr(module, "groups", 1) > 1:
             continue
         weight = module.weight.detach()
         add(name, "apart", MATRIX, [weight.flatten(1)])
         if isinstance(module, nn.Conv2d):
             add(name, "apart", SLICES, list(weight.flatten(2).unbind(2)))
-            norm = modules[batch_norm_of(name)]
+        if (norm := norms.get(name)) is not None:
             factor = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
             add(name, "folded", MATRIX, [weight.flatten(1).double() * factor[:, None]])
     values = iter(eigenvalues_of(matrices, device=device))
