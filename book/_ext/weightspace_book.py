@@ -197,11 +197,23 @@ def copy_mathjax(app) -> None:
         shutil.copyfile(source, target)
 
 
+#: What reStructuredText would take for markup in a docstring: code, which stays, and signs of formulas, which do not.
+MARKUP = re.compile(r"(`+).+?\1|(?P<sign>[|*]|_(?!\w))", re.DOTALL)
+
+
+def plain_docstring(app, what, name, obj, options, lines) -> None:
+    """Docstrings are plain text with code in backquotes: bars, stars and underscores of formulas mean themselves."""
+    text = MARKUP.sub(lambda found: "\\" + found[0] if found["sign"] else found[0], "\n".join(lines))
+    lines[:] = text.split("\n")
+
+
 def setup(app):
+    app.setup_extension("sphinx.ext.autodoc")
     # Neither value forces pages to be read again: what depends on them is in the stamps.
     app.add_config_value("weightspace_parameters", {}, "", (dict,))
     app.add_config_value("weightspace_timeout", 1800.0, "", (int, float))
     app.add_directive("notebook-runs", NotebookRuns)
+    app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("config-inited", use_local_mathjax)
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", run_notebooks)
