@@ -2,20 +2,20 @@
 
 Each layer gives the matrix of the linear map that it applies, so that the squared singular values are those of the map:
 
-===================================  ====================================================================================
-layer                                matrix
-===================================  ====================================================================================
-Linear, Embedding, EmbeddingBag      as stored, whatever the size
-Conv1d, 2d, 3d                       (out, in k): from the patch under the kernel, of k positions, to the output channels
-the same with groups                 one (out / groups, in k / groups) per group, eigenvalues pooled
-transposed convolutions              (in, out k): from an input position to the patch that it adds to; by group
-MultiheadAttention                   q, k and v rows of ``in_proj_weight``, a matrix each
-RNN, LSTM, GRU and their cells       the rows of each gate, a matrix each
-Bilinear                             (out, in1 in2): linear in the outer product of its inputs
-DualLinear, DualConv2d               W1 - W2, as a linear layer or a convolution
-parametrized, pruned, weight-normed  the weight that the layer computes with
-a parameter of any other module      as stored, if it has just two axes longer than 1; else a row that says so
-===================================  ====================================================================================
+=================================== ====================================================================================
+layer                               matrix
+=================================== ====================================================================================
+Linear, Embedding, EmbeddingBag     as stored, whatever the size
+Conv1d, 2d, 3d                      (out, in k): from the patch under the kernel, of k positions, to the output channels
+the same with groups                one (out / groups, in k / groups) per group, eigenvalues pooled
+transposed convolutions             (in, out k): from an input position to the patch that it adds to; by group
+MultiheadAttention                  q, k and v rows of ``in_proj_weight``, a matrix each
+RNN, LSTM, GRU and their cells      the rows of each gate, a matrix each
+Bilinear                            (out, in1 in2): linear in the outer product of its inputs
+DualLinear, DualConv2d              W1 - W2, as a linear layer or a convolution
+parametrized, pruned, weight-normed the weight that the layer computes with
+a parameter of any other module     as stored, if it has just two axes longer than 1; else a row that says so
+=================================== ====================================================================================
 
 Groups are pooled because the map of such a layer is block diagonal, and the eigenvalues of that are the union of the
 blocks'. A row per group would give a depthwise layer hundreds of rows of one eigenvalue. Attention and gates are taken
