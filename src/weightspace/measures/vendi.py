@@ -14,6 +14,8 @@ from sklearn.preprocessing import normalize
 from weightspace.spectra.eigen import as_float64, eigenvalues
 from weightspace.spectra.metrics import nonzero
 
+_NEAR_ONE = 1e-3
+
 
 def vendi_score(X: Any, q: float = 1) -> float:
     """The effective number of different rows of X, between 1 (all point the same way) and n (all orthogonal).
@@ -25,8 +27,9 @@ def vendi_score(X: Any, q: float = 1) -> float:
     (Friedman & Dieng 2023, definition 3.1; order q: Pasarkar & Dieng 2024). Small q counts rare directions in full,
     large q hardly. The eigenvalues are those of the smaller of X X^T and X^T X.
 
-    X: [n, d], rows are samples; a sparse array of SciPy with any number of columns will do. ``ValueError`` for a row of
-    zeros, which has no direction, for q < 0, and for what is not a matrix of finite numbers.
+    X: [n, d], rows are samples, of any scale; a sparse array or matrix of SciPy with any number of columns will do.
+    ``ValueError`` for a row of zeros, which has no direction, for q < 0, and for what is not a matrix of finite real
+    numbers: an empty one, or a masked array with masked entries.
     """
     if not q >= 0:
         raise ValueError(f"the order q must be 0 or more, got {q}")
@@ -37,6 +40,9 @@ def vendi_score(X: Any, q: float = 1) -> float:
         return float(np.exp(entr(p).sum()))
     if np.isinf(q):
         return float(1 / p.max())
+    if abs(q - 1) < _NEAR_ONE:  # ln sum p^q is nearly 0 there: as a deviation from sum p = 1 it keeps its digits
+        p = p / p.sum()
+        return float(np.exp(np.log1p((p * np.expm1((q - 1) * np.log(p))).sum()) / (1 - q)))
     # p / max p keeps large powers from vanishing together.
     log_sum = q * np.log(p.max()) + np.log(((p / p.max()) ** q).sum())
     return float(np.exp(log_sum / (1 - q)))
@@ -45,6 +51,7 @@ def vendi_score(X: Any, q: float = 1) -> float:
 def _dense_shares(X: Any) -> np.ndarray:
     """The p_i that are not zero: what rounding leaves of zeros would count at orders near 0."""
     X = as_float64(X, "X")
+    X = _near_one(X, np.abs(X).max(axis=1, keepdims=True))
     lengths = np.linalg.norm(X, axis=1, keepdims=True)
     _check_lengths(lengths)
     return nonzero(eigenvalues(X / lengths), max(X.shape)) / len(X)
@@ -52,6 +59,17 @@ def _dense_shares(X: Any) -> np.ndarray:
 
 def _sparse_shares(X: Any) -> np.ndarray:
     """The same by way of K itself, ``[n, n]``: columns are many here, and most entries 0."""
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(f"X must have two dimensions, none of them 0, got shape {X.shape}")
+    if X.dtype.kind not in "fiub":
+        raise ValueError(f"X must hold real numbers, got {X.dtype}")
+    # Small integers would overflow in the products, and matrices of the older kind multiply otherwise than arrays.
+    X = sparse.csr_array(X, dtype=np.float64, copy=True)
+    X.sum_duplicates()
+    if not np.isfinite(X.data).all():
+        raise ValueError("X holds values that are not finite")
+    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    X.data = _near_one(X.data, abs(X).max(axis=1).toarray().ravel()[rows])
     lengths = np.sqrt(X.multiply(X).sum(axis=1))
     _check_lengths(lengths)
     unit = sparse.diags_array(1 / lengths) @ X
@@ -59,9 +77,15 @@ def _sparse_shares(X: Any) -> np.ndarray:
     return values[values > len(values) * np.finfo(np.float64).eps * values[-1]] / len(values)
 
 
+def _near_one(X: np.ndarray, largest: Any) -> np.ndarray:
+    """X times the power of 2 that brings ``largest`` to between 1/2 and 1.
+
+    Squares of what is below 1e-154 would lose digits or vanish. A power of 2 changes no digit of the result.
+    """
+    return np.ldexp(X, -np.frexp(largest)[1])
+
+
 def _check_lengths(lengths: np.ndarray) -> None:
-    if not np.isfinite(lengths).all():
-        raise ValueError("X holds values that are not finite")
     if not lengths.all():
         raise ValueError(f"row {int(np.argmin(lengths))} of X is zero: it has no direction to compare")
 
@@ -105,7 +129,8 @@ def resemblance(X: Any, baseline: Any) -> float:
     if X.shape[1] != baseline.shape[1]:
         raise ValueError(f"X and baseline must have equally many columns, got {X.shape} and {baseline.shape}")
     paired = min(len(X), len(baseline))
-    lengths = np.linalg.norm(X[:paired]) * np.linalg.norm(baseline[:paired])
+    X, baseline = (_near_one(each[:paired], np.abs(each[:paired]).max()) for each in (X, baseline))
+    lengths = np.linalg.norm(X) * np.linalg.norm(baseline)
     if lengths == 0:
         raise ValueError(f"X or baseline is zero over the {paired} paired rows: there is no angle between them")
-    return float(np.vdot(baseline[:paired], X[:paired]) / lengths)
+    return float(np.vdot(baseline, X) / lengths)

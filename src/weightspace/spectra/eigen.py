@@ -31,7 +31,8 @@ def eigenvalues(matrix: Any, *, device: Device = "cpu") -> np.ndarray:
     matrix: two-dimensional array or tensor, of any real type; device: where to compute. Apple's ``"mps"`` has no
     double precision, so the CPU computes for it.
     Returns float64, ascending, none negative, in squared units of W: not divided by N. ``ValueError`` for an array
-    that has not two dimensions, is empty, is not real, or holds values that are not finite or above 1e150.
+    that has not two dimensions, is empty, is not real, has masked entries, or holds values that are not finite or
+    above 1e150.
     """
     return eigenvalues_of([matrix], device=device)[0]
 
@@ -124,6 +125,10 @@ def as_float64(matrix: Any, name: str = "the matrix") -> np.ndarray:
     if hasattr(matrix, "detach"):  # a tensor; numpy has no bfloat16
         matrix = matrix.detach().cpu()
         matrix = matrix.numpy() if matrix.is_complex() else matrix.double().numpy()
+    if np.ma.is_masked(matrix):
+        raise ValueError(
+            f"{name} has {np.ma.count_masked(matrix)} masked entries: fill them, or leave out their rows or columns"
+        )
     matrix = np.asarray(matrix)
     _check_shape(matrix, name)
     if matrix.dtype.kind not in "fiub":
