@@ -1,6 +1,7 @@
 """The rule by which the papers' claims are judged, and what a claim and a finding are.
 
-The rule was written before the campaigns were run. A comparison is one configuration, one method, one baseline, paired
+The thresholds were committed before the first records; ``history`` says for every claim which was first, its own rule
+or its records. A comparison is one configuration, one method, one baseline, paired
 by seed on the logarithm of the error; p values are corrected by Holm's method over all comparisons of a claim.
 """
 

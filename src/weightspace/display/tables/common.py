@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from weightspace import data, experiments
 from weightspace.analysis import frames as analysis
 from weightspace.campaigns import records
-from weightspace.claims import verdicts
+from weightspace.claims import history, verdicts
 from weightspace.display.style import interval, method_label, p_value, verdict_badge
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import dataset_label, in_order
@@ -385,8 +385,61 @@ def verdict_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def measures(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
-    """How each claim is measured."""
-    return pd.DataFrame([{"claim": f"<strong>{claim.id}</strong>", "measure": claim.measure} for claim in items])
+    """How each claim is measured, and which was committed first, its rule or the records that it judges."""
+    return pd.DataFrame(
+        [
+            {
+                "claim": f"<strong>{claim.id}</strong>",
+                "measure": claim.measure,
+                "which was first": _which_was_first(history.HISTORY[claim.id]),
+            }
+            for claim in items
+        ]
+    )
+
+
+def _which_was_first(order: history.Order) -> str:
+    first = "the rule" if order.rule_first else "<strong>the records</strong>"
+    commits = {"rule": order.rule, "first records": order.records}
+    when = [
+        f"{name} {commit.time[:16]} ({commit.digest})" if commit else f"no {name} yet"
+        for name, commit in commits.items()
+    ]
+    return f"{first}<br><small>{'; '.join(when)}. {order.note}".rstrip() + "</small>"
+
+
+def not_reproduced(judged_claims: pd.DataFrame, released: pd.DataFrame) -> pd.DataFrame:
+    """Every group of reported values of which some could not be reproduced, and how many.
+
+    judged_claims: from ``judged``; the claims B5a and B5b count, for each method, the values inside and outside the
+    interval of one run of ours. released: from ``spectral_shifts.against_reported``.
+    """
+    tasks = {"B5a": "paper B, regression", "B5b": "paper B, classification"}
+    rows = [
+        {
+            "reported values": f"{tasks[row.claim]}, {method_label(row.method)}",
+            "not reproduced": f"{row.losses} of {row.wins + row.losses}",
+            "in what way": "outside the 95 % prediction interval of one run of ours",
+            "verdict": verdict_badge(row.verdict),
+        }
+        for row in judged_claims.itertuples()
+        if row.claim in tasks and row.losses
+    ]
+    other = released[~released["agrees"]]
+    pairs = [
+        f"{row.statistic}, {row.metric}, {row.model}, {row.a} and {row.b}: reported {row.value}, ours {row.ours}"
+        for row in other.itertuples()
+    ]
+    if pairs:
+        rows.append(
+            {
+                "reported values": "paper A, the released tables",
+                "not reproduced": f"{len(other)} of {len(released)}",
+                "in what way": "another last digit. " + "; ".join(pairs),
+                "verdict": "",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def status() -> pd.DataFrame:
