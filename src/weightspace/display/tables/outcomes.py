@@ -123,7 +123,10 @@ def difference_numbers(differences: pd.DataFrame) -> dict[str, float]:
 
 
 def effect_numbers(table: pd.DataFrame, differences: pd.DataFrame) -> dict[str, float]:
-    """Numbers on what each setting does: the baseline, what seeds alone do, and those of ``difference_numbers``."""
+    """Numbers on what each setting does: the baseline, what seeds alone do, and those of ``difference_numbers``.
+
+    best: the largest mean gain of a setting in the first outcome; not_excluded: the largest upper end of an interval.
+    """
     baseline = select(table, arm="main", setting="baseline")
     outcomes = list(differences["outcome"].unique())
     found: dict[str, float] = {f"baseline_{name}": float(baseline[name].mean()) for name in outcomes}
@@ -135,6 +138,8 @@ def effect_numbers(table: pd.DataFrame, differences: pd.DataFrame) -> dict[str, 
         "comparisons": int(differences["p"].notna().sum()),
         "significant": int((differences["p_holm"] < 0.05).sum()),
         "half_width": float(((first["high"] - first["low"]) / 2).median()),
+        "best": float(first["mean"].max()),
+        "not_excluded": float(first["high"].max()),
     }
 
 

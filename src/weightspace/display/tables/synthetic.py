@@ -72,9 +72,15 @@ def numbers(
 
     Those of ``outcomes.effect_numbers``; ``judge_synthetic_1`` and so on: a column of ``sets``, mean over seeds;
     ``resemblance_synthetic_1``: of embeddings; ``rho_vendi_pixels_calibration``: a correlation; parameters, loss_train,
-    loss_test: of the generator, at the end.
+    loss_test: of the generator, at the end. ``ece_synthetic_05_less``, with ``_low`` and ``_high``: by how much lower.
     """
     found = tables_outcomes.effect_numbers(outcomes, differences(outcomes))
+    for key in [name for name in found if name.startswith("ece_")]:
+        found |= {
+            f"{key}_less": -found[key],
+            f"{key}_less_low": -found[f"high_{key}"],
+            f"{key}_less_high": -found[f"low_{key}"],
+        }
     short = {"accuracy_percent": "judge", "copies_percent": "copies"}
     means = sets.groupby(["metric", "of", "setting"])["value"].mean()
     for (metric, of, setting), value in means.items():
