@@ -131,9 +131,9 @@ style.table(
 #
 # ## When not to use it
 #
-# - **Data are plenty.** In {doc}`06_data_and_noise` the gain over gradient descent turns into a loss as training samples
-#   become many.
-# - **Classes are of unequal frequency.** In {doc}`07_imbalance` both dual methods lose more than gradient descent.
+# - **Data are plenty.** In {doc}`06_data_and_noise` both dual methods classify worse than gradient descent once there are
+#   thousands of training samples.
+# - **Classes are of unequal frequency.** In {doc}`07_imbalance` imbalance costs both dual methods more than gradient descent.
 # - **Inputs have a large common part** and nothing takes it off: {doc}`04_instability` shows what follows. Centre them.
 # - **The inputs of a layer are not on the scale of useful weights.** Weights are drawn towards inputs. Large,
 #   unnormalised inputs draw them to large values.
