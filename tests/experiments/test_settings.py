@@ -30,6 +30,7 @@ NAMES = (
     "dual_contrastive",
     "dual_instability",
     "dual_neurons",
+    "dual_spectra",
     "dual_inference_cost",
     "spectra_primer",
     "training_spectra",
@@ -235,10 +236,14 @@ def test_a_dictionary_and_a_tuple_have_alternatives():
 # --- keys
 
 
+NOT_YET = {"dual_spectra"}
+"""Experiments whose rule is committed and whose campaign has not been run."""
+
+
 def committed() -> list[tuple[str, str]]:
     found = []
     for name, scale in itertools.product(NAMES, ("paper", "laptop")):
-        if scale in experiments.get(name).seeds:
+        if name not in NOT_YET and scale in experiments.get(name).seeds:
             found.append((name, scale))
     return found
 
@@ -286,6 +291,10 @@ def test_the_keys_of_committed_records_are_those_of_the_plan(root, name, scale):
         ("dual_instability", {"looks_per_turn": 501}, "looks_per_turn: at most updates_per_turn, 500, got 501"),
         ("dual_instability", {"layers": 3, "hidden": [9, 9]}, "layers: no run of this experiment reads it.* stay 2"),
         ("dual_neurons", {"units_shown": 21}, "units_shown: the first layer has 20 units, got 21"),
+        ("dual_spectra", {"checkpoints": [0.5, 0.5]}, "checkpoints: ascending fractions of the 3,000 updates"),
+        ("dual_spectra", {"checkpoints": []}, "checkpoints: ascending fractions of the 3,000 updates"),
+        ("dual_spectra", {"label_noise": 0.2}, "label_noise: 0 in regression, which has no labels, got 0.2"),
+        ("dual_spectra", {"test_rows": 1}, "test_rows: input should be greater than or equal to 2, got 1"),
         ("dual_contrastive", {"batch_size": 1501}, "batch_size: at most half of .* 1,500 samples, got 1,501"),
         ("dual_contrastive", {"rates": []}, "rates: tuple should have at least 1 item"),
         ("dual_regression_losses", {"loss_edges": 2}, "loss_edges: input should be greater than or equal to 3, got 2"),
