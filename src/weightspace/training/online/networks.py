@@ -24,36 +24,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
-from numba import carray, get_num_threads, njit, prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import get_num_threads
 from numpy.typing import ArrayLike
 from threadpoolctl import ThreadpoolController
 
-from weightspace.dual.methods import STABILIZER_GAIN, Method, parse_method
+from weightspace.dual.methods import Method, parse_method
+from weightspace.training.online import compiled
+from weightspace.training.online.compiled import Classes, Parameters, Samples, Span
 
-# Reordering of sums and fused multiply-add let the compiler use the vector units. NaN and infinity keep their
-# meaning, so that a diverged run is seen as such.
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
-
-_FLUSH_EVERY = 256
-_TINY = 1e-30
-_SMALLEST_SCALE = 1e-100
 _TEST_CHUNK = 512
 _RUNS_AT_ONCE = 32
-
-_SETTINGS = np.dtype(
-    [
-        ("dual", np.bool_),
-        ("stabilizer", np.bool_),
-        ("squared", np.bool_),
-        ("l2", np.float64),
-        ("dropout", np.float64),
-        ("lr", np.float64),
-        ("seed", np.uint64),
-    ]
-)
-"""What the kernel has to know of one run."""
 
 
 class OnlineNetworks:
@@ -124,7 +104,7 @@ class OnlineNetworks:
         draws = {seed: _he_draw(self.sizes, seed) for seed in set(self.seeds.tolist())}
         for run, seed in enumerate(self.seeds.tolist()):
             self.w1[run] = draws[seed]
-        self.settings = np.empty(runs, _SETTINGS)
+        self.settings = np.empty(runs, compiled.SETTINGS)
         for name in ("dual", "stabilizer", "squared", "l2", "dropout"):
             self.settings[name] = [getattr(method, name) for method in self.methods]
         self.settings["lr"] = lr
@@ -150,34 +130,21 @@ class OnlineNetworks:
         x: ``[samples, sizes[0]]``; y: ``[samples]`` float targets or integer labels; order: ``[runs, updates]``.
         """
         x, y, order = self._seen(x, y, order)
-        target, label = self._targets(y)
         in_span = len(x) < self.sizes[0]
         wide = x.astype(np.float64) if in_span else np.zeros((1, 1))
-        gram = wide @ wide.T
+        regression = self.task == "regression"
+        # One of targets and labels is a stand-in.
+        target, label = (y, np.zeros(1, np.int64)) if regression else (np.zeros(1, self.dtype), y)
+        samples = Samples(x, target, label, wide @ wide.T, regression, in_span)
+        shape = compiled.shape(self.sizes)
         for first in range(0, len(self), _RUNS_AT_ONCE if in_span else len(self)):
             part = slice(first, first + _RUNS_AT_ONCE if in_span else len(self))
+            parameters = Parameters(self.w1[part], self.w2[part], self.bias[part], self.m[part])
+            classes = Classes(self.class_weights[part], self.logit_shifts[part])
             span = self._enter_span(part, wide) if in_span else _no_span(len(self))
-            _train(
-                x,
-                target,
-                label,
-                order[part],
-                self.sizes,
-                self.w1[part],
-                self.w2[part],
-                self.bias[part],
-                self.m[part],
-                self.settings[part],
-                self.class_weights[part],
-                self.logit_shifts[part],
-                gram,
-                *span,
-                in_span,
-                self.updates,
-                self.task == "regression",
-            )
+            compiled.train(samples, order[part], shape, parameters, self.settings[part], classes, span, self.updates)
             if in_span:
-                self._leave_span(part, wide, *span)
+                self._leave_span(part, wide, span)
         self.updates += order.shape[1]
 
     def _seen(self, x: np.ndarray, y: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,11 +163,7 @@ class OnlineNetworks:
         fan_in, fan_out = self.sizes[:2].tolist()
         return tuple(w[part, : fan_in * fan_out].reshape(-1, fan_out, fan_in) for w in (self.w1, self.w2))
 
-    def _enter_span(self, part: slice, x: np.ndarray) -> tuple[np.ndarray, ...]:
-        """(start, coefficients, kept, scale), each with a leading axis for w1 and w2 after that of the runs.
-
-        start: products of the weights with every sample, ``[runs, 2, units, samples]``.
-        """
+    def _enter_span(self, part: slice, x: np.ndarray) -> Span:
         first = self._first_layer(part)
         runs, units, _ = first[0].shape
         start = np.zeros((runs, 2, units, len(x)))
@@ -208,15 +171,15 @@ class OnlineNetworks:
         # As matrices of two axes: numpy would make a small product of every run.
         start[:, 0] = (first[0].reshape(-1, x.shape[1]) @ x.T).reshape(runs, units, len(x))
         start[dual, 1] = (first[1][dual].reshape(-1, x.shape[1]) @ x.T).reshape(dual.sum(), units, len(x))
-        return start, np.zeros_like(start), np.ones((runs, 2, units)), np.ones((runs, 2, units))
+        return Span(start, np.zeros_like(start), np.ones((runs, 2, units)), np.ones((runs, 2, units)))
 
-    def _leave_span(self, part: slice, x: np.ndarray, start, coefficients, kept, scale) -> None:
+    def _leave_span(self, part: slice, x: np.ndarray, span: Span) -> None:
         dual = self.settings["dual"][part]
         for component, weights in enumerate(self._first_layer(part)):
             runs = slice(None) if component == 0 else dual
-            change = scale[runs, component, :, None] * coefficients[runs, component]
+            change = span.scale[runs, component, :, None] * span.coefficients[runs, component]
             change = (change.reshape(-1, len(x)) @ x).reshape(*change.shape[:2], x.shape[1])
-            weights[runs] = kept[runs, component, :, None] * weights[runs] + change
+            weights[runs] = span.kept[runs, component, :, None] * weights[runs] + change
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs z of every run, ``[runs, samples, outputs]``; dropout is off."""
@@ -302,21 +265,15 @@ class OnlineNetworks:
             raise ValueError(f"{name} must be finite, for classification, of shape {shape}; got shape {values.shape}")
         return values
 
-    def _targets(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # One of the two is a stand-in that the kernel does not read.
-        if self.task == "regression":
-            return y, np.zeros(1, np.int64)
-        return np.zeros(1, self.dtype), y
-
 
 @lru_cache(maxsize=1)
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _no_span(runs: int) -> tuple[np.ndarray, ...]:
-    # Stand-ins that the kernel does not read.
-    return np.zeros((runs, 1, 1, 1)), np.zeros((runs, 1, 1, 1)), np.zeros((runs, 1, 1)), np.zeros((runs, 1, 1))
+def _no_span(runs: int) -> Span:
+    # Stand-ins that the loop does not read.
+    return Span(np.zeros((runs, 1, 1, 1)), np.zeros((runs, 1, 1, 1)), np.zeros((runs, 1, 1)), np.zeros((runs, 1, 1)))
 
 
 def _he_draw(sizes: np.ndarray, seed: int) -> np.ndarray:
@@ -328,370 +285,3 @@ def _he_draw(sizes: np.ndarray, seed: int) -> np.ndarray:
             for fan_in, fan_out in zip(sizes[:-1].tolist(), sizes[1:].tolist())
         ]
     )
-
-
-@njit(cache=True, inline="always")
-def uniform(seed, counter):
-    """A number in [0, 1) from a counter (SplitMix64), so that any draw can be had without the ones before it."""
-    z = seed * np.uint64(0xD1342543DE82EF95) + (counter + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.float64(z >> np.uint64(11)) * 2.0**-53
-
-
-@intrinsic
-def _data_pointer(typing_context, array):
-    def codegen(context, builder, signature, arguments):
-        return cgutils.create_struct_proxy(array)(context, builder, arguments[0]).data
-
-    return types.CPointer(array.dtype)(array), codegen
-
-
-@njit(cache=True, inline="always")
-def _borrow(array):
-    """The same memory without ownership: views of it have no reference counts for threads to fight over."""
-    return carray(_data_pointer(array), array.shape)
-
-
-@njit(cache=True, fastmath=_FAST, parallel=True)
-def _train(
-    x,
-    target,
-    label,
-    order,
-    sizes,
-    w1,
-    w2,
-    bias,
-    m,
-    settings,
-    class_weights,
-    logit_shifts,
-    gram,
-    start,
-    coefficients,
-    kept,
-    scale,
-    in_span,
-    updates,
-    regression,
-):
-    for run in prange(order.shape[0]):
-        # Allocated here, because the arguments of a call live until it returns: `_borrow` keeps nothing alive.
-        layer_memory = np.empty((2, bias.shape[1]), bias.dtype)
-        products_memory = np.empty(sizes[1])
-        _train_run(
-            x,
-            target,
-            label,
-            order[run],
-            sizes,
-            w1[run],
-            w2[run],
-            bias[run],
-            m[run],
-            settings[run],
-            class_weights[run],
-            logit_shifts[run],
-            gram,
-            start[run],
-            coefficients[run],
-            kept[run],
-            scale[run],
-            layer_memory,
-            products_memory,
-            in_span,
-            updates,
-            regression,
-        )
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _train_run(
-    x,
-    target,
-    label,
-    order,
-    sizes,
-    w1,
-    w2,
-    bias,
-    m,
-    settings,
-    class_weights,
-    logit_shifts,
-    gram,
-    start,
-    coefficients,
-    kept,
-    scale,
-    layer_memory,
-    products_memory,
-    in_span,
-    updates,
-    regression,
-):
-    x, w1, w2, bias, m = _borrow(x), _borrow(w1), _borrow(w2), _borrow(bias), _borrow(m)
-    gram, start, coefficients = _borrow(gram), _borrow(start), _borrow(coefficients)
-    kept, scale = _borrow(kept), _borrow(scale)
-    dual, stabilizer, squared, seed = settings.dual, settings.stabilizer, settings.squared, settings.seed
-    # Numbers of the type of the weights: a Python number would turn float32 arithmetic into float64.
-    number = w1.dtype.type
-    lr, l2, dropout = number(settings.lr), number(settings.l2), number(settings.dropout)
-    one, zero, two = number(1), number(0), number(2)
-    keep_scale = one / (one - dropout)
-    n_layers = sizes.size - 1
-    n_hidden = bias.size - sizes[n_layers]
-    h = _borrow(layer_memory)[0]  # outputs of every layer, after ReLU and dropout for the hidden ones
-    g = _borrow(layer_memory)[1]  # dL/dz of every layer
-    top = g[n_hidden:]
-    z = h[n_hidden:]
-    products = _borrow(products_memory)  # w.x of the first layer
-    first_norm_squared = 0.0
-    if in_span and l2 > zero and not squared:
-        for i in range(sizes[0] * sizes[1]):
-            first_norm_squared += np.float64(w1[i]) ** 2
-    for step in range(order.size):
-        sample = order[step]
-        if (updates + step) % _FLUSH_EVERY == 0:
-            _flush(w1[sizes[0] * sizes[1] if in_span else 0 :])
-            _flush(w2[sizes[0] * sizes[1] if in_span else 0 :])
-        # Forward.
-        below = x[sample]
-        weight = 0
-        unit = 0
-        for layer in range(n_layers):
-            fan_in = sizes[layer]
-            fan_out = sizes[layer + 1]
-            here = h[unit : unit + fan_out]
-            if layer == 0 and in_span:
-                _forward_span(gram[sample], sample, start, coefficients, kept, scale, products, dual)
-                for k in range(fan_out):
-                    here[k] = bias[k] + products[k]
-            else:
-                block1 = w1[weight : weight + fan_in * fan_out].reshape(fan_out, fan_in)
-                block2 = w2[weight : weight + fan_in * fan_out].reshape(fan_out, fan_in)
-                _forward(below, block1, block2, bias[unit : unit + fan_out], here, dual)
-            if layer < n_layers - 1:
-                for k in range(fan_out):
-                    here[k] = max(here[k], zero)
-                if dropout > zero:
-                    for k in range(fan_out):
-                        counter = np.uint64(updates + step) * np.uint64(n_hidden) + np.uint64(unit + k)
-                        if uniform(seed, counter) < dropout:
-                            here[k] = zero
-                        else:
-                            here[k] *= keep_scale
-            below = here
-            weight += fan_in * fan_out
-            unit += fan_out
-        # dL/dz of the output layer.
-        if regression:
-            top[0] = two * (z[0] - target[sample])
-        else:
-            correct = label[sample]
-            largest = z[0] + logit_shifts[0]
-            for k in range(z.size):
-                top[k] = z[k] + logit_shifts[k]
-                largest = max(largest, top[k])
-            total = zero
-            for k in range(z.size):
-                top[k] = np.exp(top[k] - largest)
-                total += top[k]
-            for k in range(z.size):
-                top[k] *= class_weights[correct] / total
-            top[correct] -= class_weights[correct]
-        # Backward: hand the gradient down through the old weights, then update the layer.
-        for layer in range(n_layers - 1, -1, -1):
-            fan_in = sizes[layer]
-            fan_out = sizes[layer + 1]
-            weight -= fan_in * fan_out
-            unit -= fan_out
-            g_here = g[unit : unit + fan_out]
-            m_here = m[unit : unit + fan_out]
-            bias_here = bias[unit : unit + fan_out]
-            if layer == 0 and in_span:
-                if dual:
-                    _update_dual_span(sample, coefficients, kept, scale, g_here, m_here, stabilizer, lr)
-                else:
-                    first_norm_squared = _update_plain_span(
-                        sample,
-                        products,
-                        gram[sample, sample],
-                        coefficients,
-                        kept,
-                        scale,
-                        g_here,
-                        l2,
-                        squared,
-                        lr,
-                        first_norm_squared,
-                    )
-            else:
-                block1 = w1[weight : weight + fan_in * fan_out].reshape(fan_out, fan_in)
-                block2 = w2[weight : weight + fan_in * fan_out].reshape(fan_out, fan_in)
-                below = x[sample]
-                if layer > 0:
-                    below = h[unit - fan_in : unit]
-                    g_below = g[unit - fan_in : unit]
-                    _backward(g_here, block1, block2, g_below, dual)
-                    for k in range(fan_in):
-                        if below[k] > zero:
-                            g_below[k] *= keep_scale
-                        else:
-                            g_below[k] = zero
-                if dual:
-                    _update_dual(below, block1, block2, g_here, m_here, stabilizer, lr)
-                else:
-                    _update_plain(below, block1, g_here, l2, squared, lr)
-            for k in range(fan_out):
-                bias_here[k] -= lr * g_here[k]
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _flush(w):
-    """Weights under decay end as subnormal numbers, on which a processor is a hundred times slower: make them zero."""
-    tiny = w.dtype.type(_TINY)
-    for i in range(w.size):
-        if abs(w[i]) < tiny:
-            w[i] = 0
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _forward(below, w1, w2, bias, out, dual):
-    for k in range(w1.shape[0]):
-        total = bias[k]
-        if dual:
-            for i in range(w1.shape[1]):
-                total += (w1[k, i] - w2[k, i]) * below[i]
-        else:
-            for i in range(w1.shape[1]):
-                total += w1[k, i] * below[i]
-        out[k] = total
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _backward(g, w1, w2, g_below, dual):
-    g_below[:] = 0
-    for k in range(w1.shape[0]):
-        g_k = g[k]
-        if g_k != 0:
-            if dual:
-                for i in range(w1.shape[1]):
-                    g_below[i] += g_k * (w1[k, i] - w2[k, i])
-            else:
-                for i in range(w1.shape[1]):
-                    g_below[i] += g_k * w1[k, i]
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy", inline="always")
-def _rate(k, size, m, stabilizer, lr):
-    """The share by which unit k moves towards the input, size = |g| > 0; keeps the running mean m."""
-    if not stabilizer:
-        return lr * size
-    one = m.dtype.type(1)
-    rate = lr * min(one, m.dtype.type(STABILIZER_GAIN) * size / m[k])
-    m[k] = (one - lr) * m[k] + lr * size
-    return rate
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _update_dual(below, w1, w2, g, m, stabilizer, lr):
-    for k in range(w1.shape[0]):
-        size = abs(g[k])
-        if size > 0:  # a unit without gradient keeps its weights and its m
-            rate = _rate(k, size, m, stabilizer, lr)
-            # Only the component that the sample addresses moves.
-            if g[k] < 0:
-                for i in range(w1.shape[1]):
-                    w1[k, i] += rate * (below[i] - w1[k, i])
-            else:
-                for i in range(w1.shape[1]):
-                    w2[k, i] += rate * (below[i] - w2[k, i])
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _update_plain(below, w, g, l2, squared, lr):
-    one = w.dtype.type(1)
-    shrink = one
-    if l2 > 0:
-        if squared:
-            shrink = one - (l2 + l2) * lr
-        else:
-            total = w.dtype.type(0)
-            for k in range(w.shape[0]):
-                for i in range(w.shape[1]):
-                    total += w[k, i] * w[k, i]
-            if total > 0:  # the gradient of ||W|| at W = 0 is taken as 0, as PyTorch does
-                shrink = one - lr * l2 / np.sqrt(total)
-    for k in range(w.shape[0]):
-        step = lr * g[k]
-        if shrink != one:
-            for i in range(w.shape[1]):
-                w[k, i] = shrink * w[k, i] - step * below[i]
-        elif step != 0:
-            for i in range(w.shape[1]):
-                w[k, i] -= step * below[i]
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _forward_span(gram_row, sample, start, coefficients, kept, scale, products, dual):
-    for k in range(products.size):
-        new1 = 0.0
-        new2 = 0.0
-        if dual:
-            for j in range(gram_row.size):
-                new1 += coefficients[0, k, j] * gram_row[j]
-                new2 += coefficients[1, k, j] * gram_row[j]
-            new2 = kept[1, k] * start[1, k, sample] + scale[1, k] * new2
-        else:
-            for j in range(gram_row.size):
-                new1 += coefficients[0, k, j] * gram_row[j]
-        products[k] = kept[0, k] * start[0, k, sample] + scale[0, k] * new1 - new2
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _move(component, k, shrink, sample, step, coefficients, kept, scale):
-    """w <- shrink * w + step * x_sample for one unit, in the coordinates of the span."""
-    kept[component, k] *= shrink
-    scale[component, k] *= shrink
-    if abs(kept[component, k]) < _SMALLEST_SCALE:
-        kept[component, k] = 0.0
-    if abs(scale[component, k]) < _SMALLEST_SCALE:
-        for j in range(coefficients.shape[2]):
-            coefficients[component, k, j] *= scale[component, k]
-            if abs(coefficients[component, k, j]) < _SMALLEST_SCALE:
-                coefficients[component, k, j] = 0.0
-        scale[component, k] = 1.0
-    coefficients[component, k, sample] += step / scale[component, k]
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _update_dual_span(sample, coefficients, kept, scale, g, m, stabilizer, lr):
-    for k in range(g.size):
-        size = abs(g[k])
-        if size > 0:
-            rate = np.float64(_rate(k, size, m, stabilizer, lr))
-            _move(0 if g[k] < 0 else 1, k, 1.0 - rate, sample, rate, coefficients, kept, scale)
-
-
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _update_plain_span(sample, products, length_squared, coefficients, kept, scale, g, l2, squared, lr, norm_squared):
-    """Returns ||W||_F^2 after the update, kept up to date for the unsquared penalty; length_squared = ||x||^2."""
-    lr, l2 = np.float64(lr), np.float64(l2)
-    shrink = 1.0
-    if l2 > 0:
-        if squared:
-            shrink = 1.0 - 2.0 * l2 * lr
-        elif norm_squared > 0:
-            shrink = 1.0 - lr * l2 / np.sqrt(norm_squared)
-            norm_squared *= shrink * shrink
-    for k in range(g.size):
-        step = -lr * np.float64(g[k])
-        if l2 > 0 and not squared and step != 0:
-            # ||v + step x||^2 = ||v||^2 + 2 step v.x + step^2 ||x||^2, v the weights after shrinking.
-            norm_squared += step * (2.0 * shrink * products[k] + step * length_squared)
-        if step != 0 or shrink != 1.0:
-            _move(0, k, shrink, sample, step, coefficients, kept, scale)
-    return norm_squared

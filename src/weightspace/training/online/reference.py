@@ -12,11 +12,12 @@ from torch import nn
 
 from weightspace.dual.layers import DualLinear
 from weightspace.dual.methods import Method
-from weightspace.training.online.networks import OnlineNetworks, uniform
+from weightspace.training.online.compiled import uniform
+from weightspace.training.online.networks import OnlineNetworks
 
 
 class CounterDropout(nn.Module):
-    """Inverted dropout whose masks come from the counter generator of ``weightspace.training.online.networks``."""
+    """Inverted dropout whose masks come from the counter generator of ``weightspace.training.online.compiled``."""
 
     def __init__(self, rate: float, seed: int, first_unit: int, n_hidden: int) -> None:
         super().__init__()

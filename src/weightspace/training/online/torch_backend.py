@@ -178,7 +178,7 @@ class TorchOnlineNetworks(OnlineNetworks):
 
 
 def uniform(seeds: Tensor, counters: Tensor) -> Tensor:
-    """``networks.uniform``, float64, for int64 tensors: products wrap around as those of uint64 do."""
+    """``compiled.uniform``, float64, for int64 tensors: products wrap around as those of uint64 do."""
     z = seeds * _signed(0xD1342543DE82EF95) + (counters + 1) * _signed(0x9E3779B97F4A7C15)
     z = (z ^ _shifted(z, 30)) * _signed(0xBF58476D1CE4E5B9)
     z = (z ^ _shifted(z, 27)) * _signed(0x94D049BB133111EB)
