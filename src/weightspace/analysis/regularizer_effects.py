@@ -57,11 +57,13 @@ matrix that acts on a patch. scale-free: of the kernel, whatever its norm, which
 class Effects:
     """The effects of one measure.
 
-    settings: category and setting, a row each, doses of a category in ascending order. values: [settings, seeds,
-    layers]. baselines: [seeds, replicates, layers], minus the mean over the replicates of the seed, in the same units.
+    settings: category and setting, a row each, doses of a category in ascending order. layers: their numbers. values:
+    [settings, seeds, layers]. baselines: [seeds, replicates, layers], minus the mean over the replicates of the seed,
+    in the same units.
     """
 
     settings: pd.DataFrame
+    layers: list[int]
     values: NDArray[np.float64]
     baselines: NDArray[np.float64]
 
@@ -83,28 +85,20 @@ def dose(setting: str) -> float:
         return 0.0
 
 
-def effects(frame: pd.DataFrame, measure: Measure, epoch: int | None = None) -> Effects:
+def effects(frame: pd.DataFrame, measure: Measure, epoch: int | None = None, units: pd.Series | None = None) -> Effects:
     """The effects after ``epoch`` (the last one of every run, if None).
 
-    Layers that have no value in some run, or the same value in all baselines, are left out, as is the last layer.
+    units: the standard deviation that counts as 1, by layer; by default that of the baselines of this frame. Layers
+    without a unit are left out, as are those that have no value in some run, and the last layer.
     ``ValueError`` if a seed lacks a setting, or has fewer than two baselines.
     """
-    own = select(frame, metric=measure.metric, batch_norm=measure.batch_norm, unfolding=measure.unfolding)
-    own = own[(own["layer"] > 0) & (own["layer"] < frame["layer"].max()) & (own["epoch"] > 0)]
-    if epoch is None:
-        keys = [own[name] for name in ("seed", "setting", "replicate")]
-        own = own[own["epoch"] == own.groupby(keys)["epoch"].transform("max")]
-    else:
-        own = select(own, epoch=epoch)
-    table = own.pivot(index=["category", "setting", "seed", "replicate"], columns="layer", values="value")
-    table = table.loc[:, table.notna().all()]
-    base = table.xs(BASELINE, level="setting").droplevel("category")
+    table = _by_layer(frame, measure, epoch)
+    base = _baselines(table)
     seeds = base.index.unique("seed").sort_values()
     if (replicates := base.groupby(level="seed").size()).nunique() != 1 or replicates.iloc[0] < 2:
         raise ValueError(f"every seed needs the same number of baselines, two or more, got {replicates.to_dict()}")
-    unit = base.std(ddof=1)
-    alive = unit > 0
-    base, table, unit = base.loc[:, alive], table.loc[:, alive], unit[alive]
+    units = units_of(frame, measure, epoch) if units is None else units[units.index.intersection(table.columns)]
+    base, table = base[units.index], table[units.index]
     base_mean = base.groupby(level="seed").mean()
     others = table[table.index.get_level_values("setting") != BASELINE].droplevel("replicate")
     settings = others.index.droplevel("seed").unique().to_frame(index=False)
@@ -119,9 +113,34 @@ def effects(frame: pd.DataFrame, measure: Measure, epoch: int | None = None) -> 
     apart = base - base_mean.loc[base.index.get_level_values("seed")].to_numpy()
     return Effects(
         settings,
-        (shift / unit).to_numpy().reshape(len(settings), len(seeds), -1),
-        (apart / unit).sort_index().to_numpy().reshape(len(seeds), int(replicates.iloc[0]), -1),
+        list(units.index),
+        (shift / units).to_numpy().reshape(len(settings), len(seeds), -1),
+        (apart / units).sort_index().to_numpy().reshape(len(seeds), int(replicates.iloc[0]), -1),
     )
+
+
+def units_of(frame: pd.DataFrame, measure: Measure, epoch: int | None = None) -> pd.Series:
+    """The standard deviation between baselines by layer, without layers in which all of them are the same."""
+    spread = _baselines(_by_layer(frame, measure, epoch)).std(ddof=1)
+    return spread[spread > 0]
+
+
+def _baselines(table: pd.DataFrame) -> pd.DataFrame:
+    return table.xs(BASELINE, level="setting").droplevel("category")
+
+
+def _by_layer(frame: pd.DataFrame, measure: Measure, epoch: int | None) -> pd.DataFrame:
+    """A measure after an epoch (None: the last) in every run, a column for every layer that has it in all of them."""
+    own = select(frame, metric=measure.metric, batch_norm=measure.batch_norm, unfolding=measure.unfolding)
+    own = own[(own["layer"] > 0) & (own["layer"] < frame["layer"].max()) & (own["epoch"] > 0)]
+    own = last_epoch(own) if epoch is None else select(own, epoch=epoch)
+    table = own.pivot(index=["category", "setting", "seed", "replicate"], columns="layer", values="value")
+    return table.loc[:, table.notna().all()]
+
+
+def last_epoch(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the last epoch of every run."""
+    return frame[frame["epoch"] == frame.groupby(["seed", "setting", "replicate"])["epoch"].transform("max")]
 
 
 OUTCOMES = {
@@ -139,10 +158,24 @@ def outcomes(frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
     orders of magnitude there. The baseline itself is the row ``baseline``: its mean, not a difference.
     """
     inputs, metric = OUTCOMES[outcome]
-    own = select(frame, layer=0, inputs=inputs, metric=metric)
-    own = own[own["epoch"] == own.groupby(["seed", "setting", "replicate"])["epoch"].transform("max")]
+    own = last_epoch(select(frame, layer=0, inputs=inputs, metric=metric))
     value = np.log10(own["value"]) if metric == "loss" else own["value"]
     table = own.assign(value=value).pivot_table(index="setting", columns="seed", values="value")
+    base = table.loc[BASELINE]
+    return pd.concat([(table.drop(index=BASELINE) - base), base.to_frame().T])
+
+
+def delays(frame: pd.DataFrame) -> pd.DataFrame:
+    """By how many epochs a setting puts off interpolation: settings (rows, with the baseline's mean) by seeds.
+
+    The time in which gradients act is the training error summed over epochs, of the batches as they were trained on
+    (augmented, with dropout): a network that answers nothing right until epoch t and everything right from then on has
+    spent t epochs. A delay is that of a setting minus the mean of the baselines of its seed.
+    """
+    own = select(frame, layer=0, inputs="train", metric="accuracy_percent")
+    error = own.assign(value=1 - own["value"] / 100)
+    time = error.groupby(["setting", "seed", "replicate"])["value"].sum()
+    table = time.groupby(["setting", "seed"]).mean().unstack("seed")
     base = table.loc[BASELINE]
     return pd.concat([(table.drop(index=BASELINE) - base), base.to_frame().T])
 

@@ -202,19 +202,25 @@ MATCHES = (AS_THEY_ARE, *STRENGTHS)
 
 
 def matched(
-    settings: pd.DataFrame, frame: pd.DataFrame, match: str, weights: NDArray[np.float64], able: set[str]
+    settings: pd.DataFrame,
+    frame: pd.DataFrame,
+    match: str,
+    weights: NDArray[np.float64],
+    able: set[str],
+    averaged: frozenset[str] = PAPER_SETTINGS,
 ) -> dict[str, NDArray[np.float64]] | None:
     """Weights of the settings that make the profiles to compare: category -> [draws, comparisons, settings].
 
-    As they are: one comparison, of the means over the paper's settings that learn. Else one for every augmentation
-    level, ours included, whose strength lies within the range of both dropout and weight decay: held against dropout
-    and weight decay interpolated to its strength, which is estimated anew from every draw. None if there is no level.
+    As they are: one comparison, of the means over those of the ``averaged`` settings that learn. Else one for every
+    augmentation level, ours included, whose strength lies within the range of both dropout and weight decay: held
+    against dropout and weight decay interpolated to its strength, which is estimated anew from every draw. None if
+    there is no level.
     """
     shape = (len(weights), 1, len(settings))
     if match == AS_THEY_ARE:
         means = {}
         for category in CATEGORIES:
-            chosen = positions(settings, category, PAPER_SETTINGS & able)
+            chosen = positions(settings, category, averaged & able)
             if not len(chosen):
                 return None
             row = np.zeros(len(settings))
@@ -295,8 +301,9 @@ def cases(
     epoch: int | None = None,
     settings_that_do_not_learn: bool = False,
     draws: int = DRAWS,
+    averaged: frozenset[str] = PAPER_SETTINGS,
 ) -> list[Case]:
-    """What the two questions are asked of.
+    """What the two questions are asked of. averaged: the settings in the means of their categories.
 
     settings_that_do_not_learn: keep them in the means of their category (a sensitivity analysis).
     """
@@ -306,7 +313,7 @@ def cases(
     wanted = [(name, one) for name, members in (MEASURES if measures is None else measures).items() for one in members]
     every = [effects(frame, measure, epoch) for _, measure in wanted]
     weights = seed_weights(every[0].seeds, draws)
-    profiles = {match: matched(every[0].settings, frame, match, weights, able) for match in matches}
+    profiles = {match: matched(every[0].settings, frame, match, weights, able, averaged) for match in matches}
     found = []
     for (name, measure), own in zip(wanted, every, strict=True):
         by_draw = between_seeds(products(own.values), weights)
@@ -340,7 +347,7 @@ def similarities(cases: Sequence[Case], passed: set[tuple[Measure, str]]) -> pd.
             judged = {(case.measure, "augmentation"), (case.measure, to)} <= passed
             place = (case.set, case.measure, case.match, to, case.seeds, case.comparisons)
             rows.append((*place, cosine, LIKE, judged))
-    table = _decided(rows, ["set", "measure", "match", "to", "n", "levels"], "similarity")
+    table = decide(rows, ["set", "measure", "match", "to", "n", "levels"], "similarity")
     reach = LIKE + table.pop("reach")
     return table.assign(detectable=reach.where(reach <= 1))
 
@@ -363,14 +370,18 @@ def closeness(cases: Sequence[Case], passed: set[tuple[Measure, str]], than: str
         place = (case.set, case.measure, case.match, than or BASELINE, case.seeds, case.comparisons, *distances)
         rows.append((*place, margin, 0.0, judged))
     columns = ["set", "measure", "match", "than", "n", "levels", "distance_dropout", "distance_other"]
-    table = _decided(rows, columns, "margin")
+    table = decide(rows, columns, "margin")
     with np.errstate(divide="ignore", invalid="ignore"):
         squared = CLOSER**2 - table.pop("reach") / table["distance_other"] ** 2
     return table.assign(detectable=np.sqrt(squared.where(squared >= 0)))
 
 
-def _decided(rows: list[tuple], columns: list[str], name: str) -> pd.DataFrame:
-    """From rows that end with an estimate, its threshold and whether it is judged: the table with outcomes."""
+def decide(rows: list[tuple], columns: list[str], name: str) -> pd.DataFrame:
+    """From rows that end with an estimate, its threshold and whether it is judged: the table with outcomes.
+
+    Columns besides the given ones: the number under its name, low, high, judged, p, p_holm, outcome (see
+    ``similarities``) and reach, how far from the threshold it would have been decided with 80 % power.
+    """
     table = pd.DataFrame([row[:-3] for row in rows], columns=columns)
     estimates = [row[-3] for row in rows]
     thresholds = np.array([row[-2] for row in rows])
@@ -378,12 +389,17 @@ def _decided(rows: list[tuple], columns: list[str], name: str) -> pd.DataFrame:
     table[["low", "high"]] = [e.interval() for e in estimates]
     table["judged"] = [bool(row[-1]) for row in rows]
     table["p"] = [e.p(threshold) for e, threshold in zip(estimates, thresholds, strict=True)]
-    table["p_holm"] = np.nan
+    comparisons = max(int(table["judged"].sum()), 1)
+    return with_outcomes(table, name, thresholds).assign(reach=[e.reach(comparisons) for e in estimates])
+
+
+def with_outcomes(table: pd.DataFrame, name: str, thresholds: NDArray[np.float64] | float) -> pd.DataFrame:
+    """p_holm and outcome of comparisons that are corrected together, from their columns p and judged."""
     judged = table["judged"]
-    table.loc[judged, "p_holm"] = holm(table.loc[judged, "p"]) if judged.any() else np.nan
-    above, decided = table[name] > thresholds, table["p_holm"] < ALPHA
-    table["outcome"] = np.select(
-        [~judged, decided & above, decided & ~above], ["not judged", "for", "against"], "undecided"
-    )
-    comparisons = max(int(judged.sum()), 1)
-    return table.assign(reach=[e.reach(comparisons) for e in estimates])
+    p_holm = pd.Series(np.nan, table.index)
+    if judged.any():
+        p_holm[judged] = holm(table.loc[judged, "p"])
+    above, decided = table[name] > thresholds, p_holm < ALPHA
+    names = ["not judged", "for", "against"]
+    outcome = np.select([~judged, decided & above, decided & ~above], names, "undecided")
+    return table.assign(p_holm=p_holm, outcome=outcome)

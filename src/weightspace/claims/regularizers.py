@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from weightspace.analysis import regularizer_controls, regularizer_map
+from weightspace.analysis.regularizer_controls import FIRST, QUESTIONS
 from weightspace.analysis.regularizer_tests import MEASURES, cases, closeness, controls, passed, similarities
 from weightspace.claims.verdicts import Claim, Finding, decided
 
 SPECTRA = "diversity_from_scratch_spectra"
+CONTROLS = "diversity_controls_spectra"
+MAP = "diversity_map_spectra"
 
 
 def _findings(table: pd.DataFrame, by: list[str], effect: str, label: Callable[..., str]) -> list[Finding]:
@@ -58,6 +62,62 @@ def closer_to_dropout(than: str | None) -> Callable[[pd.DataFrame], list[Finding
     return assess
 
 
+def postponement(controls_frame: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
+    """Whether regularizers mark the spectra because they put off interpolation: every control by itself, then both.
+
+    Of a control only comparisons count for which the explanations predict something else. The last finding counts the
+    first three controls.
+    """
+    table = regularizer_controls.answers(frame, controls_frame, _passed(frame))
+    table = table[table["control"].map(lambda name: QUESTIONS[name].above is not None)]
+    speaks = table["explanation"].map({"postponement": "for", "regularization": "against"})
+    found = _findings(table.assign(outcome=speaks.fillna(table["outcome"])), ["control"], "number", _control_label)
+    verdicts = dict(zip(table["control"].unique(), (finding.verdict for finding in found), strict=True))
+    n = min(finding.n_seeds for finding in found)
+    first = [verdicts[name] for name in FIRST]
+    counts = (first.count("supported"), sum(v in ("undecided", "mixed") for v in first), first.count("not supported"))
+    nan = float("nan")
+    return [*found, Finding("the first three together", nan, nan, nan, *counts, n, explained(verdicts))]
+
+
+def _control_label(name: str) -> str:
+    return name.replace("_", " ") if name != regularizer_controls.NOISE else "noise of level 50"
+
+
+def explained(verdicts: Mapping[str, str]) -> str:
+    """Supported if two of the first three controls speak for postponement and none against it; not supported if two
+    speak for regularization and none against that; else undecided."""
+    first = [verdicts[name] for name in FIRST]
+    for verdict, opposite in (("supported", "not supported"), ("not supported", "supported")):
+        if first.count(verdict) >= 2 and opposite not in first:
+            return verdict
+    return "undecided"
+
+
+def kinds(frames: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """The map: a row per number of training images and epoch, with kind and what ``regularizer_map.cells`` saw there.
+
+    kind: ``like dropout``, ``like weight decay`` or ``like both``, by the rule of the verdict over the folded metrics;
+    ``like neither`` if it says no to both; ``like nothing`` if no folded metric sees augmentation; else ``undecided``.
+    """
+    compared, seen = regularizer_map.cells(frames)
+    judged = compared.groupby(["train_size", "epoch", "to"])["outcome"]
+    verdicts = judged.agg(
+        lambda own: decided((own == "for").sum(), (own == "against").sum(), (own == "undecided").sum())
+    ).unstack("to")
+
+    def kind(row: pd.Series) -> str:
+        if not row["seen"]:
+            return "like nothing"
+        cell = verdicts.loc[(row["train_size"], row["epoch"])]
+        like = [name for name in ("dropout", "weight_decay") if cell[name] == "supported"]
+        if like:
+            return "like both" if len(like) == 2 else f"like {like[0].replace('_', ' ')}"
+        return "like neither" if set(cell) == {"not supported"} else "undecided"
+
+    return seen.assign(kind=seen.apply(kind, axis=1))
+
+
 CLAIMS = (
     Claim(
         "A1o",
@@ -89,6 +149,19 @@ CLAIMS = (
         "As A2o, with the baseline in the place of weight decay.",
         SPECTRA,
         closer_to_dropout(None),
+        spread="range",
+    ),
+    Claim(
+        "A5o",
+        "our question",
+        "Regularizers mark the weight spectra because they put off interpolation, and not because they regularize "
+        "(where a ResNet-18 from scratch overfits).",
+        "One thing changed at a time, each control by the number and the threshold that stand in the rules. In favour "
+        "where the number says postponement, against where it says regularization; the two explanations are decided "
+        "between by the first three controls.",
+        CONTROLS,
+        postponement,
+        besides=(SPECTRA,),
         spread="range",
     ),
 )

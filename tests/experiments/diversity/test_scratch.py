@@ -235,4 +235,12 @@ def test_metrics_of_every_form_are_those_of_the_stored_spectra(tmp_path, monkeyp
         assert row.value == pytest.approx(np.log10(stored[row.epoch, row.name, *form]), rel=1e-4)
     for _, own in norms.groupby(["epoch", "batch_norm", "unfolding"]):
         assert own["layer"].tolist() == list(range(1, 22)) and own["name"].iloc[-1] == "fc"
-    assert set(frame.loc[frame["layer"] == 0, "inputs"]) == {"train_clean", "test"}
+    assert set(frame.loc[frame["layer"] == 0, "inputs"]) == {"train", "train_clean", "test"}
+
+
+def test_spectra_of_controls_and_of_the_map_name_their_runs():
+    for parent, column in (("diversity_controls", "control"), ("diversity_map", "train_size")):
+        plan = list(experiments.planned(parent, "laptop").values())
+        derived = list(experiments.planned(f"{parent}_spectra", "laptop").values())
+        assert [c.run for c in derived] == [c.run_key for c in plan]
+        assert [getattr(c, column) for c in derived] == [getattr(c, column) for c in plan]

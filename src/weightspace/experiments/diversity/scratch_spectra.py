@@ -14,18 +14,20 @@ import pandas as pd
 from pydantic import Field
 
 from weightspace.campaigns import records
-from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
+from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Count, Seed, dataclass
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity import scratch, scratch_elsewhere, transfer_fitted
+from weightspace.experiments.diversity import scratch, scratch_controls, scratch_elsewhere, transfer_fitted
 from weightspace.experiments.diversity.spectra import metrics_of_layers, run_on_record
 
 PARENTS = {
     f"{parent.name}_spectra": parent
-    for module in (scratch, scratch_elsewhere, transfer_fitted)
+    for module in (scratch, scratch_controls, scratch_elsewhere, transfer_fitted)
     for parent in module.EXPERIMENTS
 }
 """Experiment -> the experiment of whose runs it describes the spectra."""
 OUTCOMES = (
+    ("train", "loss"),
+    ("train", "accuracy_percent"),
     ("train_clean", "loss"),
     ("train_clean", "accuracy_percent"),
     ("test", "loss"),
@@ -55,32 +57,59 @@ class ScratchSpectraConfiguration(Configuration):
     replicate: Annotated[int, IDENTITY]
 
 
-def derived(name: str, parents: Sequence[Any], scale: str) -> list[ScratchSpectraConfiguration]:
-    """What the experiment ``name`` computes of the runs of its parent at a scale."""
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ControlSpectraConfiguration(ScratchSpectraConfiguration):
+    """The spectra of one run of ``diversity_controls``. control: what was changed."""
+
+    control: Annotated[str, IDENTITY]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MapSpectraConfiguration(ScratchSpectraConfiguration):
+    """The spectra of one run of ``diversity_map``. train_size: the number of training images."""
+
+    train_size: Annotated[Count, IDENTITY]
+
+
+CONFIGURATIONS = dict.fromkeys((parent.name for parent in PARENTS.values()), ScratchSpectraConfiguration) | {
+    scratch_controls.CONTROLS: ControlSpectraConfiguration,
+    scratch_controls.MAP: MapSpectraConfiguration,
+}
+"""Training experiment -> what names the spectra of its runs."""
+
+
+def names_of(parent: str) -> tuple[str, ...]:
+    """Fields that name a run of the experiment ``parent``; in its records they are columns."""
+    own = CONFIGURATIONS[parent].__dataclass_fields__.keys() - ScratchSpectraConfiguration.__dataclass_fields__.keys()
+    return (*NAMES, *sorted(own))
+
+
+def derived(parent: str, runs: Sequence[Any], scale: str) -> list[ScratchSpectraConfiguration]:
+    """What is computed of the runs of the experiment ``parent`` at a scale."""
     return [
-        ScratchSpectraConfiguration(
-            experiment=name,
+        CONFIGURATIONS[parent](
+            experiment=f"{parent}_spectra",
             protocol=1,
             scale=scale,
             run=run.run_key,
-            **{column: getattr(run, column) for column in NAMES},
+            **{name: getattr(run, name) for name in names_of(parent)},
         )
-        for run in parents
+        for run in runs
     ]
 
 
 def compute(parent: str, group: list[ScratchSpectraConfiguration], device: str) -> pd.DataFrame:
     """The metrics of one run of the experiment ``parent``."""
     (c,) = group
-    return metrics_of(run_on_record(parent, c.scale, c.run)).assign(run_key=c.run_key)
+    return metrics_of(run_on_record(parent, c.scale, c.run), names_of(parent)).assign(run_key=c.run_key)
 
 
-def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
+def metrics_of(run: pd.DataFrame, names: Sequence[str] = NAMES) -> pd.DataFrame:
     """The metrics of one run, given its records, at every epoch with spectra and in every form of the weights.
 
     Layers are numbered from 1 in the order of the network; the last is the classifier ``fc``. A metric that cannot be
     computed of a layer has no row there. Rows of layer 0 are ``OUTCOMES``.
-    Columns besides: category, setting, seed, replicate, dataset, model, and the origin of the data.
+    Columns besides: the names of the run, dataset, model, and the origin of the data.
     """
     outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
     parts = [run[outcome].assign(layer=0, name="", batch_norm="", unfolding="")]
@@ -96,7 +125,7 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     columns = ["epoch", "inputs", "layer", "name", "batch_norm", "unfolding", "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
     first = run.iloc[0]
-    identity = {column: [first[column]] * len(frame) for column in NAMES}
+    identity = {column: [first[column]] * len(frame) for column in names}
     origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant")}
     return pd.DataFrame(identity).join(frame).assign(**origin)
 
@@ -106,7 +135,7 @@ EXPERIMENTS = [
         name,
         f"Spectral metrics along {parent.name}",
         parent.seeds,
-        partial(derived, name),
+        partial(derived, parent.name),
         ("run",),
         partial(compute, parent.name),
         parent=parent.name,

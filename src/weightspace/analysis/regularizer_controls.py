@@ -1,0 +1,249 @@
+"""Do regularizers mark the spectra because they regularize, or because they put off interpolation?
+
+The controls of ``diversity_controls`` beside the campaign that they change one thing of. Each control asks one number
+of every measure, and holds it against one threshold (``QUESTIONS``); the predictions stand in book/rules. Notation and
+estimates are those of ``regularizer_tests``: products between different seeds only, everything drawn again from every
+bootstrap draw of seeds, and effects of both campaigns in units of the campaign's own baselines.
+
+    kept    <c, z> / <z, z>         what is left of the effect z of a category when it is c under the control
+    place   (s - g) / (d - g)       where the size s of an effect lies between the gain g in test accuracy (0) and the
+                                    delay d of interpolation (1), each as a ratio to that of another effect
+    cosine  <a, b> / sqrt(<a, a> <b, b>)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weightspace.analysis.frames import select
+from weightspace.analysis.regularizer_effects import (
+    ALPHA,
+    BASELINE,
+    CATEGORIES,
+    MEASURES,
+    PAPER_SETTINGS,
+    Measure,
+    delays,
+    effects,
+    learned,
+    outcomes,
+    positions,
+    units_of,
+)
+from weightspace.analysis.regularizer_tests import DRAWS, LIKE, Estimate, between_seeds, decide, products, seed_weights
+
+Explanation = Literal["regularization", "postponement"]
+NOISE = "noise50"
+KEPT = 0.5
+"""An effect counts as kept if at least this fraction of it is left."""
+GROWN = 1.1
+"""An effect counts as grown if it is at least this many times as large."""
+HALFWAY = 0.5
+
+
+@dataclass(frozen=True)
+class Question:
+    """A control: the number that is asked, its threshold, and which explanation predicts a number above it.
+
+    above is None where no explanation predicts anything.
+    """
+
+    number: Literal["kept", "place", "cosine"]
+    threshold: float
+    above: Explanation | None
+
+    @property
+    def below(self) -> Explanation | None:
+        opposite: dict[Explanation | None, Explanation | None] = {
+            "regularization": "postponement",
+            "postponement": "regularization",
+            None: None,
+        }
+        return opposite[self.above]
+
+
+QUESTIONS = {
+    "label_noise": Question("cosine", LIKE, "postponement"),
+    NOISE: Question("place", HALFWAY, "postponement"),
+    "equal_loss": Question("kept", KEPT, "regularization"),
+    "twice_the_epochs": Question("kept", GROWN, "postponement"),
+    "half_lr": Question("place", HALFWAY, "postponement"),
+    "fixed_norm": Question("kept", KEPT, None),
+}
+"""The controls. ``noise50`` is a setting of the campaign itself."""
+FIRST = tuple(QUESTIONS)[:3]
+"""The controls that decide between the explanations."""
+
+
+def answers(
+    campaign: pd.DataFrame, controls: pd.DataFrame, passed: set[tuple[Measure, str]], draws: int = DRAWS
+) -> pd.DataFrame:
+    """What the controls say, measure by measure.
+
+    campaign, controls: records of the spectra of ``diversity_from_scratch`` and ``diversity_controls``; of the campaign
+    the seeds count that the controls have. passed: see ``regularizer_tests.passed``.
+    Columns: control, set, measure, category, n (seeds), number (its value) with low and high, threshold, judged, p,
+    p_holm (over the control), outcome (for: above the threshold, against: below, undecided, not judged), detectable
+    (the number above the threshold that would have been found with 80 % power), explanation (which one the outcome
+    speaks for, "" for none).
+    """
+    campaign = campaign[campaign["seed"].isin(controls["seed"].unique())]
+    tables = []
+    for control, question in QUESTIONS.items():
+        own = campaign if control == NOISE else select(controls, control=control)
+        rows = []
+        for name, measures in MEASURES.items():
+            for measure in measures:
+                for category, estimate, judged in _numbers(control, question, campaign, own, measure, draws):
+                    judged = judged and (measure, category) in passed
+                    n = estimate.degrees + 1
+                    rows.append((control, name, measure, category, n, estimate, question.threshold, judged))
+        table = decide(rows, ["control", "set", "measure", "category", "n"], "number")
+        detectable = question.threshold + table.pop("reach")
+        says = {"for": question.above or "", "against": question.below or ""}
+        tables.append(
+            table.assign(
+                threshold=question.threshold,
+                detectable=detectable,
+                explanation=table["outcome"].map(says).fillna(""),
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _numbers(
+    control: str, question: Question, campaign: pd.DataFrame, own: pd.DataFrame, measure: Measure, draws: int
+) -> Iterator[tuple[str, Estimate, bool]]:
+    """Category, number, and whether there is anything to decide."""
+    if control == "label_noise":
+        yield "augmentation", _cosine_of_label_noise(campaign, own, measure, draws), True
+        return
+    if control == NOISE:
+        pair = _Pair.within(campaign, measure, draws)
+        yield "augmentation", *pair.place(*_noise_and_the_rest(pair), size="own")
+        return
+    pair = _Pair.between(campaign, own, measure, draws)
+    for category in CATEGORIES:
+        here, there = pair.of_category(category)
+        if not here.any():
+            continue
+        if question.number == "kept":
+            yield category, pair.estimate(pair.kept(here, there)), True
+        else:
+            yield category, *pair.place(here, there, size="kept")
+
+
+def _cosine_of_label_noise(campaign: pd.DataFrame, own: pd.DataFrame, measure: Measure, draws: int) -> Estimate:
+    """With the mean of the augmentation levels that learn. Runs with label noise have the campaign's baselines."""
+    named = own.assign(setting="label_noise", category="label_noise")
+    pair = _Pair.within(pd.concat([campaign, named], ignore_index=True), measure, draws)
+    noisy = pair.mean_of({"label_noise"})
+    levels = pair.mean_of(_levels(pair, PAPER_SETTINGS & learned(campaign)))
+    return pair.estimate(pair.product(noisy, levels) / _root(pair.product(noisy, noisy) * pair.product(levels, levels)))
+
+
+def _levels(pair: _Pair, among: set[str] | frozenset[str]) -> set[str]:
+    return set(pair.settings.loc[positions(pair.settings, "augmentation", among), "setting"])
+
+
+def _noise_and_the_rest(pair: _Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Profiles of noise of level 50, and of the mean over augmentation levels that are more than noise."""
+    rest = {level for level in _levels(pair, PAPER_SETTINGS & pair.able) if not level.startswith("noise")}
+    return pair.mean_of({NOISE}), pair.mean_of(rest)
+
+
+def _root(squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN where an estimate of something squared is not positive."""
+    return np.sqrt(np.where(squared > 0, squared, np.nan))
+
+
+def _size(squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Below 0 where the estimate is: an effect of no size is estimated so half of the time."""
+    return np.sign(squared) * np.sqrt(np.abs(squared))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Effects, gains and delays that are held against each other, of one campaign or of two, draw by draw.
+
+    settings: a row for every effect, with the column ``control`` (False: of the campaign). products: [draws, settings,
+    settings]. gain, delay: [draws, settings]. able: settings that learn.
+    """
+
+    settings: pd.DataFrame
+    products: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    delay: NDArray[np.float64]
+    seeds: int
+    able: set[str]
+
+    @classmethod
+    def within(cls, campaign: pd.DataFrame, measure: Measure, draws: int) -> _Pair:
+        return cls._of([(campaign, False)], measure, draws)
+
+    @classmethod
+    def between(cls, campaign: pd.DataFrame, own: pd.DataFrame, measure: Measure, draws: int) -> _Pair:
+        return cls._of([(campaign, False), (own, True)], measure, draws)
+
+    @classmethod
+    def _of(cls, frames: list[tuple[pd.DataFrame, bool]], measure: Measure, draws: int) -> _Pair:
+        units = units_of(frames[0][0], measure)
+        # The control first: layers without a value there are left out of both.
+        parts = []
+        for frame, control in reversed(frames):
+            part = effects(frame, measure, units=units)
+            units = units[part.layers]
+            parts.insert(0, (frame, control, part))
+        weights = seed_weights(parts[0][2].seeds, draws)
+        mean = weights / weights.sum(axis=1, keepdims=True)
+
+        def drawn(table: pd.DataFrame, settings: pd.DataFrame) -> NDArray[np.float64]:
+            return mean @ table.loc[list(settings["setting"])].to_numpy().T
+
+        return cls(
+            pd.concat([part.settings.assign(control=control) for _, control, part in parts], ignore_index=True),
+            between_seeds(products(np.concatenate([part.values for *_, part in parts])), weights),
+            np.hstack([drawn(outcomes(frame, "test accuracy"), part.settings) for frame, _, part in parts]),
+            np.hstack([drawn(delays(frame), part.settings) for frame, _, part in parts]),
+            parts[0][2].seeds,
+            learned(frames[0][0]),
+        )
+
+    def mean_of(self, names: set[str], control: bool = False) -> NDArray[np.float64]:
+        """Weights of the settings [settings] whose mean is that of the named ones."""
+        chosen = (self.settings["setting"].isin(names) & (self.settings["control"] == control)).to_numpy()
+        return chosen / max(chosen.sum(), 1)
+
+    def of_category(self, category: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The mean effect of a category under the control, and of the same settings without it."""
+        own = self.settings[self.settings["control"] & (self.settings["category"] == category)]
+        names = set(own["setting"]) & (self.able - {BASELINE})
+        return self.mean_of(names, control=True), self.mean_of(names)
+
+    def product(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return a @ self.products @ b
+
+    def kept(self, here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+        size = self.product(there, there)
+        return self.product(here, there) / np.where(size > 0, size, np.nan)
+
+    def place(
+        self, here: NDArray[np.float64], there: NDArray[np.float64], size: Literal["own", "kept"]
+    ) -> tuple[Estimate, bool]:
+        """The place between gain and delay, and whether these differ significantly. size: of the effect itself, or
+        of what is kept of the other."""
+        sizes = self.kept(here, there)
+        if size == "own":
+            sizes = _size(self.product(here, here)) / _root(self.product(there, there))
+        gain, delay = ((column @ here) / (column @ there) for column in (self.gain, self.delay))
+        apart = self.estimate(delay - gain)
+        return self.estimate((sizes - gain) / (delay - gain)), apart.p(0) < ALPHA
+
+    def estimate(self, sample: NDArray[np.float64]) -> Estimate:
+        return Estimate.of(sample, self.seeds)
