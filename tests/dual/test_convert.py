@@ -5,12 +5,16 @@ import io
 import pickle
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
+import torch.fx
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
-from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.func import functional_call, grad, hessian, jacrev, stack_module_state, vmap
 from torch.nn.utils import prune
 from torchvision.models import resnet18
 
@@ -275,14 +279,92 @@ def test_functional_gradients_per_batch_per_sample_and_per_ensemble_member(stabi
         torch.testing.assert_close(per_sample[name][2], one[name], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("target", ["x", "w1"])
-def test_a_second_derivative_is_refused(target):
-    network = small_network()
-    x, _ = images_and_labels()
-    wanted = x.requires_grad_() if target == "x" else network[0].w1
-    (first,) = torch.autograd.grad(network(x).sum(), wanted, create_graph=True)
-    with pytest.raises(RuntimeError, match="differentiate twice"):
-        first.sum().backward()
+def by_create_graph(f, x):
+    x = x.clone().requires_grad_()
+    (first,) = torch.autograd.grad(f(x), x, create_graph=True)
+    return torch.autograd.grad(first.pow(2).sum(), x)
+
+
+SECOND = {
+    "create_graph": by_create_graph,
+    "jacrev of grad": lambda f, x: jacrev(grad(f))(x),
+    "grad of grad": lambda f, x: grad(lambda x: grad(f)(x).pow(2).sum())(x),
+    "jacrev of jacrev": lambda f, x: jacrev(jacrev(f))(x),
+    "per sample": lambda f, x: vmap(lambda x: jacrev(grad(f))(x[None]))(x),
+    "hessian": lambda f, x: hessian(f)(x),
+    "autograd hessian": lambda f, x: torch.autograd.functional.hessian(f, x),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # PyTorch's own, for forward mode
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from(["dual", "stabilized", "plain"]), min_size=1, max_size=3),
+    st.sampled_from(list(SECOND)),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_second_derivative_is_refused_on_every_way(kinds, way, linear, nested):
+    """Through layers anywhere in a model, under a loss that is linear in the output too; plain layers have one."""
+    torch.manual_seed(0)
+    make = {"plain": nn.Linear, "dual": DualLinear, "stabilized": partial(DualLinear, stabilizer=True)}
+    layers = [layer for kind in kinds for layer in (make[kind](3, 3), nn.Tanh())]
+    network = nn.Sequential(nn.Sequential(*layers), nn.Linear(3, 2)) if nested else nn.Sequential(*layers)
+
+    def loss(x):
+        return network(x).sum() if linear else network(x).pow(2).sum()
+
+    if set(kinds) == {"plain"}:
+        SECOND[way](loss, torch.randn(2, 3))
+    else:
+        with pytest.raises((RuntimeError, NotImplementedError), match="differentiated once|forward mode"):
+            SECOND[way](loss, torch.randn(2, 3))
+
+
+@pytest.mark.parametrize("layer", [DualLinear(4, 2), DualConv2d(4, 2, 3)], ids=["linear", "convolution"])
+def test_a_gradient_penalty_under_a_linear_loss_is_refused(layer):
+    """The gradient of the output is a constant there, and depends on w1 and w2 all the same."""
+    x = torch.randn((3, 4) if isinstance(layer, DualLinear) else (2, 4, 5, 5), requires_grad=True)
+    (first,) = torch.autograd.grad(layer(x).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match=r"differentiated once.*fold\(model\)"):
+        first.pow(2).sum().backward()
+    parameters = {name: p.detach() for name, p in layer.named_parameters()}
+    with pytest.raises(RuntimeError, match="differentiated once"):
+        jacrev(grad(lambda parameters: functional_call(layer, parameters, (x,)).sum()))(parameters)
+
+
+def test_a_head_after_dual_layers_has_its_second_derivatives():
+    network = nn.Sequential(DualLinear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    x = torch.randn(5, 3)
+
+    def loss(weight):
+        return F.linear(network[:2](x), weight).pow(2).sum()
+
+    features = network[:2](x).detach()
+    expected = torch.einsum("ik,jl->ijkl", torch.eye(2), 2 * features.T @ features)
+    torch.testing.assert_close(jacrev(grad(loss))(network[2].weight.detach()), expected)
+
+
+@pytest.mark.parametrize("stabilizer", [False, True])
+@pytest.mark.parametrize("trace", [torch.fx.symbolic_trace, None], ids=["fx", "jit"])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace.*:DeprecationWarning")
+def test_a_traced_network_keeps_the_rule(stabilizer, trace):
+    network, (x, y) = small_network(stabilizer), images_and_labels()
+    exact = gradients(network, x, y)
+    traced = trace(network) if trace else torch.jit.trace(network, x)
+    F.cross_entropy(traced(x), y, reduction="sum").backward()
+    found = dict(traced.named_parameters())
+    assert set(found) == set(exact)
+    for name in exact:
+        torch.testing.assert_close(found[name].grad, exact[name], rtol=1e-12, atol=1e-12)
+
+
+def test_export_is_refused_and_that_of_the_folded_model_is_not():
+    network, (x, _) = small_network(), images_and_labels()
+    with pytest.raises(RuntimeError, match=r"lose its rule.*export fold\(model\)"):
+        torch.export.export(network, (x,))
+    folded = fold(network)
+    torch.testing.assert_close(torch.export.export(folded, (x,)).module()(x), folded(x))
 
 
 def test_meta_device_and_skipped_initial_values():

@@ -8,14 +8,55 @@ is ours.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from weightspace.dual.methods import STABILIZER_GAIN
+
+_ONCE = (
+    "a dual layer can be differentiated once: its backward pass is the rule of the paper and not the derivative of a "
+    "loss, so that gradient penalties, Hessians and the like do not exist; take them of fold(model), whose layers are "
+    "ordinary ones"
+)
+_NO_EXPORT = (
+    "torch.export would keep the outputs of a dual layer and lose its rule, so that training the program would move "
+    "biases alone: export fold(model), which has the same outputs, or train first"
+)
+
+
+class _Rule(torch.autograd.Function):
+    """The rule of a backward pass, as an operation that refuses to be differentiated.
+
+    The decorator ``once_differentiable`` does not refuse where torch.func differentiates, nor where the gradient of
+    the output does not depend on what is differentiated: the result there is a derivative of zero.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(rule, *tensors):
+        return rule(*tensors)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(_ONCE)
+
+
+def _gradients(rule, needs: Sequence[bool], tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+    """What ``rule`` gives, a tensor for each True of ``needs``, at the places of these; None at the others."""
+    # A compiler sees no derivatives of derivatives and refuses them itself.
+    found = iter(rule(*tensors) if torch.compiler.is_compiling() else _Rule.apply(rule, *tensors))
+    return tuple(next(found) if needed else None for needed in needs)
 
 
 class _LinearFunction(torch.autograd.Function):
@@ -32,24 +73,30 @@ class _LinearFunction(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_output: Tensor):
-        x, w, w1, w2, bias, m = ctx.saved_tensors
-        needs_x, _, needs_w1, needs_w2, needs_bias, needs_m = ctx.needs_input_grad
-        grad_x = grad_w1 = grad_w2 = grad_bias = grad_m = None
-        g = grad_output.reshape(-1, grad_output.shape[-1])  # [batch, out]
-        if needs_x:
-            grad_x = (grad_output @ w.to(g.dtype)).to(x.dtype)
-        if needs_w1 or needs_w2:
-            inputs = x.reshape(-1, x.shape[-1]).to(g.dtype)  # [batch, in]; autocast may have lowered g
-            first, second = _negative_activities(g, m)
-            grad_w1 = _moving_average_gradient(first, w1, first.T @ inputs) if needs_w1 else None
-            grad_w2 = _moving_average_gradient(second, w2, second.T @ inputs) if needs_w2 else None
-        if needs_bias and bias is not None:
-            grad_bias = g.sum(0, dtype=bias.dtype)
-        if needs_m and m is not None:
-            grad_m = _mean_size_gradient(g, m)
-        return grad_x, None, grad_w1, grad_w2, grad_bias, grad_m
+        needs = ctx.needs_input_grad
+        return _gradients(partial(_linear_rule, needs), needs, (grad_output, *ctx.saved_tensors))
+
+
+def _linear_rule(needs: Sequence[bool], grad_output, x, w, w1, w2, bias, m) -> tuple[Tensor, ...]:
+    """The gradients that are needed of x, w1, w2, bias and m, in this order."""
+    needs_x, _, needs_w1, needs_w2, needs_bias, needs_m = needs
+    found = []
+    g = grad_output.reshape(-1, grad_output.shape[-1])  # [batch, out]
+    if needs_x:
+        found.append((grad_output @ w.to(g.dtype)).to(x.dtype))
+    if needs_w1 or needs_w2:
+        inputs = x.reshape(-1, x.shape[-1]).to(g.dtype)  # [batch, in]; autocast may have lowered g
+        first, second = _negative_activities(g, m)
+        if needs_w1:
+            found.append(_moving_average_gradient(first, w1, first.T @ inputs))
+        if needs_w2:
+            found.append(_moving_average_gradient(second, w2, second.T @ inputs))
+    if needs_bias:
+        found.append(g.sum(0, dtype=bias.dtype))
+    if needs_m:
+        found.append(_mean_size_gradient(g, m))
+    return tuple(found)
 
 
 class _Conv2dFunction(torch.autograd.Function):
@@ -67,34 +114,66 @@ class _Conv2dFunction(torch.autograd.Function):
         ctx.geometry = inputs[6:]
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx, g: Tensor):  # g: [batch, out, height, width]
-        x, w, w1, w2, bias, m = ctx.saved_tensors
-        needs_x, _, needs_w1, needs_w2, needs_bias, needs_m, *_ = ctx.needs_input_grad
-        stride, padding, dilation, groups = ctx.geometry
-        grad_x = grad_w1 = grad_w2 = grad_bias = grad_m = None
-        inputs, weight = x.to(g.dtype), w.to(g.dtype)  # autocast may have lowered g
+    def backward(ctx, grad_output: Tensor):
+        needs = ctx.needs_input_grad
+        rule = partial(_conv2d_rule, needs, ctx.geometry)
+        return _gradients(rule, needs, (grad_output, *ctx.saved_tensors))
 
-        def gradients(upper: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
-            return torch.ops.aten.convolution_backward(
-                upper, inputs, weight, None, stride, padding, dilation, False, (0, 0), groups, wanted
-            )
 
-        def product(activity: Tensor) -> Tensor:
-            return gradients(activity, (False, True, False))[1]
+def _conv2d_rule(needs: Sequence[bool], geometry: tuple, g, x, w, w1, w2, bias, m) -> tuple[Tensor, ...]:
+    """As ``_linear_rule``; g: [batch, out, height, width]."""
+    needs_x, _, needs_w1, needs_w2, needs_bias, needs_m, *_ = needs
+    stride, padding, dilation, groups = geometry
+    found = []
+    inputs, weight = x.to(g.dtype), w.to(g.dtype)  # autocast may have lowered g
 
-        if needs_x:
-            grad_x = gradients(g, (True, False, False))[0].to(x.dtype)
-        if needs_w1 or needs_w2:
-            # Two convolutions are faster than one with twice the channels, and need half the memory.
-            first, second = _negative_activities(g, m)
-            grad_w1 = _moving_average_gradient(first, w1, product(first)) if needs_w1 else None
-            grad_w2 = _moving_average_gradient(second, w2, product(second)) if needs_w2 else None
-        if needs_bias and bias is not None:
-            grad_bias = g.sum((0, 2, 3), dtype=bias.dtype)
-        if needs_m and m is not None:
-            grad_m = _mean_size_gradient(g, m)
-        return grad_x, None, grad_w1, grad_w2, grad_bias, grad_m, None, None, None, None
+    def gradients(upper: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
+        return torch.ops.aten.convolution_backward(
+            upper, inputs, weight, None, stride, padding, dilation, False, (0, 0), groups, wanted
+        )
+
+    def product(activity: Tensor) -> Tensor:
+        return gradients(activity, (False, True, False))[1]
+
+    if needs_x:
+        found.append(gradients(g, (True, False, False))[0].to(x.dtype))
+    if needs_w1 or needs_w2:
+        # Two convolutions are faster than one with twice the channels, and need half the memory.
+        first, second = _negative_activities(g, m)
+        if needs_w1:
+            found.append(_moving_average_gradient(first, w1, product(first)))
+        if needs_w2:
+            found.append(_moving_average_gradient(second, w2, product(second)))
+    if needs_bias:
+        found.append(g.sum((0, 2, 3), dtype=bias.dtype))
+    if needs_m:
+        found.append(_mean_size_gradient(g, m))
+    return tuple(found)
+
+
+# torch.fx records the two as they are, and with them the rule; step by step it would record the outputs alone.
+
+
+@torch.fx.wrap
+def _dual_linear(x: Tensor, w1: Tensor, w2: Tensor, bias: Tensor | None, m: Tensor | None) -> Tensor:
+    if torch.compiler.is_exporting():
+        raise RuntimeError(_NO_EXPORT)
+    # The difference is kept for the backward pass: one more matrix in memory until then, a few per cent less time.
+    return _LinearFunction.apply(x, (w1 - w2).detach(), w1, w2, bias, m)
+
+
+@torch.fx.wrap
+def _dual_conv2d(x, w1, w2, bias, m, margins, mode: str, stride, dilation, groups: int) -> Tensor:
+    """margins: rows above and below, columns left and right, by which the input is padded."""
+    if torch.compiler.is_exporting():
+        raise RuntimeError(_NO_EXPORT)
+    if x.dim() == 3:
+        return _dual_conv2d(x.unsqueeze(0), w1, w2, bias, m, margins, mode, stride, dilation, groups).squeeze(0)
+    padding = tuple(before for before, _ in margins)
+    if mode != "zeros" or any(before != after for before, after in margins):
+        mode = "constant" if mode == "zeros" else mode
+        x, padding = F.pad(x, (*margins[1], *margins[0]), mode=mode), (0, 0)
+    return _Conv2dFunction.apply(x, (w1 - w2).detach(), w1, w2, bias, m, stride, padding, dilation, groups)
 
 
 def _negative_activities(g: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -222,7 +301,9 @@ class DualLinear(_DualLayer):
 
     Raises ``ValueError`` for sizes below 1. A wrong input width raises the usual ``RuntimeError`` of a matrix
     product. The layer can be differentiated once: its backward pass is not the derivative of anything, and
-    differentiating it raises a ``RuntimeError``. Forward-mode derivatives are not defined either.
+    differentiating it raises a ``RuntimeError``, by ``create_graph`` as by ``torch.func``. Forward-mode derivatives are
+    not defined either. ``torch.fx`` and ``torch.jit.trace`` keep the rule; ``torch.export`` would lose it, and is
+    refused with a ``RuntimeError``: export the folded model.
 
     Source: paper B (arXiv 2503.11965), update rule; stabilizer: appendix B.
     """
@@ -245,8 +326,7 @@ class DualLinear(_DualLayer):
         self._set_parameters((out_features, in_features), bias, stabilizer, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The difference is kept for the backward pass: one more matrix in memory until then, a few per cent less time.
-        return _LinearFunction.apply(x, self.weight.detach(), self.w1, self.w2, self.bias, self.m)
+        return _dual_linear(x, self.w1, self.w2, self.bias, self.m)
 
     def extra_repr(self) -> str:
         return (
@@ -338,15 +418,8 @@ class DualConv2d(_DualLayer):
         return [(p, p) for p in self.padding]
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dim() == 3:
-            return self.forward(x.unsqueeze(0)).squeeze(0)
-        margins = self._margins()
-        padding = tuple(before for before, _ in margins)
-        if self.padding_mode != "zeros" or any(before != after for before, after in margins):
-            mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-            x, padding = F.pad(x, (*margins[1], *margins[0]), mode=mode), (0, 0)
-        geometry = self.stride, padding, self.dilation, self.groups
-        return _Conv2dFunction.apply(x, self.weight.detach(), self.w1, self.w2, self.bias, self.m, *geometry)
+        how = self._margins(), self.padding_mode, self.stride, self.dilation, self.groups
+        return _dual_conv2d(x, self.w1, self.w2, self.bias, self.m, *how)
 
     def extra_repr(self) -> str:
         return (
