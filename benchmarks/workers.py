@@ -50,7 +50,7 @@ def workers() -> None:
         "Two workers (s)": f"{statistics.median(two[1:]):.1f}",
         "Ratio": f"{ratio:.2f}",
     }
-    with open(KEPT, "w", encoding="utf-8", newline="") as file:  # the book shows it
+    with KEPT.open("w", encoding="utf-8", newline="") as file:  # the book shows it
         table = csv.DictWriter(file, row, lineterminator="\n")
         table.writeheader()
         table.writerow(row)

@@ -42,7 +42,7 @@ shifts = spectral_shifts.shifts(changes)
 profiles = diversity_shifts.profiles_by_seed(shifts)
 
 # %% tags=["remove-cell"]
-plan = list(experiments.planned("diversity_cifar10", scale, seeds).values())[0]
+plan = next(iter(experiments.planned("diversity_cifar10", scale, seeds).values()))
 numbers = tables_diversity.numbers(spectra) | {"images": f"{plan.train_size:,}", "n_seeds": len(profiles)}
 for name, value in (numbers | {name: getattr(plan, name) for name in ("epochs", "width", "lr", "batch_size")}).items():
     glue(name, value, display=False)

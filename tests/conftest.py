@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-import execution as EXECUTION  # noqa: E402, N812 the book's own module, which is no part of the package
+import execution as EXECUTION  # noqa: E402 the book's own module, which is no part of the package
 
 # Several workers share the cores: threads that wait for each other take ten times as long as one alone. Set before
 # anything imports numpy or PyTorch; kernels and other processes that a test starts inherit it.

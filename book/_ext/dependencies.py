@@ -87,7 +87,7 @@ def versions() -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in _search_path():
         try:
-            names = os.listdir(folder)
+            names = [path.name for path in Path(folder).iterdir()]
         except OSError:
             continue
         for name in names:

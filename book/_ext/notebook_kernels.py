@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 #: Workers run side by side, so each of them computes on one thread.
@@ -91,10 +92,8 @@ class Warm:
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
-            try:
+            with suppress(BrokenPipeError):
                 stream.close()
-            except BrokenPipeError:
-                pass
 
 
 class Kernels:
@@ -190,6 +189,6 @@ def kernel_manager(
 def short_temporary_directory() -> tempfile.TemporaryDirectory:
     """A private folder whose path leaves room for a socket's name (107 characters in all on Linux)."""
     base = tempfile.gettempdir()
-    if len(base) > 60 and os.path.isdir("/tmp"):
+    if len(base) > 60 and Path("/tmp").is_dir():
         base = "/tmp"
     return tempfile.TemporaryDirectory(prefix="ws-", dir=base, ignore_cleanup_errors=True)

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 #: What most chapters import, and what takes longest of it.  A name that is not installed is left out.
@@ -43,10 +44,8 @@ HEAVY = (
 
 def import_heavy() -> None:
     for name in HEAVY:
-        try:
+        with suppress(ImportError):
             importlib.import_module(name)
-        except ImportError:
-            pass
 
 
 def start_kernel(request: dict) -> None:

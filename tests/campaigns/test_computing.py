@@ -1,7 +1,6 @@
 """Campaigns: keys, resuming, killed runs, the quick scale end to end, the command line."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -332,7 +331,7 @@ def test_a_damaged_record_shows_in_the_status(capsys):
     assert "PROBLEM" in capsys.readouterr().out
     assert main(["run", "dual_regression", "--scale", "quick"]) == 1
     assert "damaged" in capsys.readouterr().err
-    assert os.path.getsize(file) == 11
+    assert file.stat().st_size == 11
 
 
 def test_one_bad_file_does_not_keep_the_status_from_the_others(capsys):

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -196,7 +197,7 @@ def test_an_interrupt_ends_the_workers(tmp_path):
     error = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "interrupted: finished groups are on record" in error
     assert "Traceback" not in error
-    with pytest.raises(ProcessLookupError):  # nobody is left
+    with pytest.raises(ProcessLookupError):  # noqa: PT012 waits until nobody is left
         for _ in range(100):
             os.killpg(process.pid, 0)
             time.sleep(0.1)
@@ -219,7 +220,7 @@ def test_one_worker_names_the_group_that_fails(monkeypatch, capsys):
 def test_groups_are_dealt_out_evenly():
     for number in (1, 3, 7, 12):
         hands = executors.dealt(range(10), number)
-        assert len(hands) == number and sorted(sum(hands, [])) == list(range(10))
+        assert len(hands) == number and sorted(chain(*hands)) == list(range(10))
         assert max(map(len, hands)) - min(map(len, hands)) <= 1
     assert executors.shard("2/8") == (2, 8)
 
@@ -231,7 +232,7 @@ def test_workers_share_out_the_devices(folder, monkeypatch):
     spans = {device: sorted((int(end) - NAP, int(end)) for end, _, each in calls if each == device) for device in GPUS}
     assert all(spans.values())
     for own in spans.values():
-        assert all(end <= begin for (_, end), (begin, _) in zip(own, own[1:]))
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(own))
 
 
 GPUS, NAP = ("cuda:0", "cuda:1"), 200_000_000

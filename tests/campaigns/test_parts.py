@@ -35,7 +35,7 @@ def campaign(tmp_path, monkeypatch):
     log.touch()
 
     def compute(group, device):
-        with open(log, "a") as stream:
+        with log.open("a") as stream:
             stream.write(f"{group[0].method}\n")
         time.sleep(0.002)
         frame = rows(*group, turns=TURNS)

@@ -39,7 +39,7 @@ def test_shape_type_and_seed(kind, images):
 @pytest.mark.parametrize("kind", [kind for kind in CORRUPTIONS if kind not in LOCAL])
 def test_damage_grows_with_severity(kind, images):
     distances = [damage(images, corrupt(images, kind, severity)) for severity in SEVERITIES]
-    assert all(np.diff(distances) > 0) or kind == "motion_blur" and distances[-1] > 1.3 * distances[0], distances
+    assert all(np.diff(distances) > 0) or (kind == "motion_blur" and distances[-1] > 1.3 * distances[0]), distances
 
 
 def test_frost_keeps_less_of_the_image_with_severity(images):

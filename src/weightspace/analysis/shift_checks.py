@@ -260,10 +260,8 @@ def distances(
         nearer = np.quantile(drawn[:, 1] - drawn[:, 0], tails)
         ratio = np.quantile(drawn[:, 0] / drawn[:, 2], tails)
         expected = shared_baseline_ratio(counts[model]["div"], counts[model]["dp"])
-        rows.append(
-            (model, metric, len(apart), to_dp, to_wd, to_zero)
-            + (to_wd - to_dp, *nearer, to_dp / to_zero, *ratio, expected)
-        )
+        row = (model, metric, len(apart), to_dp, to_wd, to_zero, to_wd - to_dp, *nearer)
+        rows.append((*row, to_dp / to_zero, *ratio, expected))
     columns = ["model", "metric", "n", "to_dp", "to_wd", "to_zero", "nearer", "nearer_low", "nearer_high"]
     return pd.DataFrame(rows, columns=[*columns, "ratio", "ratio_low", "ratio_high", "expected"])
 

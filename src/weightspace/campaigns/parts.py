@@ -14,6 +14,7 @@ import os
 import platform
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from weightspace.campaigns.record_files import RecordError
@@ -53,10 +54,8 @@ def remove(folder: Path, parts: Iterable[Path]) -> None:
         lease.release()
     for draft in folder.glob(".*.draft"):  # of workers that were killed while writing
         draft.unlink(missing_ok=True)
-    try:
+    with suppress(OSError):  # somebody has come meanwhile, or it has never been there
         folder.rmdir()
-    except OSError:  # somebody has come meanwhile, or it has never been there
-        pass
 
 
 class Lease:

@@ -55,11 +55,11 @@ def write(file: Path, table: pa.Table, about: About) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "wb") as stream:
+        with draft.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(draft, file)
+        draft.replace(file)
         _sync_folder(file.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def path(experiment: str, scale: str = "paper") -> Path:
 def _note(*files: Path) -> None:
     """The book notes which records a notebook asks for, those that are absent as well."""
     if trace := os.environ.get("WEIGHTSPACE_TRACE"):
-        with open(trace, "a", encoding="utf-8") as log:
+        with Path(trace).open("a", encoding="utf-8") as log:
             log.writelines(f"{file.resolve()}\n" for file in files)
 
 
@@ -405,7 +405,7 @@ def probe(scale: str, size: int = 2**22) -> None:
     file = place / f".probe.{os.getpid()}"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with open(file, "wb") as stream:
+        with file.open("wb") as stream:
             stream.write(os.urandom(size))
             stream.flush()
             os.fsync(stream.fileno())
@@ -414,7 +414,5 @@ def probe(scale: str, size: int = 2**22) -> None:
             f"records could not be written to {place} ({error}): make room or fix the permissions of the folder"
         ) from error
     finally:
-        try:
+        with suppress(OSError):
             file.unlink(missing_ok=True)
-        except OSError:
-            pass

@@ -112,7 +112,7 @@ def _download(file: File, target: Path) -> None:
             raise ValueError(f"its {file.member} has sha256 {hexdigest(content)}, expected {file.sha256}")
         draft = Path(folder) / "draft"
         draft.write_bytes(content)
-        os.replace(draft, target)
+        draft.replace(target)
 
 
 def _zip_member(archive: Path, name: str) -> bytes:

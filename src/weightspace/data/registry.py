@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -187,7 +187,7 @@ class _BatchUnpickler(pickle.Unpickler):
     _frombuffer = staticmethod(
         lambda buffer, dtype, shape, order="C", *rest: np.frombuffer(buffer, np.uint8).reshape(shape, order=order)
     )
-    _allowed = {
+    _allowed: ClassVar = {
         ("numpy", "ndarray"): None,  # an argument of the others, never called
         ("numpy", "dtype"): _uint8_type,
         ("numpy.core.multiarray", "_reconstruct"): _reconstruct,

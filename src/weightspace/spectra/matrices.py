@@ -242,7 +242,7 @@ def _guessed(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> Iterab
         return _blocks_of_rows(where, "attention (guess)", tensor, ["q", "k", "v"])
     if last.startswith(("weight_ih", "weight_hh")) and tensor.dim() == 2:
         return _blocks_of_rows(where, "recurrent (guess)", tensor, _gates_of(path, last, tensors))
-    if last == "weight" or last == "dual":
+    if last in {"weight", "dual"}:
         if tensor.dim() == 2:
             table = "embed" in path.lower()
             kind = last if last == "dual" else "embedding" if table else "linear"

@@ -211,7 +211,7 @@ def test_the_step_gain_is_what_an_update_does_to_its_own_output(method):
     g = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
     g[y[0]] -= 1
     runs.networks.train(x, y, np.zeros((1, 1), int))
-    (_, _, _), (n1, n2, nc) = runs.networks.layers(0)
+    (_, _, _), (n1, n2, _) = runs.networks.layers(0)
     active = np.where((g < 0)[:, None], v1, -v2)
     rate = gain * np.abs(g) / (h @ h + 1)
     moved = (n1 - n2) @ h - (v1 - v2) @ h

@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -92,7 +93,7 @@ def make_forms(model: str) -> dict:
         plain = resnet18(num_classes=10)
     else:
         sizes = [int(size) for size in model.removeprefix("mlp_").split("_")]
-        layers = [layer for pair in zip(sizes[:-1], sizes[1:]) for layer in (nn.Linear(*pair), nn.ReLU())]
+        layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
         plain = nn.Sequential(*layers[:-1])
     dual = dualize(plain)
     with torch.no_grad():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
@@ -153,7 +154,7 @@ def _network(sizes: Sequence[int], dropout: float, generator):
     from torch import nn
 
     layers = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:]):
+    for inputs, outputs in pairwise(sizes):
         layer = nn.Linear(inputs, outputs)
         nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5, generator=generator)
         nn.init.zeros_(layer.bias)

@@ -252,7 +252,7 @@ class OnlineNetworks:
             if not np.isfinite(y).all():
                 raise ValueError("y holds NaN or infinite values")
             return x, y.astype(self.dtype)
-        if not np.issubdtype(y.dtype, np.integer) or y.size and (y.min() < 0 or y.max() >= self.sizes[-1]):
+        if not np.issubdtype(y.dtype, np.integer) or (y.size and (y.min() < 0 or y.max() >= self.sizes[-1])):
             raise ValueError(f"y must hold integer labels from 0 to {self.sizes[-1] - 1}")
         return x, y.astype(np.int64)
 

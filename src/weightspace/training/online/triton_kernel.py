@@ -7,6 +7,7 @@ biases) from the first update of a block to the last, and reads per update only 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import triton
@@ -24,7 +25,7 @@ _MOST = 16 * _PER_WARP
 def _numbers(widths: Sequence[int]) -> int:
     """How many numbers a program keeps: every axis is padded to a power of two."""
     padded = [triton.next_power_of_2(int(width)) for width in widths]
-    return 2 * (BLOCK * padded[0] + sum(a * b for a, b in zip(padded, padded[1:])))
+    return 2 * (BLOCK * padded[0] + sum(a * b for a, b in pairwise(padded)))
 
 
 def fits(sizes: Sequence[int]) -> bool:

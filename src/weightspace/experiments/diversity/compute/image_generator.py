@@ -183,6 +183,6 @@ def _kept(file: Path) -> Synthetic:
 def _keep(file: Path, images: Synthetic) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(f".{os.getpid()}.draft")
-    with open(draft, "wb") as stream:
+    with draft.open("wb") as stream:
         np.savez_compressed(stream, **asdict(images))
-    os.replace(draft, file)
+    draft.replace(file)
