@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import nn
 
 
@@ -14,7 +16,7 @@ def batch_norms(model: nn.Module) -> dict[str, nn.Module]:
     found = {}
     for path, parent in model.named_modules():
         children = list(parent.named_children())
-        for (name, child), (_, behind) in zip(children, children[1:]):
+        for (name, child), (_, behind) in pairwise(children):
             if isinstance(child, nn.Conv2d) and isinstance(behind, nn.BatchNorm2d):
                 found[f"{path}.{name}".removeprefix(".")] = behind
     return found
