@@ -45,7 +45,7 @@ def test_the_drawing_has_the_layers_that_are_checked(root):
     tops = [float(box.get("y")) for floor in floors for box in floor.iter(f"{SVG}rect")]
     assert tops == sorted(tops)
     # Who does not see it is told the same.
-    told = drawing.findtext(f"{SVG}desc")
+    told = drawing.get("aria-label")
     for layer in contracts[0]["layers"][1:]:
         assert all(re.search(rf"\b{name}\b", told) for name in layer.split(" | ")), layer
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision import transforms
 
 from weightspace.data import augmentations
-from weightspace.data.augmentations import LEVELS, add_noise, augment
+from weightspace.data.augmentations import ALL, LEVELS, REGISTRY, add_noise, augment
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def images():
     return np.kron(rng.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8), np.ones((4, 4, 1), np.uint8))
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", ALL)
 def test_each_image_has_draws_of_its_own(level, images):
     same = np.repeat(images[:1], 12, axis=0)
     changed = augment(same, level, seed=0, epoch=1)
@@ -105,3 +105,12 @@ def test_bad_input(images):
         augment(images / 255, "noise10", 0, 0)
     with pytest.raises(ValueError, match=r"got uint8 \(12, 32, 32\)"):
         augment(images[..., 0], "noise10", 0, 0)
+
+
+def test_papers_levels_keep_their_places_which_seed_their_draws():
+    assert LEVELS == ALL[:10] and ALL[10] == "flip_crop"
+
+
+def test_every_level_is_registered_once_and_has_a_label():
+    assert len(set(ALL)) == len(ALL)
+    assert all(level.label and "_" not in level.label for level in REGISTRY)

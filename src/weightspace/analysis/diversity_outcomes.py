@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from weightspace.analysis.frames import select, summarize
-from weightspace.data.augmentations import LEVELS
+from weightspace.data.augmentations import LEVELS, REGISTRY
 from weightspace.experiments.diversity.cifar10_settings import WEIGHT_DECAYS
 from weightspace.measures.statistics import holm, mean_interval
 
@@ -48,15 +48,8 @@ def score_label(score: str, of: str) -> str:
     return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"
 
 
-_AUGMENTATIONS = {
+_NAMED = {level.name: level.label for level in REGISTRY} | {
     "": "images as they are",
-    "auto_augment": "AutoAugment",
-    "rand_augment": "RandAugment",
-    "aug_mix": "AugMix",
-    "trivial_augment_wide": "TrivialAugment",
-    "auto1": "Auto1",
-    "auto2": "Auto2",
-    "auto3": "Auto3",
     "gen": "all generated",
     "verified_gen": "all generated, verified",
 }
@@ -74,10 +67,8 @@ _OPERATIONS = {
 
 def setting_label(setting: str) -> str:
     """A setting of an experiment, or a training set, in words: "weight decay 1e-5", "noise 50", "synonyms 0.3"."""
-    if setting in _AUGMENTATIONS:
-        return _AUGMENTATIONS[setting]
-    if setting.startswith("noise"):
-        return f"noise {setting.removeprefix('noise')}"
+    if setting in _NAMED:
+        return _NAMED[setting]
     name, _, value = setting.rpartition("_")
     if name == "weight_decay":
         return f"weight decay {float(value):.0e}".replace("e-0", "e-")

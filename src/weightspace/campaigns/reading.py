@@ -27,13 +27,15 @@ def ensure(
     """The records of an experiment for a notebook: loaded, or computed first with ``recompute`` or at scale quick.
 
     Prints one line that says which. Raises ``RecordError`` where runs are missing: a chapter shows a campaign whole
-    or not at all. Rows of seeds beyond ``seeds`` are left out.
+    or not at all, but for what was added to it and is not on record yet, which a second line names. Rows of seeds
+    beyond ``seeds`` are left out.
     """
     missing = missing_runs(name, scale, seeds, changes)
+    waiting = left_out(name, scale, seeds, changes)
     if recompute or (missing and scale == "quick"):
         written = run(name, scale, seeds, device, recompute, progress=False, changes=changes)
         print(f"{name}: computed {written} runs at scale {scale} on {device}")
-    elif missing:
+    elif missing and not waiting:
         raise records.RecordError(
             f"{len(missing)} runs of {name} are not on record at scale {scale}: "
             f"`python -m weightspace run {name} --scale {scale}` computes them and goes on where it was interrupted"
@@ -42,12 +44,18 @@ def ensure(
     if not recompute:
         runs, last = frame["run_key"].nunique(), frame["time"].max()[:10]
         print(f"{name}: {runs} runs loaded from the records, last written {last}")
+        if waiting:
+            print(f"{name}: not on record yet, and not shown: {', '.join(waiting)}")
     return frame
 
 
 def load(name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None) -> pd.DataFrame:
-    """The records of the planned runs: rows of other seeds, other changes or earlier protocols are left out."""
-    return records.rows_of(name, scale, planned(name, scale, seeds, changes).keys())
+    """The records of the planned runs: rows of other seeds, other changes or earlier protocols are left out.
+
+    So are the first runs of what was added to a campaign that is complete without it, see ``left_out``.
+    """
+    plan, waiting = planned(name, scale, seeds, changes), left_out(name, scale, seeds, changes)
+    return records.rows_of(name, scale, {key for key, run in plan.items() if not waiting or _extra(run) not in waiting})
 
 
 def missing_runs(
@@ -57,13 +65,33 @@ def missing_runs(
     return planned(name, scale, seeds, changes).keys() - records.keys(name, scale)
 
 
+def left_out(name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None) -> list[str]:
+    """What was added to an experiment and is not whole on record, if all the rest is: pages do without it.
+
+    Empty if everything is on record, and if runs that pages need are missing.
+    """
+    plan, missing = planned(name, scale, seeds, changes), missing_runs(name, scale, seeds, changes)
+    found = {_extra(plan[key]) for key in missing}
+    return [] if "" in found else [extra for extra in dict.fromkeys(map(_extra, plan.values())) if extra in found]
+
+
+def _extra(run: Configuration) -> str:
+    extra = get(run.experiment).extra
+    return "" if extra is None else extra(run)
+
+
+def complete(name: str, scale: str = "paper") -> bool:
+    """Whether all runs that pages need are on record."""
+    return not missing_runs(name, scale) or bool(left_out(name, scale))
+
+
 def committed_scale(name: str) -> str:
     """The scale at which the records of an experiment are committed, and at which the book shows it.
 
     That of the paper; where there is none or it has not been computed, and there is a scale ``laptop``, the latter.
     """
     scales = get(name).seeds
-    return "laptop" if "laptop" in scales and ("paper" not in scales or missing_runs(name, "paper")) else "paper"
+    return "laptop" if "laptop" in scales and ("paper" not in scales or not complete(name)) else "paper"
 
 
 def merge(name: str, scale: str = "paper", seeds: int | None = None) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
@@ -29,6 +30,8 @@ class Experiment:
     reads nothing but the configurations. seeds gives the number of seeds per scale, devices what ``compute`` can use,
     needs_gpu the scales that are refused on a CPU, where they would take weeks; such an experiment has a scale
     ``laptop`` besides. With seeds_together a group has no more seeds than this, so that several workers have work.
+    extra(configuration) names what a run belongs to that pages can go without until it is on record, such as an
+    augmentation level that was added later; ``""`` for a run that pages need.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Experiment:
     needs_gpu: tuple[str, ...] = ()
     parent: str | None = None
     seeds_together: int | None = None
+    extra: Callable[[Any], str] | None = None
 
 
 def registry() -> dict[str, Experiment]:

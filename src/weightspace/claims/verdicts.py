@@ -73,7 +73,7 @@ class Claim:
     def findings(self) -> list[Finding]:
         """The verdicts at the committed scale; empty until every run of all its experiments is on record."""
         scales = self.scales()
-        if self.assess is None or not scales or any(experiments.missing_runs(*item) for item in scales.items()):
+        if self.assess is None or not scales or not all(experiments.complete(*item) for item in scales.items()):
             return []
         return self.assess(*(experiments.load(*item) for item in scales.items()))
 

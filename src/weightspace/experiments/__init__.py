@@ -5,7 +5,7 @@ per subject, each with a list ``EXPERIMENTS``.
 """
 
 from weightspace.campaigns.planning import MAX_RUNS, plan_of, planned
-from weightspace.campaigns.reading import committed_scale, ensure, load, merge, missing_runs, status
+from weightspace.campaigns.reading import committed_scale, complete, ensure, left_out, load, merge, missing_runs, status
 from weightspace.campaigns.registry import Experiment, get, registry, runs_at
 from weightspace.campaigns.running import record, run
 
@@ -13,8 +13,10 @@ __all__ = [
     "MAX_RUNS",
     "Experiment",
     "committed_scale",
+    "complete",
     "ensure",
     "get",
+    "left_out",
     "load",
     "merge",
     "missing_runs",

@@ -9,6 +9,7 @@ from torch import nn
 
 from weightspace import experiments
 from weightspace.campaigns.configuration import with_changes
+from weightspace.data import augmentations
 from weightspace.experiments.diversity import scratch_controls, scratch_settings
 from weightspace.experiments.diversity.compute.scratch_runs import (
     MATRIX,
@@ -42,13 +43,18 @@ def final(frame):
 def test_the_plan_is_papers_settings_and_ours_with_several_baselines():
     plan = scratch_settings.configurations("laptop", 10)
     names = Counter(c.setting for c in plan)
-    assert len(names) == 25 and names.pop("baseline") == 10 * scratch_settings.BASELINES and set(names.values()) == {10}
+    ours = len(augmentations.OURS)
+    assert (
+        len(names) == 24 + ours
+        and names.pop("baseline") == 10 * scratch_settings.BASELINES
+        and set(names.values()) == {10}
+    )
     categories = Counter(c.category for c in plan if c.seed == 0)
     assert categories == {
         "baseline": 3,
         "dropout": 6,
         "weight_decay": 6,
-        "augmentation": 11,
+        "augmentation": 10 + ours,
         "combined": 1,
     }
     assert len({c.run_key for c in plan}) == len(plan)

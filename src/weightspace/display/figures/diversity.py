@@ -16,6 +16,7 @@ from weightspace.analysis.fair_tests import ALPHA
 from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
+from weightspace.data import augmentations
 from weightspace.display.figures.released import METRIC_LABELS
 from weightspace.display.style import INK, METHODS, MUTED, at_end, row_heading, use_theme
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
@@ -33,7 +34,7 @@ LABELS = METRIC_LABELS | {
     "loss": "training loss (nats)",
     "accuracy_percent": "test accuracy (%)",
 }
-SHORT = {"rand_augment": "rand", "auto_augment": "auto", "aug_mix": "augmix", "trivial_augment_wide": "trivial"}
+SHORT = {level.name: level.short for level in augmentations.REGISTRY if level.short}
 
 
 def _places(table: pd.DataFrame) -> dict[tuple[str, int], int]:

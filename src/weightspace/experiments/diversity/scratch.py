@@ -5,7 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity.scratch_settings import EXPERIMENT, FittedConfiguration, configurations
+from weightspace.experiments.diversity.scratch_settings import (
+    EXPERIMENT,
+    FittedConfiguration,
+    added_level,
+    configurations,
+)
 
 
 def compute(group: list[FittedConfiguration], device: str) -> pd.DataFrame:
@@ -25,5 +30,6 @@ EXPERIMENTS = [
         compute,
         ("cpu", "cuda"),
         needs_gpu=("paper",),
+        extra=added_level,
     )
 ]

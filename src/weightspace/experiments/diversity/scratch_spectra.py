@@ -139,6 +139,7 @@ EXPERIMENTS = [
         ("run",),
         partial(compute, parent.name),
         parent=parent.name,
+        extra=parent.extra,
     )
     for name, parent in PARENTS.items()
 ]
