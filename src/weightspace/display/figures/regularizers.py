@@ -62,6 +62,7 @@ def eigenvalue_densities(
                 axis.stairs(outline, edges, color=MUTED, linewidth=0.9)
             _law(axis, *drawn[name], edges)
             axis.set_xscale("log")
+        row[0].set_ylim(top=1.25 * row[0].get_ylim()[1])  # room for the number
         row[0].set_ylabel(f"{layer}\ndensity per decade")
     for axis, title in zip(axes[0], settings.values(), strict=True):
         axis.set_title(title)
