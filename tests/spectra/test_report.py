@@ -1,8 +1,11 @@
 """Which matrices a model has, where they come from, and the table of their spectra."""
 
 import copy
+import io
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +23,7 @@ from weightspace import DualConv2d, DualLinear, spectral_report
 from weightspace.__main__ import main
 from weightspace.spectra import metrics, power_law
 from weightspace.spectra import report as report_module
+from weightspace.spectra.checkpoints import named_tensors
 from weightspace.spectra.matrices import layer_matrices
 from weightspace.spectra.report import layer_spectra, report_of
 
@@ -445,6 +449,93 @@ def test_files_that_cannot_be_read(tmp_path):
         spectral_report(text)
     with pytest.raises(FileNotFoundError, match=r"none\.pt"):
         spectral_report(tmp_path / "none.pt")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_flipped_bit_never_gives_other_numbers(data):
+    """In a checkpoint of torch.save: refused, or (in fillings between the arrays) without effect."""
+    file = io.BytesIO()
+    state = {"a.weight": torch.arange(60.0).reshape(6, 10), "b.weight": torch.ones(12, 11)}
+    torch.save(state, file)
+    content = bytearray(file.getvalue())
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.pt")
+        path.write_bytes(content)
+        try:
+            found = named_tensors(path)
+        except ValueError as error:
+            assert "model.pt" in str(error) and "again" in str(error)
+        else:
+            assert list(found) == list(state) and all(torch.equal(found[name], state[name]) for name in state)
+
+
+def test_a_damaged_array_is_named(tmp_path):
+    path = tmp_path / "model.pt"
+    torch.save({"w": torch.full((40, 40), 7.0)}, path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(np.full(3, 7, "float32").tobytes(), np.full(3, 8, "float32").tobytes(), 1))
+    assert torch.load(path, weights_only=True)["w"].max() == 8  # PyTorch does not notice
+    with pytest.raises(ValueError, match=r"model\.pt is damaged: '.*data/0' in it differs from its checksum"):
+        spectral_report(path)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.recursive(
+        st.integers(1, 3).map(lambda rows: np.ones((rows, 2))),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "1", 1]), inner),
+        max_leaves=8,
+    )
+)
+def test_no_array_of_a_nested_mapping_is_left_out(content):
+    def leaves(content):
+        if isinstance(content, np.ndarray):
+            return 1
+        return sum(map(leaves, content.values() if isinstance(content, dict) else content))
+
+    source = {"first": np.zeros((2, 2)), "rest": content, "epoch": 3}
+    try:
+        assert len(named_tensors(source)) == 1 + leaves(content)
+    except ValueError as error:
+        assert "two arrays called" in str(error)
+
+
+def test_names_of_nested_arrays():
+    w = torch.ones(3, 4)
+    state = {"state": {0: {"exp_avg": w}}, "param_groups": [{"params": [0]}]}
+    assert list(named_tensors({"encoder": {"fc.weight": w}, "heads": [w, w]})) == [
+        "encoder.fc.weight",
+        "heads.0",
+        "heads.1",
+    ]
+    assert list(named_tensors({"model": {"fc.weight": w}, "optimizer_states": [state], "best": w[0]})) == ["fc.weight"]
+    # A second model beside the first is not left out.
+    assert list(named_tensors({"model": {"w": w}, "ema": {"w": w}, "optimizer": state})) == ["model.w", "ema.w"]
+    for clash in ({1: w, "1": w}, {"a.b": w, "a": {"b": w}}):
+        with pytest.raises(ValueError, match="two arrays called"):
+            named_tensors(clash)
+    with pytest.raises(ValueError, match="'net' is a module: pass the model itself"):
+        named_tensors({"net": nn.Linear(3, 4)})
+
+
+def test_masked_weights_have_a_reason():
+    table = spectral_report({"w": np.ma.masked_array(np.ones((12, 12)), mask=np.eye(12))})
+    assert "12 values that are NaN" in table["reason"][0]
+
+
+@pytest.mark.parametrize("way", ["same", "link"])
+def test_the_command_does_not_write_onto_its_input(tmp_path, capsys, way):
+    path, out = tmp_path / "model.pt", tmp_path / "report.csv"
+    torch.save(small().state_dict(), path)
+    before = path.read_bytes()
+    if way == "link":
+        out.symlink_to(path)
+    assert main(["spectra", str(path), "--out", str(out if way == "link" else path)]) == 1
+    assert "is the checkpoint itself" in capsys.readouterr().err
+    assert path.read_bytes() == before
 
 
 def test_safetensors(tmp_path):

@@ -18,8 +18,13 @@ def report(checkpoint: str, out: str | None = None, plot: bool = False, device: 
     """What to print about a checkpoint; writes the whole table to ``out`` (CSV) and the figures as PNG beside it.
 
     Without ``out`` the figures are called after the checkpoint and go to the current folder. Raises what
-    ``spectral_report`` raises, and ``OSError`` where a file cannot be written.
+    ``spectral_report`` raises, ``ValueError`` where a file to be written is the checkpoint, and ``OSError`` where one
+    cannot be written.
     """
+    base = Path(out or Path(checkpoint).name)
+    for path in [base] * bool(out) + _figure_files(base) * plot:
+        if path.exists() and Path(checkpoint).exists() and path.samefile(checkpoint):
+            raise ValueError(f"{path} is the checkpoint itself and would be overwritten: give --out another name")
     spectra = layer_spectra(checkpoint, device=device)
     table = report_of(spectra)
     lines = [_text(table)]
@@ -27,7 +32,7 @@ def report(checkpoint: str, out: str | None = None, plot: bool = False, device: 
         table.to_csv(out, index=False)
         lines.append(f"All {len(table.columns)} columns: {out}")
     if plot:
-        lines += [f"Figure: {path}" for path in _figures(table, spectra, Path(out or Path(checkpoint).name))]
+        lines += [f"Figure: {path}" for path in _figures(table, spectra, base)]
     return "\n".join(lines)
 
 
@@ -70,8 +75,12 @@ def _figures(table: pd.DataFrame, spectra: list[LayerSpectrum], path: Path) -> l
         axis.set_title(each.name, fontsize=9)
     for axis in axes.flat[len(largest) :]:
         axis.set_visible(False)
-    written = [path.with_suffix(".layers.png"), path.with_suffix(".esd.png")]
+    written = _figure_files(path)
     for figure, file in zip((profiles, histograms), written):
         figure.savefig(file, dpi=150)
         plt.close(figure)
     return written
+
+
+def _figure_files(path: Path) -> list[Path]:
+    return [path.with_suffix(".layers.png"), path.with_suffix(".esd.png")]
