@@ -233,8 +233,8 @@ style.show_animated(
 )
 
 # %% [markdown]
-# Hardly anything happens to the bulk: its $\sigma$ ends at {glue:text}`sigma_mp_plain_percent:.0f` % of its start. What is
-# learned comes out of it: {glue:text}`num_spikes_plain:.1f` spikes at the end (mean over {glue:text}`n_trained` networks, 95 %
+# Hardly anything happens to the bulk of this middle layer: its $\sigma$ ends at {glue:text}`sigma_mp_plain_percent:.0f` % of its
+# start. What is learned comes out of it: the layer has {glue:text}`num_spikes_plain:.1f` spikes at the end (mean over {glue:text}`n_trained` networks, 95 %
 # interval {glue:text}`num_spikes_plain_low:.1f` to {glue:text}`num_spikes_plain_high:.1f`), about as many as there are digits. The
 # rest of the matrix is still the noise that it started from. A spike before the first update is a false report, such as
 # one matrix in twenty gives (section 3).

@@ -5,19 +5,23 @@
 # decay, by the spectra of their weight matrices. Its authors released the tables behind the figures. Do those tables show
 # that diversity works like a regularizer, and like dropout rather than weight decay?
 #
+# **In short:** the reported numbers are those of the tables. But every network was trained once and one baseline is subtracted from
+# all of them, which by itself makes diversity and dropout look alike. Where nothing is shared, little of the similarity remains. What
+# the tables do show is that weight decay shrinks the norms of the weights.
+#
 # **What the paper says.** More diverse data change the spectra in the way that dropout and weight decay do, and the pattern
 # is closer to that of dropout.
 #
 # **What its released code does.** For every layer, four WeightWatcher metrics before and after training: the power-law
-# exponent alpha, the entropy, and the logarithms of the squared Frobenius and spectral norms. A *shift* is after minus
-# before, minus the same difference of one baseline run. Shifts are averaged over the levels of a category (ten
+# exponent alpha, the entropy, and the logarithms of the squared Frobenius and spectral norms, called log norm and log spectral
+# norm ({doc}`14_regularizers_in_weight_space` defines the four). A *shift* is after minus before, minus the same difference of one baseline run. Shifts are averaged over the levels of a category (ten
 # augmentation sets, four dropout rates, six weight decays), then over data sets. Layers are the replicates of an analysis of
 # variance, of t-tests and of Pearson correlations between categories. Every setting was trained once, without a fixed seed.
 #
-# **What we chose.** The same statistics from the same tables; then controls that were written down before their results:
-# what one shared baseline does, contrasts in which nothing is shared, equivalence tests, distances with intervals, and the
-# effect of every single layer, data set and level. The reported figures had been seen before. Nothing is trained here:
-# {doc}`30_claims` has the rules.
+# **What we chose.** The same statistics from the same tables; then controls: what one shared baseline does, contrasts in which
+# nothing is shared, equivalence tests, distances with intervals, and the effect of every single layer, data set and level. The
+# rules of the claims were written down before the results of these controls, when the reported figures had been seen; that the
+# findings on spectra are described and not judged was decided afterwards ({doc}`30_claims`). Nothing is trained here.
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -67,7 +71,7 @@ layers = "One unseeded run per setting; n: layers, the last one left out; 60, 38
 # last digit; the notebooks of the release print the correlations but were released without their output, and the two-digit
 # values that we hold ours against seem to have been rounded twice. The accuracies of BERT exist only as numbers in a
 # notebook: each is a whole number of right answers out of 345. Of the values, {glue:text}`per_data` are those that the release
-# prints for each data set by itself.
+# prints for each data set by itself. The two that differ stand in the {ref}`list of what could not be reproduced <not-reproduced>`.
 
 # %% tags=["remove-input"]
 style.table(tables_released.agreement(compared), frame_of=runs)
@@ -93,7 +97,7 @@ style.show(
 # {glue:text}`wd_over_div_clip_rn50:.0f` times the larger of the two others for CLIP RN50,
 # {glue:text}`wd_over_div_clip_vit_b32:.0f` times for CLIP ViT-B/32, {glue:text}`wd_over_div_resnet18:.0f` times for ResNet-18
 # and {glue:text}`wd_over_div_bert:.0f` times for BERT. This is the effect behind every significant analysis of variance below;
-# alpha and entropy show no difference between the three categories at all. Of {glue:text}`t_tests` t-tests between categories,
+# in alpha and entropy no difference between the three categories was found. Of {glue:text}`t_tests` t-tests between categories,
 # {glue:text}`t_significant` are significant after Holm's correction: weight decay against the others in the norms, and diversity
 # against dropout in the log norm of BERT.
 
@@ -181,8 +185,8 @@ style.show(
 # Two comparisons share no run. First, diversity in one data set against dropout in *another*, whose baseline is another
 # run. Second, within a category, the change at the stronger half of the levels minus that at the weaker half: no baseline
 # enters. The median rank correlation of diversity and dropout is {glue:text}`same_task:.2f` within a data set, and
-# {glue:text}`other_task:.2f` across data sets. A likeness that differs from data set to data set would be lost across them as
-# well, but not between the halves, and there it is lost too. The exception is CLIP ViT-B/32: in the log norm diversity and
+# {glue:text}`other_task:.2f` across data sets. A similarity that differs from data set to data set would be lost across them as
+# well, but not between the halves, and there most of it is lost too. The exception is CLIP ViT-B/32: in the log norm diversity and
 # dropout agree both ways, in alpha between the halves.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-nothing-shared", "caption": "Rank correlations over layers, the last left out, with and without a shared baseline. Models with one data set have no value across data sets."}}
@@ -212,7 +216,7 @@ style.table(
 # dropout have the same sign in both norms in {glue:text}`quadrant_same` of {glue:text}`quadrant_all` cases, a case being one
 # network on one data set. A quadrant is coarse: two techniques without any effect share one in a quarter of all cases, or in
 # half of them if the two metrics go together, and the shared baseline raises this to between {glue:text}`quadrant_low:.0f` and
-# {glue:text}`quadrant_high:.0f` %. The release shows no more than that. Quadrants cannot tell likeness from two shifts near zero;
+# {glue:text}`quadrant_high:.0f` %. The release shows no more than that. Quadrants cannot tell similarity from two shifts near zero;
 # in the pretrained networks only weight decay is far from the origin.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-quadrants", "caption": "Mean shift of the log spectral norm against that of the log norm, over all layers but the last; a point per data set. Symmetric logarithmic axes, linear below 0.0001."}}
@@ -261,7 +265,7 @@ style.show(
 # %% [markdown]
 # ## Alike, or both near zero?
 #
-# A difference that is not significant does not show likeness. An equivalence test does: two one-sided t-tests
+# A difference that is not significant does not show similarity. An equivalence test does: two one-sided t-tests
 # {cite:p}`schuirmann1987` of whether the mean difference over layers lies within a margin. Our margin, fixed before the tests:
 # a fifth of what training itself changes in the baseline, mean of the absolute change over layers. Layers are paired, which
 # the release does not do.
@@ -282,7 +286,7 @@ style.table(tables_released.equivalence(equivalence), frame_of=runs, note="Metri
 
 # %% [markdown]
 # Equivalence of diversity and dropout is shown in few cases. In one of them, the log norm of CLIP RN50, both are also
-# equivalent to the *baseline*: they are alike because nothing happened. In the others the comparison with the baseline stays
+# equivalent to the *baseline*: they are alike because neither changed much. In the others the comparison with the baseline stays
 # open; its noise enters there, while it drops out of the difference between two categories. In the log norm of CLIP ViT-B/32
 # and of BERT the interval lies beyond the margin: diversity and dropout differ.
 #
@@ -355,8 +359,8 @@ style.show(
 # %% [markdown]
 # ## Verdict
 #
-# The numbers of the release are right; what they can bear is less than what was built on them. Weight decay shrinks norms.
-# That diversity and dropout look alike can be explained by one shared, unseeded baseline, by one layer, and by both being near
+# The numbers of the release are right; what they can bear is less than what was built on them. They show that weight decay shrinks
+# norms. That diversity and dropout look alike can be explained by one shared, unseeded baseline, by one layer, and by both being near
 # zero. Taken by the letter, diversity is closer to dropout than to weight decay in most metrics of {glue:text}`a2a_closer` of
 # {glue:text}`a2a_models` models (A2a), because weight decay moves the norms far away. Layers of single runs are no replicates, so
 # what rests on them is described here and not judged. Whether diversity acts as a

@@ -76,8 +76,8 @@ style.show(
 )
 
 # %% [markdown]
-# As in the release, no training set can be told from the baseline. There it was because each had one run and 345 test texts; here because
-# seeds differ by several points: two groups of baselines may lie {glue:text}`complaints_noise_accuracy:.1f` points apart by
+# As in the release, no training set can be told from the baseline ({ref}`what could not be reproduced <not-reproduced>` is listed in
+# one place). There it was because each had one run and 345 test texts; here because seeds differ by several points: two groups of baselines may lie {glue:text}`complaints_noise_accuracy:.1f` points apart by
 # chance. The order of the gains is not that of the release either (rank correlation
 # {glue:text}`reported_rho:.2f`, $p$ = {glue:text}`reported_p:.2f` over {glue:text}`reported_sets` sets). What both have in
 # common is that adding generated texts to all real ones does best, here by {glue:text}`added_gain:.1f` points on average; but those sets
