@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jupytext
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -159,3 +160,13 @@ def test_the_tests_lie_where_the_code_lies():
     assert not {str(folder) for folder in folders if not (package / folder).is_dir()}
     rooms = {path.parent.name for path in package.glob("*/__init__.py")}
     assert rooms == {folder.parts[0] for folder in folders}
+
+
+def test_the_hooks_before_a_commit_are_lints_and_name_no_host():
+    text = (ROOT / ".pre-commit-config.yaml").read_text()
+    (local,) = yaml.safe_load(text)["repos"]
+    assert local["repo"] == "local" and "://" not in text
+    recipe = (ROOT / "Makefile").read_text().split("\nlint:")[1]
+    for hook in local["hooks"]:
+        assert hook["language"] == "system"
+        assert f".venv/bin/{hook['entry'].replace(' --force-exclude', '')}" in recipe, hook["id"]

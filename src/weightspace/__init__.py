@@ -5,6 +5,14 @@ The names below are imported when first used, so that reading records does not h
 
 from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weightspace.campaigns import records
+    from weightspace.dual.convert import dualize, fold
+    from weightspace.dual.layers import DualConv2d, DualLinear
+    from weightspace.measures.vendi import vendi_score, weighted_vendi_score
+    from weightspace.spectra.report import spectral_report
 
 __version__ = version("weightspace")
 
@@ -31,9 +39,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name == "records":
         return import_module("weightspace.campaigns.records")
     raise AttributeError(f"module 'weightspace' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

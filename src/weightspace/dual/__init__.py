@@ -4,6 +4,11 @@ The names are imported when first used, so that the methods can be named without
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weightspace.dual.convert import dualize, fold
+    from weightspace.dual.layers import DualConv2d, DualLinear
 
 _HOMES = {
     "DualConv2d": "weightspace.dual.layers",
@@ -15,7 +20,11 @@ _HOMES = {
 __all__ = ["DualConv2d", "DualLinear", "dualize", "fold"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'weightspace.dual' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
