@@ -24,8 +24,9 @@ def named_tensors(source: Mapping[str, Any] | str | os.PathLike) -> dict[str, Te
 
     ``source``: a state_dict, a mapping of names to arrays, or the path of a checkpoint: ``.safetensors`` (needs the
     library of that name), or anything that ``torch.load`` reads with ``weights_only=True``. Arrays in mappings and
-    lists inside it are called after their place, ``encoder.fc.weight``. States of optimizers are left out. Where all matrices lie under "state_dict", "model_state_dict" or "model", these are the source; a common prefix
-    "module." or "_orig_mod." is taken off. Masked entries of an array are NaN.
+    lists inside it are called after their place, ``encoder.fc.weight``. States of optimizers are left out. Where all
+    matrices lie under "state_dict", "model_state_dict" or "model", these are the source; a common prefix "module." or
+    "_orig_mod." is taken off. Masked entries of an array are NaN.
 
     Files of ``torch.save`` hold a checksum of every array, which is verified. The older form (before PyTorch 1.6) and
     safetensors have none: damage there is found only where it spoils the form.
