@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import jupytext
@@ -122,6 +123,28 @@ def test_every_dependency_says_why_it_is_there():
 
 def test_citation_has_the_version_of_the_package():
     assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    entries = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
+    assert entries[0][0] == PROJECT["version"]
+    assert [Version(number) for number, _ in entries] == sorted((Version(n) for n, _ in entries), reverse=True)
+    assert [day for _, day in entries] == sorted((day for _, day in entries), reverse=True)
+    assert len(re.findall(r"^## ", text, re.MULTILINE)) == len(entries) + ("## [Unreleased]" in text)
+
+
+def test_the_experiment_of_contributing_computes(monkeypatch):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    code = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+    module = types.ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", module)
+    exec(code, module.__dict__)
+    [experiment] = module.EXPERIMENTS
+    for scale, seeds in experiment.seeds.items():
+        plan = experiment.configurations(scale, seeds)
+        rows = experiment.compute(plan, "cpu")
+        assert set(rows["run_key"]) == {run.run_key for run in plan} and len(rows) == len(plan)
 
 
 def test_readme_commands_exist():
