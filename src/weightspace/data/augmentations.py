@@ -132,14 +132,20 @@ def augment(images: NDArray[np.uint8], level: str, seed: int, epoch: int, worker
 def _augment_part(images: NDArray[np.uint8], level: str, seeds: NDArray[np.uint32]) -> NDArray[np.uint8]:
     import torch
 
+    from weightspace.data import elastic
+
     change = transform(level)
     generator = torch.default_generator  # of the CPU alone: torch.manual_seed would seed every GPU once per image
     state = generator.get_state()
     result = np.empty_like(images)
     try:
-        for k, seed in enumerate(seeds.tolist()):
-            generator.manual_seed(seed)
-            result[k] = change(Image.fromarray(images[k]))
+        if parts := elastic.parts(change):
+            for k, image in enumerate(elastic.changed(images, seeds.tolist(), *parts, generator)):
+                result[k] = image
+        else:
+            for k, seed in enumerate(seeds.tolist()):
+                generator.manual_seed(seed)
+                result[k] = change(Image.fromarray(images[k]))
     finally:
         generator.set_state(state)
     return result
