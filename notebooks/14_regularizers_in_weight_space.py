@@ -35,11 +35,9 @@ device = "cpu"
 recompute = False
 
 # %%
-from myst_nb import glue
-
 from weightspace import experiments
 from weightspace.analysis import diversity_shifts, spectral_shifts
-from weightspace.display import style
+from weightspace.display import quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.tables import diversity as tables_diversity
 from weightspace.experiments.diversity import spectra as diversity_spectra
@@ -53,9 +51,20 @@ profiles = diversity_shifts.profiles_by_seed(shifts)
 
 # %% tags=["remove-cell"]
 plan = next(iter(experiments.planned("diversity_cifar10", scale, seeds).values()))
-numbers = tables_diversity.numbers(spectra) | {"images": f"{plan.train_size:,}", "n_seeds": len(profiles)}
-for name, value in (numbers | {name: getattr(plan, name) for name in ("epochs", "width", "lr", "batch_size")}).items():
-    glue(name, value, display=False)
+norms = diversity_shifts.norm_changes(spectra)
+pearson = diversity_shifts.seed_comparisons(shifts).groupby(["metric", "a", "b"])["pearson"]
+quotes.glue(
+    images=f"{plan.train_size:,}",
+    epochs=plan.epochs,
+    width=plan.width,
+    lr=plan.lr,
+    batch_size=plan.batch_size,
+    n_seeds=len(profiles),
+    pearson_range=(pearson.max() - pearson.min()).max(),
+    fall_div=-quotes.quote(norms, "percent", part="whole", category="div"),
+    fall_dp=-quotes.quote(norms, "percent", part="whole", category="dp"),
+    fall_wd=-quotes.quote(norms, "percent", part="whole", category="wd"),
+)
 layers = "Convolutions as the paper takes them: the eigenvalues of the k x k slices pooled."
 
 # %% [markdown]

@@ -36,14 +36,13 @@ device = "cpu"
 recompute = False
 
 # %%
-from myst_nb import glue
-
 from weightspace import claims, experiments
-from weightspace.analysis import diversity_shifts, fair_tests
-from weightspace.display import style
+from weightspace.analysis import diversity_shifts, fair_tests, frames
+from weightspace.display import quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.tables import common as tables
 from weightspace.display.tables import diversity as tables_diversity
+from weightspace.experiments.diversity.released_measurements import METRICS
 
 experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
@@ -51,13 +50,41 @@ cases = fair_tests.cases(spectra)
 similarities, distances = fair_tests.similarities(cases), fair_tests.distances(cases)
 equivalence = fair_tests.equivalence(cases)
 correlations = diversity_shifts.correlations(spectra)
+sizes = fair_tests.sizes(spectra)
 
 # %% tags=["remove-cell"]
+quote = quotes.at(scale)
 n = spectra.query("arm == 'main'")["seed"].nunique()
-glue("seeds_used", n, display=False)
-glue("epochs", int(spectra["epoch"].max()), display=False)
-for name, value in tables_diversity.fair_numbers(spectra, correlations, similarities, distances).items():
-    glue(name, value, display=False)
+quotes.glue(
+    seeds_used=n,
+    epochs=spectra["epoch"].max(),
+    like=fair_tests.LIKE,
+    levels_loss=quote(distances, "levels", match="equal training loss", metric="alpha", against="wd"),
+    levels_accuracy=quote(distances, "levels", match="equal test accuracy", metric="alpha", against="wd"),
+)
+layers = tables_diversity.layers_used(spectra)
+
+pearson = frames.means(correlations, ["metric", "baseline", "a", "b"], "pearson")
+pearson = pearson[(pearson["a"] == "div") & pearson["b"].isin({"dp", diversity_shifts.PLACEBO})]
+beyond = frames.select(fair_tests.beyond_seeds(sizes), category="div")
+quotes.glue(div_levels=quote(beyond, "levels", metric="alpha"))
+for metric in METRICS:
+    quotes.glue(
+        **{
+            f"one_{metric}": quote(pearson, "pearson", metric=metric, baseline="one"),
+            f"own_{metric}": quote(pearson, "pearson", metric=metric, baseline="own"),
+            f"other_{metric}": quote(pearson, "pearson", metric=metric, baseline="other seed"),
+            f"placebo_{metric}": quote(pearson, "pearson", metric=metric, baseline="none"),
+            f"beyond_{metric}": quote(beyond, "beyond", metric=metric),
+        }
+    )
+
+means_of_levels = frames.select(similarities, match="as they are")
+quotes.glue(
+    similarity_dp_log_norm=quote(means_of_levels, "similarity", metric="log_norm", a="div", b="dp"),
+    similarity_wd_log_norm=quote(means_of_levels, "similarity", metric="log_norm", a="div", b="wd"),
+    similarity_regularizers_entropy=quote(means_of_levels, "similarity", metric="entropy", a="dp", b="wd"),
+)
 
 # %% [markdown]
 # ## What two categories share
@@ -71,7 +98,7 @@ for name, value in tables_diversity.fair_numbers(spectra, correlations, similari
 style.show(
     plots_diversity.correlations(correlations, tables_diversity.theirs("pearson")),
     "fair-baselines",
-    note=f"{n} seeds, 21 layers.",
+    note=f"{n} seeds, {layers} layers.",
     frame=spectra,
     alt="Three panels of correlations, rows by metric and kind of baseline. With one shared baseline, correlations are higher "
     "than with separate ones, and diversity correlates with the placebo as well.",
@@ -95,9 +122,9 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}
 style.show(
-    plots_diversity.sizes(fair_tests.sizes(spectra)),
+    plots_diversity.sizes(sizes),
     "fair-sizes",
-    note=f"{n} seeds; 20 layers, the last left out.",
+    note=f"{n} seeds; {layers - 1} layers, the last left out.",
     frame=spectra,
     alt="Four panels with a marker per setting on logarithmic axes. In the norms weight decay and strong dropout move the spectra "
     "many times farther than seeds do; weak settings and noise hardly rise above the line.",
@@ -113,7 +140,7 @@ style.show(
 style.show(
     plots_diversity.map_of_settings(*fair_tests.settings_map(spectra)),
     "fair-map",
-    note=f"{n} seeds; 20 layers, the last left out.",
+    note=f"{n} seeds; {layers - 1} layers, the last left out.",
     frame=spectra,
     alt="A scatter plot with the baseline at the origin. The chains of dropout and weight decay leave it in different "
     "directions; the augmentation levels lie inside the grey square or just outside it.",
@@ -155,7 +182,7 @@ style.show(
 style.show(
     plots_diversity.similarities(similarities, fair_tests.LIKE),
     "fair-similarity",
-    note=f"Lines: 95 % bootstrap intervals; {n} seeds, 20 layers. The right column is for orientation and not judged.",
+    note=f"Lines: 95 % bootstrap intervals; {n} seeds, {layers - 1} layers. The right column is for orientation and not judged.",
     frame=spectra,
     alt="Nine panels of similarities with intervals. Diversity is similar to both regularizers in the log norm and undetermined "
     "in the other metrics; dropout and weight decay are opposite in the entropy and similar in the log norm.",
@@ -182,7 +209,7 @@ style.table(
 style.show(
     plots_diversity.distances(distances),
     "fair-distance",
-    note=f"Lines: 95 % bootstrap intervals; {n} seeds, 20 layers. The axes are linear up to 1.",
+    note=f"Lines: 95 % bootstrap intervals; {n} seeds, {layers - 1} layers. The axes are linear up to 1.",
     frame=spectra,
     alt="Three rows of three panels. Weight decay is tens of units away in entropy and norms, dropout a few; the baseline is "
     "closest. Dropout is significantly closer than weight decay and farther than the baseline in all metrics but alpha.",
@@ -213,7 +240,7 @@ style.table(
 style.show(
     plots_diversity.equivalence(equivalence),
     "fair-equivalence",
-    note=f"{n} seeds, 20 layers. Axes linear between -1 and 1.",
+    note=f"{n} seeds, {layers - 1} layers. Axes linear between -1 and 1.",
     frame=spectra,
     alt="Panels of intervals, a column per pair of categories, a row per comparison.",
 )

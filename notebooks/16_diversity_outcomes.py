@@ -34,11 +34,9 @@ device = "cpu"
 recompute = False
 
 # %%
-from myst_nb import glue
-
 from weightspace import claims, experiments
-from weightspace.analysis import diversity_outcomes
-from weightspace.display import style
+from weightspace.analysis import diversity_outcomes, frames
+from weightspace.display import quotes, style
 from weightspace.display.figures import outcomes as plots_outcomes
 from weightspace.display.tables import common as tables
 from weightspace.display.tables import outcomes as tables_outcomes
@@ -54,10 +52,79 @@ both = diversity_outcomes.training_sets(outcomes, sets)
 scores = ("vendi", "weighted_vendi", "resemblance")
 correlations = diversity_outcomes.rank_correlations(both)
 everything = diversity_outcomes.rank_correlations(both, scores)
-numbers = tables_outcomes.numbers(outcomes, differences, everything, both) | tables_outcomes.trace_numbers(traces)
-for name, value in numbers.items():
-    glue(name, value, display=False)
-n = "n = {} seeds per setting.".format(int(differences["n"].min()))
+baseline = outcomes[outcomes["setting"] == "baseline"].groupby("arm").mean(numeric_only=True).loc["main"]
+noise = diversity_outcomes.seed_noise(outcomes)
+seeds_used = int(differences["n"].min())
+n = f"n = {seeds_used} seeds per setting."
+
+# %% tags=["remove-cell"]
+quote = quotes.at(scale)
+tested, significant = frames.count_tests(differences)
+clean = frames.select(differences, outcome="clean_accuracy")
+robust = frames.select(differences, outcome="effective_robustness", category="augmentation", arm="main")
+quotes.glue(
+    seeds=seeds_used,
+    comparisons=tested,
+    significant=significant,
+    half_width=((clean["high"] - clean["low"]) / 2).median(),
+    baseline_clean_accuracy=outcomes.query("setting == 'baseline' and arm == 'main'")["clean_accuracy"].mean(),
+    baseline_ece=baseline["ece"],
+    noise_effective_robustness=noise["effective_robustness"],
+    clean_accuracy_dropout_01=quote(clean, "mean", setting="dropout_0.1"),
+    clean_accuracy_dropout_05=quote(clean, "mean", setting="dropout_0.5"),
+    clean_accuracy_cumulative_rand_augment=quote(clean, "mean", arm="cumulative", setting="rand_augment"),
+    clean_accuracy_cumulative_auto3=quote(clean, "mean", arm="cumulative", setting="auto3"),
+    effective_robustness_auto1=quote(robust, "mean", setting="auto1"),
+    robust=(robust["mean"] > 0).sum(),
+    levels=len(robust),
+)
+
+rho = frames.select(everything, outcome="clean_accuracy")
+scores_of_levels = frames.select(both, design="single").groupby("level").mean(numeric_only=True)
+higher = (scores_of_levels > scores_of_levels.loc[""]).sum()
+quotes.glue(
+    higher_vendi_pixels=higher["vendi_pixels"],
+    higher_vendi_embeddings=higher["vendi_embeddings"],
+    rho_vendi_pixels_clean_accuracy_single=quote(rho, "rho", score="vendi", of="pixels", design="single"),
+    rho_vendi_embeddings_clean_accuracy_single=quote(rho, "rho", score="vendi", of="embeddings", design="single"),
+    rho_vendi_embeddings_clean_accuracy_cumulative=quote(
+        rho, "rho", score="vendi", of="embeddings", design="cumulative"
+    ),
+    rho_weighted_vendi_embeddings_clean_accuracy_single=quote(
+        rho, "rho", score="weighted_vendi", of="embeddings", design="single"
+    ),
+    rho_weighted_vendi_embeddings_clean_accuracy_cumulative=quote(
+        rho, "rho", score="weighted_vendi", of="embeddings", design="cumulative"
+    ),
+    rho_resemblance_pixels_clean_accuracy_single=quote(rho, "rho", score="resemblance", of="pixels", design="single"),
+    rho_resemblance_pixels_clean_accuracy_cumulative=quote(
+        rho, "rho", score="resemblance", of="pixels", design="cumulative"
+    ),
+    rho_resemblance_embeddings_clean_accuracy_single=quote(
+        rho, "rho", score="resemblance", of="embeddings", design="single"
+    ),
+    rho_resemblance_embeddings_clean_accuracy_cumulative=quote(
+        rho, "rho", score="resemblance", of="embeddings", design="cumulative"
+    ),
+)
+
+less, mean_traces = diversity_outcomes.trace_differences(traces), diversity_outcomes.trace_summary(traces)
+baseline_traces = frames.select(mean_traces, setting="baseline")
+trained = traces[traces["epoch"] > 0]
+quotes.glue(
+    trace_start=quote(baseline_traces, "mean", epoch=0),
+    trace_baseline=quote(baseline_traces, "mean", epoch=traces["epoch"].max()),
+    trace_error=100 * (trained["standard_error"] / trained["value"].abs()).median(),
+    less_dropout_03=quote(less, "mean", setting="dropout_0.3"),
+    low_less_dropout_03=quote(less, "low", setting="dropout_0.3"),
+    high_less_dropout_03=quote(less, "high", setting="dropout_0.3"),
+    less_weight_decay_0001=quote(less, "mean", setting="weight_decay_0.001"),
+    low_less_weight_decay_0001=quote(less, "low", setting="weight_decay_0.001"),
+    high_less_weight_decay_0001=quote(less, "high", setting="weight_decay_0.001"),
+    less_auto_augment=quote(less, "mean", setting="auto_augment"),
+    low_less_auto_augment=quote(less, "low", setting="auto_augment"),
+    high_less_auto_augment=quote(less, "high", setting="auto_augment"),
+)
 
 # %% [markdown]
 # :::{admonition} A reduced scale
@@ -72,9 +139,8 @@ n = "n = {} seeds per setting.".format(int(differences["n"].min()))
 # ## What each regularizer does
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-outcomes", "caption": "Every setting minus the baseline of the same seed after the last epoch, with 95 % t intervals; those much wider than a panel are cut. Grey: what two groups of baselines differ by if nothing but the seeds does."}}
-baseline = outcomes[outcomes["setting"] == "baseline"].groupby("arm").mean(numeric_only=True).loc["main"]
 style.show(
-    plots_outcomes.effects(differences, baseline, diversity_outcomes.seed_noise(outcomes)),
+    plots_outcomes.effects(differences, baseline, noise),
     "outcomes",
     note=n
     + " Accuracies and ECE in percent. Effective robustness: corruption accuracy beyond what the accuracy on the "

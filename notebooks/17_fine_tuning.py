@@ -31,11 +31,9 @@ device = "cpu"
 recompute = False
 
 # %%
-from myst_nb import glue
-
 from weightspace import claims, experiments
-from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests
-from weightspace.display import style
+from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests, frames, spectral_shifts
+from weightspace.display import quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.figures import outcomes as plots_outcomes
 from weightspace.display.tables import common as tables
@@ -54,13 +52,71 @@ differences = diversity_outcomes.differences(outcomes, measured)
 cases = fair_tests.cases(spectra)
 similarities, distances = fair_tests.similarities(cases), fair_tests.distances(cases)
 correlations = diversity_shifts.correlations(spectra)
-numbers = tables_outcomes.effect_numbers(outcomes, differences) | tables_outcomes.transfer_numbers(runs)
-numbers |= tables_outcomes.batch_norm_numbers(statistics) | tables_diversity.head_numbers(spectra)
-numbers |= tables_diversity.fair_numbers(spectra, correlations, similarities, distances)
-for name, value in numbers.items():
-    glue(name, value, display=False)
-glue("layers", tables_diversity.layers_used(spectra), display=False)
-n = "n = {} seeds per setting.".format(int(differences["n"].min()))
+layers, seeds_used = tables_diversity.layers_used(spectra), int(differences["n"].min())
+n = f"n = {seeds_used} seeds per setting."
+
+# %% tags=["remove-cell"]
+quote = quotes.at(scale)
+tested, significant = frames.count_tests(differences)
+quotes.glue(seeds=seeds_used, layers=layers, comparisons=tested, significant=significant)
+
+accuracies = frames.means(
+    frames.select(runs, metric="accuracy_percent", setting="baseline"), ["arm", "inputs", "epoch"]
+)
+last = accuracies["epoch"].max()
+quotes.glue(
+    probe=quote(accuracies, "value", arm="main", inputs="linear_probe"),
+    tuned=quote(accuracies, "value", arm="main", inputs="test", epoch=last),
+    paper_rate=quote(accuracies, "value", arm="paper_rate", inputs="test", epoch=last),
+    clean_accuracy_dropout_07=quote(differences, "mean", outcome="clean_accuracy", setting="dropout_0.7"),
+    clean_accuracy_noise30=quote(differences, "mean", outcome="clean_accuracy", setting="noise30"),
+    clean_accuracy_noise50=quote(differences, "mean", outcome="clean_accuracy", setting="noise50"),
+)
+
+tests = frames.means(frames.select(statistics, metric="accuracy_percent"), ["inputs", "setting"])
+quotes.glue(
+    test_noise50=quote(tests, "value", inputs="test", setting="noise50"),
+    test_changed_noise50=quote(tests, "value", inputs="test_changed", setting="noise50"),
+    test_new_statistics_noise50=quote(tests, "value", inputs="test_new_statistics", setting="noise50"),
+    test_new_statistics_baseline=quote(tests, "value", inputs="test_new_statistics", setting="baseline"),
+)
+
+shifts = spectral_shifts.shifts(diversity_shifts.changes(spectra, metrics=("log_norm",)))
+of_body = shifts[~spectral_shifts.last_layer(shifts)]
+with_head, without_head = (
+    frames.means(diversity_shifts.seed_comparisons(own), ["a", "b"], "pearson") for own in (shifts, of_body)
+)
+pearson = frames.means(correlations, ["metric", "baseline", "a", "b"], "pearson")
+quotes.glue(
+    pearson_whole=quote(with_head, "pearson", a="div", b="dp"),
+    pearson_body=quote(without_head, "pearson", a="div", b="dp"),
+    one_alpha=quote(pearson, "pearson", metric="alpha", baseline="one", a="div", b="dp"),
+    placebo_alpha=quote(pearson, "pearson", metric="alpha", baseline="none"),
+)
+
+norms = diversity_shifts.norm_changes(spectra)
+quotes.glue(
+    head_training=quote(norms, "percent", part="head", category="training"),
+    head_div=quote(norms, "percent", part="head", category="div"),
+    head_dp=quote(norms, "percent", part="head", category="dp"),
+    body_training=quote(norms, "percent", part="body", category="training"),
+    body_div=quote(norms, "percent", part="body", category="div"),
+    body_dp=quote(norms, "percent", part="body", category="dp"),
+)
+
+sizes = fair_tests.sizes(spectra)
+beyond = frames.select(fair_tests.beyond_seeds(sizes), category="div")
+means_of_levels = frames.select(similarities, match="as they are")
+quotes.glue(
+    div_levels=quote(beyond, "levels", metric="alpha"),
+    beyond_log_norm=quote(beyond, "beyond", metric="log_norm"),
+    beyond_log_spectral_norm=quote(beyond, "beyond", metric="log_spectral_norm"),
+    beyond_entropy=quote(beyond, "beyond", metric="entropy"),
+    beyond_alpha=quote(beyond, "beyond", metric="alpha"),
+    similarity_dp_log_norm=quote(means_of_levels, "similarity", metric="log_norm", a="div", b="dp"),
+    similarity_wd_log_norm=quote(means_of_levels, "similarity", metric="log_norm", a="div", b="wd"),
+    similarity_regularizers_log_norm=quote(means_of_levels, "similarity", metric="log_norm", a="dp", b="wd"),
+)
 
 # %% [markdown]
 # :::{admonition} A reduced scale
@@ -143,7 +199,7 @@ style.table(
 style.show(
     plots_diversity.correlations(correlations, tables_diversity.theirs("pearson", "clip_rn50")),
     "transfer-baselines",
-    note=f"{n} {tables_diversity.layers_used(spectra)} layers.",
+    note=f"{n} {layers} layers.",
     frame=spectra,
     alt="Three panels of correlations, rows by metric and kind of baseline. For diversity and dropout they are 1 in the log norm "
     "whatever is shared, and in alpha only with one baseline; all others scatter around zero.",
@@ -161,7 +217,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}
 style.show(
-    plots_diversity.sizes(fair_tests.sizes(spectra)),
+    plots_diversity.sizes(sizes),
     "transfer-sizes",
     note=f"{n} The last layer is left out.",
     frame=spectra,

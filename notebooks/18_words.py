@@ -26,11 +26,12 @@ device = "cpu"
 recompute = False
 
 # %%
-from myst_nb import glue
+import numpy as np
+from scipy import stats
 
 from weightspace import claims, experiments
-from weightspace.analysis import diversity_outcomes, fair_tests, text_outcomes
-from weightspace.display import style
+from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests, frames, text_outcomes
+from weightspace.display import quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.figures import outcomes as plots_outcomes
 from weightspace.display.figures import texts as plots_texts
@@ -49,11 +50,57 @@ correlations = diversity_outcomes.rank_correlations(both, outcomes=text_outcomes
 complaints, sst2 = tables_texts.tasks(outcomes)
 reported = text_outcomes.against_reported(complaints)
 similarities, distances = tables_texts.shift_tests(spectra)
-numbers = tables_texts.numbers(outcomes, correlations, spectra) | tables_texts.rate_numbers(runs, sets)
-for name, value in numbers.items():
-    glue(name, value, display=False)
-glue("synonyms", runs["synonyms"].max(), display=False)
-n = "n = {} seeds per setting.".format(int(reported["n"].min()))
+seeds_used = int(reported["n"].min())
+n = f"n = {seeds_used} seeds per setting."
+
+# %% tags=["remove-cell"]
+quote = quotes.at(scale)
+complaints_differences, sst2_differences = tables_texts.effects(complaints), tables_texts.effects(sst2)
+of_complaints, of_sst2 = frames.count_tests(complaints_differences), frames.count_tests(sst2_differences)
+at_the_paper_rate = frames.means(frames.select(text_outcomes.outcomes(runs), arm="paper_rate"), ["dataset"], "accuracy")
+quotes.glue(
+    synonyms=runs["synonyms"].max(),
+    complaints_seeds=seeds_used,
+    complaints_comparisons=of_complaints[0],
+    complaints_significant=of_complaints[1],
+    complaints_noise_accuracy=diversity_outcomes.seed_noise(complaints, ["accuracy"])["accuracy"],
+    complaints_paper_rate=quote(at_the_paper_rate, "accuracy", dataset="complaints"),
+    sst2_comparisons=of_sst2[0],
+    sst2_significant=of_sst2[1],
+    sst2_paper_rate=quote(at_the_paper_rate, "accuracy", dataset="sst2"),
+)
+
+others = reported[reported["category"] != "baseline"]
+gains = stats.spearmanr(others["reported_gain"], others["gain"])
+sets_of_complaints = complaints[complaints["category"].isin({"baseline", *text_outcomes.RELEASED})]
+of_sets = sets_of_complaints.groupby("setting")[["accuracy", "updates"]].mean()
+quotes.glue(
+    reported_sets=len(others),
+    reported_rho=gains.statistic,
+    reported_p=gains.pvalue,
+    added_gain=frames.select(others, category="added")["gain"].mean(),
+    updates_rho=of_sets.corr("spearman").loc["accuracy", "updates"],
+)
+
+tested, correlated = frames.count_tests(correlations)
+rho = frames.select(correlations, of="embeddings", outcome="accuracy")
+resemblances = text_outcomes.resemblances(frames.select(sets, dataset=sets["dataset"].iloc[0]))
+resemblances = frames.means(resemblances, ["augmentation"], "resemblance_embeddings")
+edited = diversity_shifts.with_diversity(tables_texts.tasks(spectra)[0], "augmentation")
+shifts = fair_tests.shifts_of(edited, ("log_norm",))["log_norm"]
+of_decay = abs(shifts.values[shifts.settings["category"] == "wd"].mean(axis=(0, 1)))  # layer by layer
+quotes.glue(
+    tested=tested,
+    correlated=correlated,
+    rho_complaints_vendi_embeddings_accuracy=quote(rho, "rho", design="complaints", score="vendi"),
+    rho_complaints_weighted_vendi_embeddings_accuracy=quote(rho, "rho", design="complaints", score="weighted_vendi"),
+    rho_sst2_vendi_embeddings_accuracy=quote(rho, "rho", design="sst2", score="vendi"),
+    rho_sst2_weighted_vendi_embeddings_accuracy=quote(rho, "rho", design="sst2", score="weighted_vendi"),
+    resemblance_comb=quote(resemblances, "resemblance_embeddings", augmentation="comb_0.9"),
+    resemblance_control=quote(resemblances, "resemblance_embeddings", augmentation="shuffled"),
+    embeddings_wd=of_decay.max(),
+    median_wd=np.median(of_decay),
+)
 
 # %% [markdown]
 # :::{admonition} A reduced scale

@@ -24,8 +24,8 @@ recompute = False
 
 # %%
 from weightspace import claims, experiments
-from weightspace.analysis import diversity_outcomes, fair_tests, synthetic_outcomes
-from weightspace.display import style
+from weightspace.analysis import diversity_outcomes, fair_tests, frames, synthetic_outcomes
+from weightspace.display import quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.figures import outcomes as plots_outcomes
 from weightspace.display.figures import synthetic as plots_synthetic
@@ -39,18 +39,75 @@ runs = experiments.ensure("diversity_synthetic", scale, seeds, device, recompute
 spectra = experiments.ensure("diversity_synthetic_spectra", scale, seeds, "cpu", recompute)
 
 # %% tags=["remove-cell"]
-from myst_nb import glue
-
 outcomes = diversity_outcomes.outcomes(runs)
+differences = diversity_outcomes.differences(outcomes)
 both = synthetic_outcomes.training_sets(outcomes, sets)
 correlations = diversity_outcomes.rank_correlations(both)
 similarities, distances = tables_synthetic.shift_tests(spectra)
-numbers = tables_synthetic.numbers(outcomes, sets, generator, correlations)
-numbers |= tables_synthetic.weight_numbers(spectra, similarities)
-for name, value in numbers.items():
-    glue(name, value, display=False)
-glue("like", fair_tests.LIKE, display=False)
-n = f"n = {numbers['seeds']} seeds per setting."
+seeds_used = int(differences["n"].min())
+n = f"n = {seeds_used} seeds per setting."
+
+# %% tags=["remove-cell"]
+quote = quotes.at(scale)
+compared, significant = frames.count_tests(differences)
+tested, correlated = frames.count_tests(correlations)
+quotes.glue(
+    seeds=seeds_used,
+    comparisons=compared,
+    significant=significant,
+    tested=tested,
+    correlated=correlated,
+    like=fair_tests.LIKE,
+    noise_ece=diversity_outcomes.seed_noise(outcomes)["ece"],
+    clean_accuracy_synthetic_05=quote(differences, "mean", outcome="clean_accuracy", setting="synthetic_0.5"),
+    clean_accuracy_synthetic_1=quote(differences, "mean", outcome="clean_accuracy", setting="synthetic_1"),
+    ece_synthetic_05=quote(differences, "mean", outcome="ece", setting="synthetic_0.5"),
+    ece_trivial_augment_wide=quote(differences, "mean", outcome="ece", setting="trivial_augment_wide"),
+    corruption_accuracy_aug_mix=quote(differences, "mean", outcome="corruption_accuracy", setting="aug_mix"),
+    low_corruption_accuracy_aug_mix=quote(differences, "low", outcome="corruption_accuracy", setting="aug_mix"),
+    high_corruption_accuracy_aug_mix=quote(differences, "high", outcome="corruption_accuracy", setting="aug_mix"),
+)
+
+losses = frames.means(frames.select(generator, metric="loss", epoch=generator["epoch"].max()), ["inputs"])
+measured = frames.means(sets, ["metric", "of", "setting"])
+of_embeddings = measured[measured["of"] == "embeddings"].pivot(index="setting", columns="metric", values="value")
+resemblance = (of_embeddings["weighted_vendi"] / of_embeddings["vendi"]).reset_index(name="value")
+quotes.glue(
+    parameters=frames.mean_of(generator, metric="parameters"),
+    loss_train=quote(losses, "value", inputs="train_clean"),
+    loss_test=quote(losses, "value", inputs="test"),
+    judge_synthetic_1=quote(measured, "value", metric="accuracy_percent", of="", setting="synthetic_1"),
+    judge_trivial_augment_wide=quote(
+        measured, "value", metric="accuracy_percent", of="", setting="trivial_augment_wide"
+    ),
+    judge_held_out=quote(measured, "value", metric="accuracy_percent", of="", setting="held_out"),
+    copies_synthetic_1=quote(measured, "value", metric="copies_percent", of="", setting="synthetic_1"),
+    nearest_synthetic_1=quote(measured, "value", metric="nearest", of="", setting="synthetic_1"),
+    nearest_held_out=quote(measured, "value", metric="nearest", of="", setting="held_out"),
+    frechet_embeddings_synthetic_1=quote(measured, "value", metric="frechet", of="embeddings", setting="synthetic_1"),
+    frechet_embeddings_trivial_augment_wide=quote(
+        measured, "value", metric="frechet", of="embeddings", setting="trivial_augment_wide"
+    ),
+    frechet_embeddings_held_out=quote(measured, "value", metric="frechet", of="embeddings", setting="held_out"),
+    vendi_pixels_baseline=quote(measured, "value", metric="vendi", of="pixels", setting="baseline"),
+    vendi_pixels_synthetic_1=quote(measured, "value", metric="vendi", of="pixels", setting="synthetic_1"),
+    resemblance_synthetic_1=quote(resemblance, "value", setting="synthetic_1"),
+    resemblance_held_out=quote(resemblance, "value", setting="held_out"),
+)
+
+shifts = fair_tests.shifts_of(spectra, ("log_norm",))["log_norm"]
+shifts = shifts.settings.assign(value=shifts.values.mean(axis=(1, 2)))
+log_norm = frames.select(similarities, metric="log_norm", a="div")
+quotes.glue(
+    shift_dropout=quote(shifts, "value", category="dp"),
+    shift_weight_decay=quote(shifts, "value", category="wd"),
+    shift_synthetic_025=quote(shifts, "value", level="synthetic_0.25"),
+    shift_synthetic_1=quote(shifts, "value", level="synthetic_1"),
+    shift_trivial_augment_wide=quote(shifts, "value", level="trivial_augment_wide"),
+    similarity_synthetic_wd_log_norm=quote(log_norm, "similarity", match="synthetic images", b="wd"),
+    similarity_augmented_dp_log_norm=quote(log_norm, "similarity", match="augmented images", b="dp"),
+    similarity_augmented_wd_log_norm=quote(log_norm, "similarity", match="augmented images", b="wd"),
+)
 
 # %% [markdown]
 # :::{admonition} A reduced scale

@@ -11,7 +11,6 @@ from weightspace.analysis import diversity_shifts, fair_tests, shift_checks, spe
 from weightspace.analysis.diversity_shifts import LEVELS
 from weightspace.analysis.frames import select
 from weightspace.campaigns import records
-from weightspace.display.tables import diversity as tables_diversity
 from weightspace.experiments.diversity import cifar10, cifar10_settings, spectra
 from weightspace.experiments.diversity.cifar10_settings import INDEPENDENT_SEEDS
 from weightspace.models import ResNet18
@@ -284,8 +283,25 @@ def test_head_and_body_are_told_apart():
     body = -np.log10(2) * np.linspace(0.5, 1.5, LAYERS - 1)
     heads = {"div": np.log10(2), "dp": -np.log10(2), "wd": 1.0}
     frame = campaign(lambda category, order: np.append(body * (category != "wd"), heads[category]), noise=0)
-    found = tables_diversity.head_numbers(frame)
-    assert found["head_div"] == pytest.approx(100) and found["head_dp"] == pytest.approx(-50)
-    assert found["body_div"] == pytest.approx(-50) and found["body_dp"] == pytest.approx(-50)
-    assert found["body_wd"] == pytest.approx(0) and found["head_training"] == pytest.approx(100 * (10**5 - 1))
-    assert found["pearson_body"] == pytest.approx(1) and found["pearson_whole"] < 0.9
+    found = diversity_shifts.norm_changes(frame).set_index(["part", "category"])["percent"]
+    assert found["head", "div"] == pytest.approx(100) and found["head", "dp"] == pytest.approx(-50)
+    assert found["body", "div"] == pytest.approx(-50) and found["body", "dp"] == pytest.approx(-50)
+    assert found["body", "wd"] == pytest.approx(0) and found["head", "training"] == pytest.approx(100 * (10**5 - 1))
+    # All layers together: the geometric mean of LAYERS - 1 layers of the body and one head.
+    logs = np.log10([0.5] * (LAYERS - 1) + [2.0])
+    assert found["whole", "div"] == pytest.approx(100 * (10 ** logs.mean() - 1))
+    shifts = spectral_shifts.shifts(diversity_shifts.changes(frame, metrics=("log_norm",)))
+    whole = diversity_shifts.seed_comparisons(shifts)
+    of_body = diversity_shifts.seed_comparisons(shifts[~spectral_shifts.last_layer(shifts)])
+    assert whole["seed"].nunique() == shifts["seed"].nunique()
+    assert select(of_body, a="div", b="dp")["pearson"].to_numpy() == pytest.approx(1)
+    assert (select(whole, a="div", b="dp")["pearson"] < 0.9).all()
+
+
+def test_levels_beyond_what_seeds_do_are_counted():
+    sizes = pd.DataFrame(
+        [("div", "a", 0.5), ("div", "b", 1.5), ("div", "c", np.nan), ("dp", "0.1", 3.0)],
+        columns=["category", "level", "size"],
+    )
+    found = fair_tests.beyond_seeds(sizes.assign(metric="alpha")).set_index("category")
+    assert found[["levels", "beyond"]].to_numpy().tolist() == [[3, 1], [1, 1]]

@@ -9,7 +9,6 @@ from weightspace import claims, experiments
 from weightspace.analysis import diversity_outcomes
 from weightspace.data.augmentations import LEVELS
 from weightspace.data.corruptions import CORRUPTIONS, SEVERITIES
-from weightspace.display.tables import outcomes as tables_outcomes
 
 SETS = ["", *LEVELS]
 
@@ -312,10 +311,10 @@ def test_traces_are_compared_seed_by_seed():
         for epoch in (0, 3)
         for seed in range(3)
     ]
-    found = tables_outcomes.trace_numbers(pd.DataFrame(rows))
+    (found,) = diversity_outcomes.trace_differences(pd.DataFrame(rows)).itertuples()
     half = stats.t.ppf(0.975, 2) * 4 / np.sqrt(3)
-    assert found["trace_start"] == -500 and found["trace_baseline"] == 200 and found["trace_dropout_03"] == 176
-    assert found["less_dropout_03"] == 24 and found["low_less_dropout_03"] == pytest.approx(24 - half)
+    assert (found.setting, found.n, found.mean) == ("dropout_0.3", 3, 24)
+    assert (found.low, found.high) == (pytest.approx(24 - half), pytest.approx(24 + half))
 
 
 def test_the_verdicts_rest_on_the_committed_records():

@@ -346,6 +346,15 @@ def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, floa
 # --- curvature
 
 
+def trace_differences(traces: pd.DataFrame) -> pd.DataFrame:
+    """By how much the trace after the last epoch is lower than the baseline's of the same seed: setting, n, mean, low,
+    high (95 % t interval over seeds)."""
+    last = select(traces, epoch=traces["epoch"].max())
+    values = last.pivot(index="seed", columns="setting", values="value")
+    lower = (-values.drop(columns="baseline").sub(values["baseline"], axis=0)).melt(value_name="value")
+    return summarize(lower, ["setting"])
+
+
 def trace_summary(traces: pd.DataFrame) -> pd.DataFrame:
     """Hessian trace per setting and epoch: n (seeds), mean, low, high (95 % t interval over seeds), standard_error.
 

@@ -153,6 +153,33 @@ def profiles_by_seed(shifted: pd.DataFrame) -> dict[int, pd.DataFrame]:
     return {int(seed): spectral_shifts.profiles(own) for seed, own in shifted.groupby("seed", sort=True)}
 
 
+def seed_comparisons(shifted: pd.DataFrame) -> pd.DataFrame:
+    """``spectral_shifts.comparisons`` of every seed by itself, with the seed in a column."""
+    profiles = profiles_by_seed(shifted)
+    return pd.concat(spectral_shifts.comparisons(profile).assign(seed=seed) for seed, profile in profiles.items())
+
+
+def norm_changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Change of the squared Frobenius norm in percent: part, category, percent; means of logarithms over all else.
+
+    part: ``head``, the last layer, or ``body``, all others, or ``whole``. category: ``training``, what training changes
+    in the baseline; the others, what they change beyond that.
+    """
+    change = changes(frame, metrics=("log_norm",))
+    own = pd.concat(
+        [spectral_shifts.shifts(change), select(change, category=BASELINE).assign(category="training")],
+        ignore_index=True,
+    )
+    head = spectral_shifts.last_layer(own)
+    parts = [("head", own[head]), ("body", own[~head]), ("whole", own)]
+    rows = [
+        (part, category, 100 * (10**value - 1))
+        for part, table in parts
+        for category, value in table.groupby("category")["value"].mean().items()
+    ]
+    return pd.DataFrame(rows, columns=["part", "category", "percent"])
+
+
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean over layers within a seed, then over seeds with the 95 % t interval: ``by``, n (seeds), mean, low, high."""
     per_seed = table.groupby([*by, "seed"], sort=False)["value"].mean()

@@ -124,6 +124,15 @@ def sizes(frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "m
     return pd.concat(tables, ignore_index=True)
 
 
+def beyond_seeds(sizes: pd.DataFrame) -> pd.DataFrame:
+    """How many levels of a category move a metric farther than seeds do: metric, category, levels, beyond.
+
+    sizes: from the function of that name.
+    """
+    found = sizes.assign(beyond=sizes["size"] > 1).groupby(["metric", "category"], sort=False)
+    return found.agg(levels=("level", "nunique"), beyond=("beyond", "sum")).reset_index()
+
+
 def settings_map(
     frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options
 ) -> tuple[pd.DataFrame, tuple[float, float]]:

@@ -45,6 +45,16 @@ def mean_of(frame: pd.DataFrame, **where: object) -> float:
     return mean_interval(select(frame, **where)["value"])[0]
 
 
+def means(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
+    """The mean of a column in every group, a row each; for intervals see ``summarize``."""
+    return frame.groupby(list(by), sort=False)[value].mean().reset_index()
+
+
+def count_tests(table: pd.DataFrame) -> tuple[int, int]:
+    """How many rows of a table hold a test, and how many of these are significant at 5 % after correction."""
+    return int(table["p"].notna().sum()), int((table["p_holm"] < 0.05).sum())
+
+
 def still_falling(frame: pd.DataFrame, method: str) -> tuple[int, int]:
     """In how many configurations the mean clean test error of a method is lowest after the last turn: (those, all)."""
     means = (

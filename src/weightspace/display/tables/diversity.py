@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from weightspace.analysis import diversity_shifts, fair_tests, spectral_shifts
@@ -95,8 +94,7 @@ def choices(frame: pd.DataFrame) -> pd.DataFrame:
             shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, arm, unfolding=unfolding))
             for last in ("with", "without"):
                 kept = shifted if last == "with" else shifted[~spectral_shifts.last_layer(shifted)]
-                tables = [spectral_shifts.comparisons(spectral_shifts.profiles(own)) for _, own in kept.groupby("seed")]
-                mean = pd.concat(tables).groupby(["metric", "a", "b"])["pearson"].mean()
+                mean = diversity_shifts.seed_comparisons(kept).groupby(["metric", "a", "b"])["pearson"].mean()
                 rows.append(
                     {
                         "augmentation": "each level alone" if arm == "main" else "cumulative",
@@ -177,12 +175,6 @@ def equivalence(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def counts(table: pd.DataFrame, **where: object) -> dict[str, int]:
-    """How many rows are a win, a tie, a loss."""
-    found = select(table, **where)["outcome"].value_counts()
-    return {name: int(found.get(name, 0)) for name in ("win", "tie", "loss")}
-
-
 def layers_used(frame: pd.DataFrame) -> int:
     """Number of layers of which the statistic of paper A has a value, with the last one."""
     return int(diversity_shifts.changes(frame).dropna(subset="value").groupby("metric")["layer"].nunique().max())
@@ -216,85 +208,3 @@ def agreement(judged: pd.DataFrame) -> pd.DataFrame:
             cells[family.name] = "<br>".join(parts)
         rows.append({"claim": f"<strong>{question}</strong> {words}"} | cells)
     return pd.DataFrame(rows)
-
-
-def noise_shared(frame: pd.DataFrame, metric: str = "log_norm") -> float:
-    """Variance over seeds of the shifts of a setting, relative to that of a difference of two independent runs."""
-    shifts = fair_tests.shifts_of(frame, (metric,))[metric]
-    paired = shifts.values.var(axis=1, ddof=1).mean()
-    parts = [shifts.residuals[name] for name in shifts.settings["category"]]
-    alone = np.mean([(part**2).mean() for part in parts]) + (shifts.residuals[BASELINE] ** 2).mean()
-    return float(paired / alone)
-
-
-def numbers(frame: pd.DataFrame) -> dict[str, float]:
-    """Numbers in the text of the chapter on regularizers in weight space."""
-    shifted = spectral_shifts.shifts(diversity_shifts.changes(frame))
-    tests = pd.concat(
-        spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(shifted).values()
-    )
-    spread = tests.groupby(["metric", "a", "b"])["pearson"].agg(lambda values: values.max() - values.min())
-    falls = {f"fall_{name}": 100 * (1 - 10**value) for name, value in _category_shifts(frame, "log_norm").items()}
-    return {"pearson_range": float(spread.max())} | falls
-
-
-def fair_numbers(
-    frame: pd.DataFrame, correlations: pd.DataFrame, similarity: pd.DataFrame, distance: pd.DataFrame
-) -> dict[str, object]:
-    """Numbers in the text of the chapter on diversity and dropout."""
-    found: dict[str, object] = {"like": fair_tests.LIKE, "noise_shared": noise_shared(frame)}
-    kinds = {"one": "one", "own": "own", "other": "other seed"}
-    for metric in METRICS:
-        for name, kind in kinds.items():
-            pearson = select(correlations, metric=metric, a="div", b="dp", baseline=kind)["pearson"]
-            found[f"{name}_{metric}"] = pearson.mean()
-        found[f"placebo_{metric}"] = select(correlations, metric=metric, baseline="none")["pearson"].mean()
-        for category, value in _category_shifts(frame, metric).items():
-            found[f"shift_{category}_{metric}"] = value
-        for b in ("dp", "wd"):
-            own = select(similarity, match="as they are", metric=metric, a="div", b=b)["similarity"]
-            found[f"similarity_{b}_{metric}"] = own.mean()
-        opposite = select(similarity, match="as they are", metric=metric, a="dp", b="wd")["similarity"]
-        found[f"similarity_regularizers_{metric}"] = opposite.mean()
-    size = fair_tests.sizes(frame)
-    for metric in METRICS:
-        own = select(size, metric=metric, category="div")["size"]
-        found[f"beyond_{metric}"] = int((own > 1).sum())
-    found["div_levels"] = int(size[size["category"] == "div"]["level"].nunique())
-    for name, match in (("loss", "equal training loss"), ("accuracy", "equal test accuracy")):
-        levels = select(distance, match=match)["levels"]
-        found[f"levels_{name}"] = int(levels.max()) if len(levels) else 0
-    # Numbers of Python: a page formats nothing else.
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()}
-
-
-def head_numbers(frame: pd.DataFrame) -> dict[str, float]:
-    """Change of the squared Frobenius norm in percent, of the head (the last layer) and of the body (all others).
-
-    ``head_training``, ``body_training``: by training, in the baseline; ``head_div`` and so on: of diversity, dropout
-    and weight decay beyond that. Means of the logarithms over layers, levels and seeds. pearson_whole, pearson_body:
-    Pearson correlation over layers of diversity with dropout in the log norm, with and without the head, mean over
-    seeds.
-    """
-    change = diversity_shifts.changes(frame, metrics=("log_norm",))
-    shifted = spectral_shifts.shifts(change)
-    found = {}
-    for part, wanted in (("head", True), ("body", False)):
-        own, of_baseline = (
-            table[spectral_shifts.last_layer(table) == wanted] for table in (shifted, select(change, category=BASELINE))
-        )
-        means = own.groupby("category")["value"].mean()
-        means["training"] = of_baseline["value"].mean()
-        found |= {f"{part}_{name}": 100 * (10 ** float(value) - 1) for name, value in means.items()}
-    for name, kept in (("whole", shifted), ("body", shifted[~spectral_shifts.last_layer(shifted)])):
-        tests = pd.concat(
-            spectral_shifts.comparisons(profile) for profile in diversity_shifts.profiles_by_seed(kept).values()
-        )
-        found[f"pearson_{name}"] = float(select(tests, a="div", b="dp")["pearson"].mean())
-    return found
-
-
-def _category_shifts(frame: pd.DataFrame, metric: str) -> pd.Series:
-    """Mean shift over layers, levels and seeds."""
-    shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, metrics=(metric,)))
-    return shifted.groupby("category")["value"].mean()

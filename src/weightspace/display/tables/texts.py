@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-from scipy import stats
 
 from weightspace.analysis import diversity_shifts, fair_tests, text_outcomes
 from weightspace.analysis.diversity_outcomes import differences, setting_label
@@ -11,7 +10,6 @@ from weightspace.analysis.frames import select
 from weightspace.display.figures.texts import LABELS
 from weightspace.display.style import interval
 from weightspace.display.tables import diversity as tables_diversity
-from weightspace.display.tables import outcomes as tables_outcomes
 from weightspace.names import dataset_label
 
 _TASKS = {"complaints": "complaints", "sst2": "SST-2"}
@@ -59,57 +57,6 @@ def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             name = f"{_TASKS.get(task, task)} {LABELS[category]}"
             cases[name] = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
     return tables_diversity.shift_tests(cases)
-
-
-def numbers(table: pd.DataFrame, correlations: pd.DataFrame, spectra: pd.DataFrame) -> dict[str, float]:
-    """The numbers that the text of the chapter quotes, by name.
-
-    Those of ``outcomes.effect_numbers`` with the task before them; ``rho_complaints_vendi_ngrams_accuracy`` and
-    so on; reported_rho, reported_p: Spearman correlation of the reported gains with ours; added_gain: mean gain of the
-    added sets; updates_rho: rank correlation of accuracy with the number of steps over the sets; embeddings_wd,
-    median_wd: size of the shift of weight decay in the log norm of the word embeddings and of the median layer.
-    """
-    found: dict[str, float] = {}
-    for task, rows in zip(("complaints", "sst2"), tasks(table)):
-        own = tables_outcomes.effect_numbers(rows, effects(rows))
-        found |= {f"{task}_{name}": value for name, value in own.items()}
-    for row in correlations.itertuples():
-        found[f"rho_{row.design}_{row.score}_{row.of}_{row.outcome}"] = float(row.rho)
-    first = tasks(table)[0]
-    sets = text_outcomes.against_reported(first)
-    sets = sets[sets["category"] != "baseline"]
-    test = stats.spearmanr(sets["reported_gain"], sets["gain"])
-    means = first[first["category"].isin({"baseline", *LABELS})].groupby("setting")[["accuracy", "updates"]].mean()
-    edited = diversity_shifts.with_diversity(tasks(spectra)[0], JUDGED)
-    shifts = fair_tests.shifts_of(edited, ("log_norm",))["log_norm"]
-    of_decay = shifts.values[(shifts.settings["category"] == "wd").to_numpy()].mean(axis=(0, 1))
-    return found | {
-        "reported_rho": float(test.statistic),
-        "reported_p": float(test.pvalue),
-        "added_gain": float(select(sets, category="added")["gain"].mean()),
-        "updates_rho": float(stats.spearmanr(means["accuracy"], means["updates"]).statistic),
-        "embeddings_wd": float(abs(of_decay).max()),
-        "median_wd": float(pd.Series(abs(of_decay)).median()),
-        "reported_sets": len(sets),
-        "correlated": int((correlations["p_holm"] < 0.05).sum()),
-        "tested": int(correlations["p"].notna().sum()),
-    }
-
-
-def rate_numbers(runs: pd.DataFrame, sets: pd.DataFrame) -> dict[str, float]:
-    """``complaints_paper_rate`` and so on: accuracy of the baseline at the rate of the paper, mean over seeds, percent.
-
-    resemblance_comb, resemblance_control: of the set with nine real texts of ten, and of the baseline in another order.
-    """
-    table = text_outcomes.outcomes(runs)
-    found = {
-        f"{task}_paper_rate": float(select(own, arm="paper_rate")["accuracy"].mean())
-        for task, own in zip(("complaints", "sst2"), tasks(table))
-    }
-    wide = tasks(text_outcomes.resemblances(sets))[0]
-    for name, augmentation in (("comb", "comb_0.9"), ("control", text_outcomes.SHUFFLED)):
-        found[f"resemblance_{name}"] = float(select(wide, augmentation=augmentation)["resemblance_embeddings"].mean())
-    return found
 
 
 def pairing(sets: pd.DataFrame) -> pd.DataFrame:

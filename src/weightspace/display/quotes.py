@@ -1,0 +1,64 @@
+"""The numbers in a chapter's sentences: each is one cell of a table, looked up where the chapter needs it.
+
+A chapter names what its sentences quote and where it stands::
+
+    quote = quotes.at(scale)
+    quotes.glue(noise=quote(differences, "mean", outcome="clean_accuracy", setting="noise50"))
+
+and writes ``{glue:text}`noise:.1f` ``; how many digits a sentence shows is the sentence's own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from weightspace.analysis.frames import select
+
+
+def quote(table: pd.DataFrame, column: str, **where: object) -> object:
+    """The value of ``column`` in the one row of a table in which the columns ``where`` have the given values.
+
+    ``KeyError`` for a column that the table lacks, ``LookupError`` if no row matches, or more than one; both say
+    which table was asked for what.
+    """
+    return _value(_matching(table, column, where), table, column, where)
+
+
+def at(scale: str) -> Callable[..., object]:
+    """``quote`` for a chapter at one scale: NaN stands for rows that the quick scale, with few settings, lacks."""
+
+    def quote_at_scale(table: pd.DataFrame, column: str, **where: object) -> object:
+        rows = _matching(table, column, where)
+        return float("nan") if scale == "quick" and rows.empty else _value(rows, table, column, where)
+
+    return quote_at_scale
+
+
+def glue(**values: object) -> None:
+    """Hand numbers to the sentences of the page by name, as numbers of Python: a page formats nothing else."""
+    from myst_nb import glue as hand_over  # only the book needs it
+
+    for name, value in values.items():
+        hand_over(name, value.item() if isinstance(value, np.generic) else value, display=False)
+
+
+def _matching(table: pd.DataFrame, column: str, where: dict[str, object]) -> pd.DataFrame:
+    if unknown := [name for name in (column, *where) if name not in table]:
+        raise KeyError(f"{_asked(table, column, where)} has no column {', '.join(unknown)}")
+    return select(table, **where)
+
+
+def _value(rows: pd.DataFrame, table: pd.DataFrame, column: str, where: dict[str, object]) -> object:
+    if len(rows) != 1:
+        raise LookupError(f"{_asked(table, column, where)}: {len(rows)} rows match, not one")
+    value = rows[column].iloc[0]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _asked(table: pd.DataFrame, column: str, where: dict[str, object]) -> str:
+    conditions = ", ".join(f"{name}={value!r}" for name, value in where.items()) or "no conditions"
+    known = table.attrs.get("experiment") or f"with the columns {', '.join(map(str, table.columns))}"
+    return f"{column!r} where {conditions}, of the table {known}"
