@@ -1,4 +1,4 @@
-"""What data sets are called in figures, tables and sentences."""
+"""What data sets, settings, metrics and scores are called in figures, tables and sentences: every name once."""
 
 from __future__ import annotations
 
@@ -28,3 +28,48 @@ def in_order(datasets: Iterable[str]) -> list[str]:
 def dataset_label(name: str) -> str:
     """The name of a data set in figures and tables."""
     return DATASETS.get(name, name)
+
+
+METRIC_LABELS = {
+    "alpha": "alpha",
+    "entropy": "entropy",
+    "log_norm": "log norm",
+    "log_spectral_norm": "log spectral norm",
+    "stable_rank": "stable rank",
+    "effective_rank": "effective rank",
+    "sigma_mp": "sigma of the bulk",
+    "mp_softrank": "MP soft rank",
+    "num_spikes": "spikes",
+    "loss": "training loss (nats)",
+    "accuracy_percent": "test accuracy (%)",
+}
+OUTCOME_LABELS = {
+    "clean_accuracy": "clean accuracy",
+    "ece": "ECE, clean",
+    "corruption_accuracy": "corruption accuracy",
+    "corruption_ece": "ECE, corrupted",
+    "effective_robustness": "effective robustness",
+    "calibration": "calibration (\N{MINUS SIGN}ECE)",
+    "accuracy": "test accuracy",
+    "macro_f1": "macro F1",
+}
+DESIGN_LABELS = {
+    "single": "diversity, each level by itself",
+    "cumulative": "diversity, levels on top of each other",
+    "complaints": "complaints",
+    "sst2": "SST-2",
+    "made_up": "made-up texts",
+}
+TEXT_SET_LABELS = {
+    "augmentation": "edited",
+    "synthetic": "generated",
+    "verified": "generated, verified",
+    "added": "added",
+}
+SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
+_FEATURE_LABELS = {"ngrams": "n-grams"}
+
+
+def score_label(score: str, of: str) -> str:
+    """A score and its features in words: "weighted Vendi score, embeddings"."""
+    return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"

@@ -123,19 +123,6 @@ def test_settings_of_a_group_are_averaged_within_a_seed():
     assert means["mean"].to_list() == pytest.approx([4.5]) and means["n"].to_list() == [2]
 
 
-def test_labels():
-    names = ["baseline", "dropout_0.1", "weight_decay_5e-05", "weight_decay_0.001", "noise30", "aug_mix", ""]
-    assert [diversity_outcomes.setting_label(name) for name in names] == [
-        "baseline",
-        "dropout 0.1",
-        "weight decay 5e-5",
-        "weight decay 1e-3",
-        "noise 30",
-        "AugMix",
-        "images as they are",
-    ]
-
-
 def test_seed_noise_is_that_of_two_groups_of_baselines():
     """Of many pairs of groups of three, 95 % differ by less: the half-width for normal values, up to its own noise."""
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from weightspace.analysis.frames import select, summarize
-from weightspace.data.augmentations import LEVELS, REGISTRY
+from weightspace.data.augmentations import LEVELS
 from weightspace.experiments.diversity.cifar10_settings import WEIGHT_DECAYS
 from weightspace.measures.statistics import holm, mean_interval
 
@@ -38,41 +38,6 @@ GROUPS = {
 """Settings that train alike, for what would be too noisy one by one; the others hardly learn or mix two kinds."""
 
 _DRAWS = 10_000
-
-SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
-_FEATURE_LABELS = {"ngrams": "n-grams"}
-
-
-def score_label(score: str, of: str) -> str:
-    """A score and its features in words: "weighted Vendi score, embeddings"."""
-    return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"
-
-
-_NAMED = {level.name: level.label for level in REGISTRY} | {
-    "": "images as they are",
-    "gen": "all generated",
-    "verified_gen": "all generated, verified",
-}
-_OPERATIONS = {
-    "sr": "synonyms",
-    "ri": "insertion",
-    "rs": "swap",
-    "rd": "deletion",
-    "comb": "real share",
-    "verified": "real share, verified",
-    "added": "added",
-    "synthetic": "synthetic",
-}
-
-
-def setting_label(setting: str) -> str:
-    """A setting of an experiment, or a training set, in words: "weight decay 1e-5", "noise 50", "synonyms 0.3"."""
-    if setting in _NAMED:
-        return _NAMED[setting]
-    name, _, value = setting.rpartition("_")
-    if name == "weight_decay":
-        return f"weight decay {float(value):.0e}".replace("e-0", "e-")
-    return f"{_OPERATIONS.get(name, name)} {value}" if name else setting
 
 
 # --- what each setting does

@@ -20,7 +20,7 @@ from weightspace.analysis import (
 from weightspace.analysis import frames as analysis
 from weightspace.claims.verdicts import ALPHA, Claim, Finding, finding
 from weightspace.experiments.diversity import released_measurements
-from weightspace.names import dataset_label
+from weightspace.names import dataset_label, score_label
 
 # --- released measurements: a finding per model, effects with their range over metrics
 
@@ -169,7 +169,7 @@ def _synthetic_sets(runs: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
 def _scores_explain(training_sets, outcomes: Sequence[str] = diversity_outcomes.JUDGED):
     def assess(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
         table = diversity_outcomes.rank_correlations(training_sets(runs, sets), outcomes=outcomes)
-        label = [diversity_outcomes.score_label(score, of) for score, of in zip(table["score"], table["of"])]
+        label = [score_label(score, of) for score, of in zip(table["score"], table["of"])]
         return _findings_of_shifts(_judged_by_sign(table.assign(label=label), "label"), str)
 
     return assess

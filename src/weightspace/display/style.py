@@ -316,3 +316,13 @@ def verdict_badge(verdict: str) -> str:
 def method_label(name: str) -> str:
     """The name of a method in figures and tables."""
     return METHODS[name].label if name in METHODS else name
+
+
+def category_label(name: str) -> str:
+    """The name of a category of paper A; what everything is compared with, ``bs`` or ``0``, is the baseline."""
+    return "baseline" if name in ("bs", "0") else method_label(name)
+
+
+def pair_label(a: str, b: str, between: str = " and ") -> str:
+    """The names of two categories of paper A that are held against each other."""
+    return f"{category_label(a)}{between}{category_label(b)}"

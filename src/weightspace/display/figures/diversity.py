@@ -17,23 +17,14 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
-from weightspace.display.figures.released import METRIC_LABELS
-from weightspace.display.style import INK, METHODS, MUTED, at_end, row_heading, use_theme
+from weightspace.display.style import INK, METHODS, MUTED, at_end, pair_label, row_heading, use_theme
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
+from weightspace.names import METRIC_LABELS
 
 use_theme()
 
 ORDER = ("dp", "wd", "div")
 """Categories from left to right."""
-LABELS = METRIC_LABELS | {
-    "stable_rank": "stable rank",
-    "effective_rank": "effective rank",
-    "sigma_mp": "sigma of the bulk",
-    "mp_softrank": "MP soft rank",
-    "num_spikes": "spikes",
-    "loss": "training loss (nats)",
-    "accuracy_percent": "test accuracy (%)",
-}
 SHORT = {level.name: level.short for level in augmentations.REGISTRY if level.short}
 
 
@@ -97,7 +88,7 @@ def outcomes(table: pd.DataFrame) -> Figure:
         _by_level(axis, own, place)
         _ticks(axis, place)
         _names(axis, place)
-        axis.set_ylabel(LABELS[metric])
+        axis.set_ylabel(METRIC_LABELS[metric])
     return figure
 
 
@@ -147,7 +138,7 @@ def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figur
             own, look = select(table, category=category, metric=metric).sort_values("layer"), METHODS[category]
             axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
             axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
-        axis.set_ylabel(LABELS[metric])
+        axis.set_ylabel(METRIC_LABELS[metric])
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     np.atleast_1d(axes)[-1].set_xlabel("layer, in the order of the network (the last is fc)")
     handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
@@ -166,7 +157,7 @@ def dose_response(table: pd.DataFrame, metrics: Iterable[str]) -> Figure:
     for axis, metric in zip(axes.flat, metrics):
         axis.axhline(0, color=MUTED, linewidth=0.8)
         _by_level(axis, select(table, metric=metric), place)
-        axis.set_title(LABELS[metric], fontsize=9)
+        axis.set_title(METRIC_LABELS[metric], fontsize=9)
         _ticks(axis, place)
     handles = [
         plt.Line2D(
@@ -202,7 +193,7 @@ def beside_theirs(ours: pd.DataFrame, theirs: Mapping[tuple[str, str], float]) -
             axis.margins(x=0.12)
             axis.set_title(title if metric == METRICS[0] else "")
         line[0].set_yticks(range(len(ORDER)), [METHODS[name].label for name in reversed(ORDER)])
-        line[0].set_ylabel(LABELS[metric], fontweight="bold")
+        line[0].set_ylabel(METRIC_LABELS[metric], fontweight="bold")
     return figure
 
 
@@ -239,7 +230,7 @@ def correlations(table: pd.DataFrame, theirs: Mapping[tuple[str, str, str], floa
                 theirs[metric, a, b], row * step, "x", color=METHODS["dp"].colour, markersize=6, markeredgewidth=1.6
             )
         axis.set_xlim(-1.05, 1.05)
-        axis.set_title(f"{METHODS[a].label} and {METHODS[b].label}")
+        axis.set_title(pair_label(a, b))
         axis.set_xlabel("Pearson correlation")
         axis.grid(axis="y", visible=False)
     names = ["one baseline per seed", "a baseline each", "another seed each", "diversity and placebo"]
@@ -247,7 +238,7 @@ def correlations(table: pd.DataFrame, theirs: Mapping[tuple[str, str, str], floa
     axes[0].set_yticks(heights, names * len(METRICS), fontsize=7)
     axes[0].set_ylim(len(METRICS) * step - 1.2, -1.4)
     for row, metric in enumerate(METRICS):
-        row_heading(axes[0], LABELS[metric], row * step - 0.9)
+        row_heading(axes[0], METRIC_LABELS[metric], row * step - 0.9)
     return figure
 
 
@@ -277,7 +268,7 @@ def sizes(table: pd.DataFrame) -> Figure:
         axis.set_yscale("log")
         axis.set_ylim(floor, 2 * seen.max())
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axis.set_title(LABELS[metric])
+        axis.set_title(METRIC_LABELS[metric])
         _ticks(axis, place)
     axes[0].set_ylabel("shift / spread between\nbaselines (rms over layers)")
     return figure
@@ -319,7 +310,7 @@ def _intervals(axis: Axes, table: pd.DataFrame, value: str, heights: Mapping[str
 
 def _metric_rows(axis: Axes, first: bool) -> dict[str, float]:
     heights = {metric: float(number) for number, metric in enumerate(METRICS)}
-    axis.set_yticks(list(heights.values()), [LABELS[metric] if first else "" for metric in heights])
+    axis.set_yticks(list(heights.values()), [METRIC_LABELS[metric] if first else "" for metric in heights])
     axis.set_ylim(len(METRICS) - 0.5, -0.5)
     return heights
 
@@ -342,7 +333,7 @@ def similarities(table: pd.DataFrame, like: float) -> Figure:
             _intervals(axis, select(table, match=match, a=a, b=b), "similarity", heights)
             axis.set_xlim(-1.6, 1.6)
             if match == matches[0]:
-                axis.set_title(f"{METHODS[a].label} and {METHODS[b].label}")
+                axis.set_title(pair_label(a, b))
         line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
     axes[-1][1].set_xlabel("similarity of the shifts (cosine)")
     return figure
@@ -405,7 +396,7 @@ def equivalence(table: pd.DataFrame) -> Figure:
             axis.set_xscale("symlog", linthresh=1)
             axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             if match == matches[0]:
-                axis.set_title(f"{METHODS[a].label}\nand {'baseline' if b == ZERO else METHODS[b].label}", fontsize=9)
+                axis.set_title(pair_label(a, b, "\nand "), fontsize=9)
         line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
     figure.supxlabel("mean difference over layers / margin", fontsize=9, color=INK)
     return figure
@@ -453,7 +444,7 @@ def trajectories(table: pd.DataFrame) -> Figure:
                 axis.plot(line["epoch"], line["value"], color=look.colour, linewidth=0.6, alpha=0.6)
             mean = own.groupby("epoch")["value"].mean()
             axis.plot(mean.index, mean, look.marker, color=look.colour, linestyle=look.dash, label=look.label)
-        axis.set_title(LABELS[metric])
+        axis.set_title(METRIC_LABELS[metric])
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("mean shift over layers")

@@ -16,29 +16,18 @@ from weightspace.analysis.diversity_outcomes import (
     FEATURES,
     GROUPS,
     JUDGED,
-    SCORE_LABELS,
-    score_label,
-    setting_label,
 )
 from weightspace.analysis.diversity_shifts import CATEGORIES
 from weightspace.analysis.diversity_shifts import LEVELS as SETTINGS
 from weightspace.analysis.frames import select
 from weightspace.data.corruptions import CORRUPTIONS
+from weightspace.display.labels import setting_label
 from weightspace.display.style import INK, METHODS, MUTED, use_theme
 from weightspace.measures.statistics import mean_interval
+from weightspace.names import DESIGN_LABELS, OUTCOME_LABELS, SCORE_LABELS, score_label
 
 use_theme()
 
-OUTCOME_LABELS = {
-    "clean_accuracy": "clean accuracy",
-    "ece": "ECE, clean",
-    "corruption_accuracy": "corruption accuracy",
-    "corruption_ece": "ECE, corrupted",
-    "effective_robustness": "effective robustness",
-    "calibration": "calibration (\N{MINUS SIGN}ECE)",
-    "accuracy": "test accuracy",
-    "macro_f1": "macro F1",
-}
 BETTER, WORSE = "#2f6fb5", "#c25a12"
 """Cells of the heat map: blue above the baseline, orange below, the paler the closer."""
 
@@ -63,15 +52,6 @@ def _setting_rows(axis: Axes, settings: Sequence[str], labels: bool) -> dict[str
     axis.set_ylim(height + 0.7, 0.3)
     axis.grid(axis="y", visible=False)
     return place
-
-
-DESIGN_LABELS = {
-    "single": "diversity, each level by itself",
-    "cumulative": "diversity, levels on top of each other",
-    "complaints": "complaints",
-    "sst2": "SST-2",
-    "made_up": "made-up texts",
-}
 
 
 def _designs(table: pd.DataFrame) -> list[str]:

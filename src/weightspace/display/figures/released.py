@@ -12,17 +12,11 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import CATEGORIES
-from weightspace.display.style import INK, METHODS, MUTED, row_heading, use_theme
+from weightspace.display.style import INK, METHODS, MUTED, pair_label, row_heading, use_theme
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS, MODELS, TASKS
+from weightspace.names import METRIC_LABELS
 
 use_theme()
-
-METRIC_LABELS = {
-    "alpha": "alpha",
-    "entropy": "entropy",
-    "log_norm": "log norm",
-    "log_spectral_norm": "log spectral norm",
-}
 
 
 def category_bars(means: pd.DataFrame) -> Figure:
@@ -253,11 +247,6 @@ def _panels(number: int, width: float = 2.5, rows: int = 16) -> tuple[Figure, np
     return figure, axes[0]
 
 
-def _pair_title(a: str, b: str) -> str:
-    zero = "baseline"
-    return f"{METHODS[a].label} and {METHODS[b].label if b in METHODS else zero}"
-
-
 def shared_baseline(whole: pd.DataFrame, without: pd.DataFrame) -> Figure:
     """Pearson correlations beside what one shared baseline makes of noise, from ``shift_checks.expected_correlations``.
 
@@ -278,7 +267,7 @@ def shared_baseline(whole: pd.DataFrame, without: pd.DataFrame) -> Figure:
         axis.axvline(0, color=MUTED, linewidth=0.8)
         axis.set_xlim(-1.05, 1.05)
         axis.set_xlabel("Pearson correlation")
-        axis.set_title(_pair_title(a, b), fontsize=8.5)
+        axis.set_title(pair_label(a, b), fontsize=8.5)
     handles = [
         plt.Line2D([], [], marker="o", linestyle="", color=METHODS["div"].colour, label="released, all layers"),
         plt.Line2D(
@@ -319,7 +308,7 @@ def without_sharing(tasks: pd.DataFrame, doses: pd.DataFrame) -> Figure:
         axis.axvline(0, color=MUTED, linewidth=0.8)
         axis.set_xlim(-1.05, 1.05)
         axis.set_xlabel("Spearman correlation over layers")
-        axis.set_title(_pair_title(a, b), fontsize=9)
+        axis.set_title(pair_label(a, b), fontsize=9)
     handles = [plt.Line2D([], [], marker=m, linestyle="", color=c, label=text) for m, c, text in looks.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
@@ -344,7 +333,7 @@ def equivalence_intervals(table: pd.DataFrame) -> Figure:
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.tick_params(axis="x", labelsize=6.5)
         axis.axvline(0, color=MUTED, linewidth=0.8)
-        axis.set_title(_pair_title(a, b).replace(" and ", "\nand "), fontsize=8.5)
+        axis.set_title(pair_label(a, b, "\nand "), fontsize=8.5)
     figure.supxlabel("mean difference over layers / margin", fontsize=9, color=INK)
     return figure
 

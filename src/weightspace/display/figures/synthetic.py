@@ -10,12 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from weightspace.analysis.diversity_outcomes import setting_label
 from weightspace.analysis.frames import select
-from weightspace.display.figures.outcomes import OUTCOME_LABELS
+from weightspace.display.labels import setting_label
 from weightspace.display.style import INK, METHODS, MUTED, use_theme
 from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS, SHARES, SYNTHETIC
 from weightspace.measures.statistics import mean_interval
+from weightspace.names import OUTCOME_LABELS
 
 use_theme()
 

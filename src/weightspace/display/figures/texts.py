@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from weightspace.analysis.diversity_outcomes import score_label, setting_label
 from weightspace.analysis.frames import select
-from weightspace.display.figures.outcomes import OUTCOME_LABELS
+from weightspace.display.labels import setting_label
 from weightspace.display.style import INK, METHODS, MUTED, use_theme
 from weightspace.measures.statistics import mean_interval
-from weightspace.names import dataset_label
+from weightspace.names import OUTCOME_LABELS, TEXT_SET_LABELS, dataset_label, score_label
 
 use_theme()
 
-LABELS = {"augmentation": "edited", "synthetic": "generated", "verified": "generated, verified", "added": "added"}
 _LOOKS = {
     "augmentation": {"color": METHODS["div"].colour, "marker": "o"},
     "synthetic": {"color": INK, "marker": "s"},
@@ -37,7 +35,7 @@ def beside_reported(table: pd.DataFrame) -> Figure:
     base = table.set_index("setting").loc["baseline"]
     sets = table[table["category"] != "baseline"]
     start, ticks = 0, {}
-    for category, label in LABELS.items():
+    for category, label in TEXT_SET_LABELS.items():
         own = select(sets, category=category)
         at = start + np.arange(1, len(own) + 1)
         look = _LOOKS[category]
@@ -83,7 +81,7 @@ def scores_against(both: pd.DataFrame, outcome: str, scores: Sequence[tuple[str,
                 mean, low, high = mean_interval(group[outcome])
                 look, x = _LOOKS[category], group[f"{score}_{of}"].mean()
                 axis.vlines(x, low, high, color=look["color"], linewidth=0.7, alpha=0.6)
-                label = "as they are" if category == "baseline" else LABELS[category]
+                label = "as they are" if category == "baseline" else TEXT_SET_LABELS[category]
                 axis.plot(x, mean, linestyle="", **{"markersize": 5} | look, label=label)
             axis.set_xlabel(score_label(score, of))
             # Intervals of three seeds may be wider than all that there is to see.

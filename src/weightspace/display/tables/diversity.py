@@ -9,16 +9,11 @@ import pandas as pd
 from weightspace.analysis import diversity_shifts, fair_tests, spectral_shifts
 from weightspace.analysis.diversity_shifts import BASELINE, FROM_SCRATCH
 from weightspace.analysis.frames import select
-from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.claims.diversity import FAMILIES
-from weightspace.display.figures.diversity import LABELS
-from weightspace.display.style import interval, method_label, p_value, verdict_badge
+from weightspace.display.style import category_label, interval, p_value, pair_label, verdict_badge
 from weightspace.experiments.diversity.released_measurements import METRICS
-
-
-def _name(category: str) -> str:
-    return "baseline" if category == ZERO else method_label(category)
+from weightspace.names import METRIC_LABELS
 
 
 def theirs(statistic: str, model: str = FROM_SCRATCH) -> dict[tuple[str, ...], float]:
@@ -47,13 +42,13 @@ def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Every setting with its loss and accuracy, mean and 95 % interval over seeds."""
     cells = outcomes.assign(
         cell=[f"{row.mean:.2f}\u00a0±\u00a0{(row.high - row.low) / 2:.2f}" for row in outcomes.itertuples(index=False)],
-        what=outcomes["metric"].map(LABELS),
+        what=outcomes["metric"].map(METRIC_LABELS),
     )
     order = {name: position for position, name in enumerate((BASELINE, "dp", "wd", "div"))}
     cells = cells.sort_values(["category", "order"], key=lambda c: c.map(order) if c.name == "category" else c)
     wide = cells.pivot_table(index=["category", "level"], columns="what", values="cell", aggfunc="first", sort=False)
     wide = wide.rename_axis(columns=None).reset_index()
-    return wide.assign(category=[_name(c) if c != BASELINE else "baseline" for c in wide["category"]])
+    return wide.assign(category=wide["category"].map(category_label))
 
 
 def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
@@ -68,13 +63,17 @@ def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
     for metric in METRICS:
         parts = [((), "ANOVA, F", select(anova, metric=metric)["F"])]
         parts += [
-            ((a, b), f"Pearson, {_name(a)} and {_name(b)}", select(pearson, metric=metric, a=a, b=b)["pearson"])
+            (
+                (a, b),
+                f"Pearson, {pair_label(a, b)}",
+                select(pearson, metric=metric, a=a, b=b)["pearson"],
+            )
             for a, b in PAIRS
         ]
         for key, label, ours in parts:
             rows.append(
                 {
-                    "metric": LABELS[metric],
+                    "metric": METRIC_LABELS[metric],
                     "statistic": label,
                     "reported": reported[metric, *key],
                     "ours, mean": ours.mean(),
@@ -102,7 +101,7 @@ def choices(frame: pd.DataFrame) -> pd.DataFrame:
                         "last layer": last,
                     }
                     | {
-                        f"{LABELS[metric]}, {_name(b)}": f"{mean[metric, 'div', b]:.2f}"
+                        f"{METRIC_LABELS[metric]}, {category_label(b)}": f"{mean[metric, 'div', b]:.2f}"
                         for metric in METRICS
                         for b in ("dp", "wd")
                     }
@@ -115,8 +114,8 @@ def similarities(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "compared": table["match"],
-            "metric": table["metric"].map(LABELS),
-            "pair": [f"{_name(a)} and {_name(b)}" for a, b in zip(table["a"], table["b"])],
+            "metric": table["metric"].map(METRIC_LABELS),
+            "pair": [pair_label(a, b) for a, b in zip(table["a"], table["b"])],
             "levels": table["levels"],
             "similarity": table["similarity"],
             "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
@@ -131,10 +130,10 @@ def distances(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "compared": table["match"],
-            "metric": table["metric"].map(LABELS),
+            "metric": table["metric"].map(METRIC_LABELS),
             "levels": table["levels"],
             "to dropout": table["to_dp"],
-            "than to": table["against"].map(_name),
+            "than to": table["against"].map(category_label),
             "to that": table["to_other"],
             "difference": table["difference"],
             "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
@@ -164,11 +163,11 @@ def shift_tests(cases: Mapping[str, Sequence[fair_tests.Case]]) -> tuple[pd.Data
 
 def equivalence(table: pd.DataFrame) -> pd.DataFrame:
     """Which metrics are equivalent, a row per comparison, a column per pair."""
-    shown = table.assign(pair=[f"{_name(a)} = {_name(b)}" for a, b in zip(table["a"], table["b"])])
+    shown = table.assign(pair=[pair_label(a, b, " = ") for a, b in zip(table["a"], table["b"])])
     rows = []
     for match, own in shown.groupby("match", sort=False):
         names = {
-            pair: ", ".join(LABELS[metric] for metric in group[group["equivalent"]]["metric"]) or "none"
+            pair: ", ".join(METRIC_LABELS[metric] for metric in group[group["equivalent"]]["metric"]) or "none"
             for pair, group in own.groupby("pair", sort=False)
         }
         rows.append({"compared": match} | names)

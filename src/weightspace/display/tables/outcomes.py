@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from weightspace.analysis.diversity_outcomes import SETTING, score_label, setting_label
+from weightspace.analysis.diversity_outcomes import SETTING
 from weightspace.analysis.diversity_shifts import CATEGORIES, LEVELS
 from weightspace.analysis.frames import select
-from weightspace.display.figures.outcomes import OUTCOME_LABELS
-from weightspace.display.style import interval, method_label, p_value
+from weightspace.display.labels import setting_label
+from weightspace.display.style import category_label, interval, p_value
 from weightspace.display.tables.common import plus_minus
 from weightspace.measures.statistics import mean_interval
+from weightspace.names import OUTCOME_LABELS, score_label
 
 _DESIGNS = {"main": "single", "cumulative": "cumulative", "independent": "other seeds"}
 _MEASURED = {
@@ -23,9 +24,8 @@ _MEASURED = {
 
 
 def _setting_columns(keys: pd.DataFrame) -> dict[str, list[str]]:
-    category = [method_label(CATEGORIES[name]) for name in keys["category"]]
     return {
-        "category": [name if name != CATEGORIES["baseline"] else "baseline" for name in category],
+        "category": [category_label(CATEGORIES[name]) for name in keys["category"]],
         "setting": [setting_label(name) for name in keys["setting"]],
         "levels": [_DESIGNS[name] for name in keys["arm"]],
     }

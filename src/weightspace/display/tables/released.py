@@ -7,9 +7,10 @@ import pandas as pd
 
 from weightspace.analysis import released_scores, shift_checks, spectral_shifts
 from weightspace.analysis.frames import select
-from weightspace.display.style import method_label, p_value
+from weightspace.display.style import method_label, p_value, pair_label
 from weightspace.experiments.diversity import released_measurements
 from weightspace.experiments.diversity.released_measurements import MODELS, TASKS
+from weightspace.names import METRIC_LABELS
 
 _STATISTICS = {
     "anova_F": "ANOVA, F",
@@ -22,11 +23,6 @@ _STATISTICS = {
     "layers": "layers kept",
     "accuracy": "test accuracies of BERT",
 }
-_METRICS = {"alpha": "alpha", "entropy": "entropy", "log_norm": "log norm", "log_spectral_norm": "log spectral norm"}
-
-
-def _name(category: str) -> str:
-    return "baseline" if category == shift_checks.ZERO else method_label(category)
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +53,7 @@ def every_value(compared: pd.DataFrame) -> pd.DataFrame:
             "model": compared["model"].map(MODELS),
             "data": ["all, pooled" if task == "" else TASKS[task] for task in compared["task"]],
             "statistic": compared["statistic"].map(_STATISTICS),
-            "metric": compared["metric"].replace(_METRICS),
+            "metric": compared["metric"].replace(METRIC_LABELS),
             "of": [" ".join(filter(None, pair)) for pair in zip(compared["a"], compared["b"])],
             "reported": compared["value"],
             "ours": compared["ours"],
@@ -72,7 +68,7 @@ def variance(whole: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": both["model"].map(MODELS),
-            "metric": both["metric"].map(_METRICS),
+            "metric": both["metric"].map(METRIC_LABELS),
             "F": both["F"],
             "p (Holm)": both["p_holm"].map(p_value),
             "F without the last layer": both["F_without"],
@@ -87,7 +83,7 @@ def rank_tests(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": table["model"].map(MODELS),
-            "metric": table["metric"].map(_METRICS),
+            "metric": table["metric"].map(METRIC_LABELS),
             "diversity against": table["b"].map(method_label),
             "layers": table["n"],
             "rho": table["rho"],
@@ -101,13 +97,14 @@ def equivalence(table: pd.DataFrame) -> pd.DataFrame:
     """How many of the four metrics are equivalent, per model and comparison."""
     table = _in_order(table)
     shown = table.assign(
-        model=table["model"].map(MODELS), compared=[f"{_name(a)} = {_name(b)}" for a, b in zip(table["a"], table["b"])]
+        model=table["model"].map(MODELS),
+        compared=[pair_label(a, b, " = ") for a, b in zip(table["a"], table["b"])],
     )
     order = shown["compared"].unique()
     metrics = (
         shown[shown["equivalent"]]
         .groupby(["model", "compared"])["metric"]
-        .apply(lambda names: ", ".join(_METRICS[name] for name in names))
+        .apply(lambda names: ", ".join(METRIC_LABELS[name] for name in names))
     )
     wide = metrics.unstack("compared").reindex(index=shown["model"].unique(), columns=order).fillna("none")
     return wide.rename_axis(columns=None).rename_axis("model").reset_index()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace.analysis import diversity_shifts, fair_tests, synthetic_outcomes
-from weightspace.analysis.diversity_outcomes import setting_label
 from weightspace.analysis.frames import select
 from weightspace.display.figures.synthetic import set_label
+from weightspace.display.labels import setting_label
 from weightspace.display.style import interval, p_value
 from weightspace.display.tables import diversity as tables_diversity
 from weightspace.display.tables.common import plus_minus

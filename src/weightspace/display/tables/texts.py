@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace.analysis import diversity_shifts, fair_tests, text_outcomes
-from weightspace.analysis.diversity_outcomes import differences, setting_label
+from weightspace.analysis.diversity_outcomes import differences
 from weightspace.analysis.frames import select
-from weightspace.display.figures.texts import LABELS
+from weightspace.display.labels import setting_label
 from weightspace.display.style import interval
 from weightspace.display.tables import diversity as tables_diversity
-from weightspace.names import dataset_label
+from weightspace.names import TEXT_SET_LABELS, dataset_label
 
 _TASKS = {"complaints": "complaints", "sst2": "SST-2"}
 JUDGED = "augmentation"
@@ -22,7 +22,7 @@ def reported(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "training set": table["setting"].map(setting_label),
-            "kind": table["category"].map(LABELS).fillna(""),
+            "kind": table["category"].map(TEXT_SET_LABELS).fillna(""),
             "reported, BERT (%)": table["reported"],
             "95 % of 345 texts": [interval(a, b, 1) for a, b in zip(table["reported_low"], table["reported_high"])],
             "ours, MiniLM (%)": table["ours"],
@@ -52,9 +52,9 @@ def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     cases = {}
     for task in spectra["dataset"].unique():
         own = select(spectra, dataset=task)
-        for category in (name for name in LABELS if name in set(own["category"])):
+        for category in (name for name in TEXT_SET_LABELS if name in set(own["category"])):
             matches = fair_tests.MATCHES if category == JUDGED else fair_tests.MATCHES[:1]
-            name = f"{_TASKS.get(task, task)} {LABELS[category]}"
+            name = f"{_TASKS.get(task, task)} {TEXT_SET_LABELS[category]}"
             cases[name] = fair_tests.cases(diversity_shifts.with_diversity(own, category), matches)
     return tables_diversity.shift_tests(cases)
 
@@ -68,7 +68,7 @@ def pairing(sets: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "data": dataset_label(task),
-            "training sets": "baseline in another order" if kind == "control" else LABELS[kind],
+            "training sets": "baseline in another order" if kind == "control" else TEXT_SET_LABELS[kind],
             "number": own["augmentation"].nunique(),
             "resemblance, mean": own["resemblance_embeddings"].mean(),
             "smallest": own["resemblance_embeddings"].min(),
