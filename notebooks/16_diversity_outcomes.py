@@ -67,6 +67,7 @@ quotes.glue(
     comparisons=tested,
     significant=significant,
     half_width=((clean["high"] - clean["low"]) / 2).median(),
+    not_excluded=clean["high"].max(),
     baseline_clean_accuracy=outcomes.query("setting == 'baseline' and arm == 'main'")["clean_accuracy"].mean(),
     baseline_ece=baseline["ece"],
     noise_effective_robustness=noise["effective_robustness"],

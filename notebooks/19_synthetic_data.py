@@ -62,6 +62,7 @@ quotes.glue(
     clean_accuracy_synthetic_05=quote(differences, "mean", outcome="clean_accuracy", setting="synthetic_0.5"),
     clean_accuracy_synthetic_1=quote(differences, "mean", outcome="clean_accuracy", setting="synthetic_1"),
     ece_synthetic_05=quote(differences, "mean", outcome="ece", setting="synthetic_0.5"),
+    ece_synthetic_05_less=-quote(differences, "mean", outcome="ece", setting="synthetic_0.5"),
     ece_trivial_augment_wide=quote(differences, "mean", outcome="ece", setting="trivial_augment_wide"),
     corruption_accuracy_aug_mix=quote(differences, "mean", outcome="corruption_accuracy", setting="aug_mix"),
     low_corruption_accuracy_aug_mix=quote(differences, "low", outcome="corruption_accuracy", setting="aug_mix"),
