@@ -58,7 +58,7 @@ n = spectra.query("arm == 'main'")["seed"].nunique()
 quotes.glue(
     seeds_used=n,
     epochs=spectra["epoch"].max(),
-    like=fair_tests.LIKE,
+    like=fair_tests.MIN_SIMILARITY,
     levels_loss=quote(distances, "levels", match="equal training loss", metric="alpha", against="wd"),
     levels_accuracy=quote(distances, "levels", match="equal test accuracy", metric="alpha", against="wd"),
 )
@@ -180,7 +180,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-similarity", "caption": "Similarity of the shifts of two categories: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(similarities, fair_tests.LIKE),
+    plots_diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
     "fair-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} seeds, {layers - 1} layers. The right column is for orientation and not judged.",
     frame=spectra,

@@ -236,7 +236,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-similarity", "caption": "Similarity of the shifts of two categories: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(similarities, fair_tests.LIKE),
+    plots_diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
     "transfer-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} The right column is for orientation and not judged.",
     frame=spectra,

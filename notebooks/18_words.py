@@ -223,7 +223,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-words-similarity", "caption": "Similarity of the shifts of two categories of settings, for every task and kind of training set: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(tables_texts.as_they_are(similarities), fair_tests.LIKE),
+    plots_diversity.similarities(tables_texts.as_they_are(similarities), fair_tests.MIN_SIMILARITY),
     "words-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} Judged: edited texts.",
     frame=spectra,

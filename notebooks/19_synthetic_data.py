@@ -57,7 +57,7 @@ quotes.glue(
     significant=significant,
     tested=tested,
     correlated=correlated,
-    like=fair_tests.LIKE,
+    like=fair_tests.MIN_SIMILARITY,
     noise_ece=diversity_outcomes.seed_noise(outcomes)["ece"],
     clean_accuracy_synthetic_05=quote(differences, "mean", outcome="clean_accuracy", setting="synthetic_0.5"),
     clean_accuracy_synthetic_1=quote(differences, "mean", outcome="clean_accuracy", setting="synthetic_1"),
@@ -180,7 +180,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-shares", "caption": "Accuracy on clean and on corrupted test images and calibration error by the share of synthetic images, and beside them under augmentation. Lines: 95 % t intervals over seeds; grey: that of all runs on real images alone."}}
 style.show(
-    plots_synthetic.by_share(outcomes),
+    plots_synthetic.by_fraction(outcomes),
     "synthetic-shares",
     note=n,
     frame=runs,
@@ -249,7 +249,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-similarity", "caption": "Similarity of the shifts of two categories of settings: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(similarities, fair_tests.LIKE),
+    plots_diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
     "synthetic-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} Judged: synthetic images.",
     frame=spectra,

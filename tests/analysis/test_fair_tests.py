@@ -1,4 +1,4 @@
-"""Shifts of the campaign and the fair tests of likeness, on made-up campaigns whose truth is known."""
+"""Shifts of the campaign and the fair tests of similarity, on made-up campaigns whose truth is known."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Likeness and distance of regularizers in the space of spectra, free of the noise that shared runs bring in.
+"""Similarity and distance of regularizers in the space of spectra, free of the noise that shared runs bring in.
 
 Notation: z_is is the shift of setting i in seed s, a vector over the layers but the last, every layer in units of the
 standard deviation that baselines of different seeds have there. Seeds share nothing, so products of *different* seeds
@@ -36,8 +36,8 @@ from weightspace.measures.statistics import holm
 
 REPLICATES = 4_000
 ALPHA = 0.05
-LIKE = 0.5
-"""A similarity has to reach this to count as likeness."""
+MIN_SIMILARITY = 0.5
+"""A similarity has to reach this to count as a win."""
 STRENGTHS = {"equal training loss": ("train_clean", "loss", 1), "equal test accuracy": ("test", "accuracy_percent", -1)}
 """Name -> inputs, metric, and the sign of what a stronger regularizer does to it."""
 MATCHES = ("as they are", *STRENGTHS)
@@ -308,7 +308,7 @@ def similarities(cases: Sequence[Case]) -> pd.DataFrame:
 
     Columns: match, metric, a, b, n (seeds), levels (augmentation levels compared), layers, similarity with its 95 %
     interval (low, high; NaN where <a, a> or <b, b> is not positive), p (of <a, b> = 0), p_holm (over all rows of the
-    match with diversity), outcome: win if significantly positive and similarity at least ``LIKE``, loss if
+    match with diversity), outcome: win if significantly positive and similarity at least ``MIN_SIMILARITY``, loss if
     significantly negative, else tie.
     """
     rows = []
@@ -321,7 +321,9 @@ def similarities(cases: Sequence[Case]) -> pd.DataFrame:
             rows.append((case.match, case.metric, a, b, *case.size, float(value), low, high, p))
     columns = ["match", "metric", "a", "b", "n", "levels", "layers", "similarity", "low", "high", "p"]
     table = pd.DataFrame(rows, columns=columns)
-    return _corrected(table, ["match"], table["a"] == "div", table["similarity"] > 0, table["similarity"] >= LIKE)
+    return _corrected(
+        table, ["match"], table["a"] == "div", table["similarity"] > 0, table["similarity"] >= MIN_SIMILARITY
+    )
 
 
 def distances(cases: Sequence[Case]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from weightspace.analysis.frames import select
 from weightspace.experiments.primer.spectra_primer import P_PASSES
-from weightspace.measures.statistics import share_interval
+from weightspace.measures.statistics import fraction_interval
 from weightspace.spectra import metrics, power_law
 
 
@@ -17,7 +17,7 @@ def detection(frame: pd.DataFrame) -> pd.DataFrame:
     """How often the fit reports a spike where one was planted: M, strength, n, share and its Wilson interval."""
     rows = select(frame, study="spike", metric="num_spikes")
     found = [
-        (M, strength, len(group), *share_interval(group["value"] > 0))
+        (M, strength, len(group), *fraction_interval(group["value"] > 0))
         for (M, strength), group in rows.groupby(["M", "strength"])
     ]
     return pd.DataFrame(found, columns=["M", "strength", "n", "share", "low", "high"])
@@ -69,7 +69,7 @@ def facts(frame: pd.DataFrame) -> dict[str, object]:
 
 
 def _percent(name: str, happened: pd.Series, ending: str = "") -> dict[str, float]:
-    share, low, high = share_interval(happened.astype(bool))
+    share, low, high = fraction_interval(happened.astype(bool))
     return {f"{name}{ending}": 100 * share, f"{name}_low": 100 * low, f"{name}_high": 100 * high}
 
 

@@ -128,7 +128,7 @@ def _levels(changes: pd.DataFrame, model: str, category: str) -> int:
     return own["level"].nunique()
 
 
-def extreme_shares(changes: pd.DataFrame) -> pd.DataFrame:
+def extreme_fractions(changes: pd.DataFrame) -> pd.DataFrame:
     """How often a run is the lowest or the highest of all runs, over layers and tasks; weight decay is left out.
 
     Were a run like the others, its share would be 2 / number of runs. Columns: model, metric, category, level, order, n

@@ -25,7 +25,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
     return mean, mean - float(half), mean + float(half)
 
 
-def share_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+def fraction_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Share of trials in which something happened with Wilson's binomial interval, (share, low, high)."""
     trials = np.asarray(happened, dtype=bool).ravel()
     if not len(trials):

@@ -238,7 +238,7 @@ def test_the_judge_has_learned_from_images_of_its_own(monkeypatch):
     monkeypatch.setattr(
         synthetic_runs.Trainer, "train_epoch", lambda self, x, y, epoch: seen.append((x, y)) or (0.0, 0.0)
     )
-    run = synthetic_runs.judge(c, "cpu")
+    run = synthetic_runs.reference_classifier(c, "cpu")
     images = load_images("digits")
     np.testing.assert_array_equal(seen[0][0], images.x[64:192])
     np.testing.assert_array_equal(seen[0][1], images.y[64:192])

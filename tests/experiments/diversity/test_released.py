@@ -426,11 +426,11 @@ def test_leaving_one_out_finds_the_layer_task_or_level_that_decides():
 
 def test_an_odd_run_is_at_the_edge_and_others_as_often_as_chance():
     changes = made_up(layers=3000, tasks=("one",))
-    shares = shift_checks.extreme_shares(changes)
+    shares = shift_checks.extreme_fractions(changes)
     assert len(shares) == 15 and (shares["share"] - 2 / 15).abs().max() < 0.03
     assert shares["expected"].unique() == pytest.approx(2 / 15)
     odd = changes.assign(value=changes["value"] + 100 * (changes["category"] == "bs"))
-    assert shift_checks.extreme_shares(odd).query("category == 'bs'")["share"].item() == 1
+    assert shift_checks.extreme_fractions(odd).query("category == 'bs'")["share"].item() == 1
 
 
 def test_vendi_scores_are_ranked_against_accuracy():

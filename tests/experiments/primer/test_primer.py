@@ -14,7 +14,7 @@ from weightspace.analysis import primer_facts, training_facts
 from weightspace.analysis.frames import select
 from weightspace.campaigns.configuration import with_changes
 from weightspace.experiments.primer import spectra_primer, training_spectra
-from weightspace.measures.statistics import share_interval
+from weightspace.measures.statistics import fraction_interval
 from weightspace.spectra import eigenvalues, marchenko_pastur, random_matrices
 
 
@@ -108,11 +108,11 @@ def test_scaling_moves_only_what_depends_on_scale():
 
 
 def test_shares_have_wilson_intervals():
-    share, low, high = share_interval([True] * 3 + [False] * 17)
+    share, low, high = fraction_interval([True] * 3 + [False] * 17)
     other = stats.binomtest(3, 20).proportion_ci(method="wilson")
     assert (share, low, high) == pytest.approx((0.15, other.low, other.high))
     with pytest.raises(ValueError, match="at least one trial"):
-        share_interval([])
+        fraction_interval([])
 
 
 @pytest.mark.parametrize("name", ["spectra_primer", "training_spectra"])

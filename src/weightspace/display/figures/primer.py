@@ -20,8 +20,8 @@ from weightspace.display.figures import spectra as plots_spectra
 from weightspace.display.figures.curves import plain_log_axis
 from weightspace.display.style import BULK, EDGE, EIGENVALUES, INK, METHODS, MUTED, TAIL
 from weightspace.experiments.primer.spectra_primer import ALPHA_TRUE, P_PASSES
-from weightspace.experiments.primer.training_spectra import Look
-from weightspace.measures.statistics import mean_interval, share_interval
+from weightspace.experiments.primer.training_spectra import Checkpoint
+from weightspace.measures.statistics import fraction_interval, mean_interval
 from weightspace.spectra import marchenko_pastur
 
 style.use_theme()
@@ -188,7 +188,7 @@ def kinds(frame: pd.DataFrame) -> Figure:
         jitter = place + np.random.default_rng(0).uniform(-0.28, 0.28, len(alphas))
         left.plot(alphas, jitter, ".", color=EIGENVALUES, ms=3, alpha=0.4)
         left.plot([np.median(alphas)] * 2, [place - 0.38, place + 0.38], color=INK, linewidth=2)
-        share, low, high = share_interval(select(own, metric="p")["value"] >= P_PASSES)
+        share, low, high = fraction_interval(select(own, metric="p")["value"] >= P_PASSES)
         right.plot([low, high], [place] * 2, color=EIGENVALUES)
         right.plot(share, place, "o", color=EIGENVALUES)
     for place, truth in ((0, ALPHA_TRUE), (1, 1 + select(rows, ensemble="heavy_tailed")["tail_index"].iloc[0] / 2)):
@@ -206,7 +206,7 @@ def kinds(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def movie(looks: Sequence[Look], layer: int, N: int) -> tuple[Figure, list[str]]:
+def movie(looks: Sequence[Checkpoint], layer: int, N: int) -> tuple[Figure, list[str]]:
     """Fig. 8: the spectrum of one layer along training. Returns the figure and the gids of its pictures in order."""
     figure, axis = plt.subplots(figsize=(5.4, 3.5))  # narrow, so that a telephone shows it whole
     spectra = [look.eigenvalues[layer - 1] for look in looks]

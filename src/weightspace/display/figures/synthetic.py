@@ -118,7 +118,7 @@ def fidelity(sets: pd.DataFrame) -> Figure:
     return figure
 
 
-def by_share(outcomes: pd.DataFrame) -> Figure:
+def by_fraction(outcomes: pd.DataFrame) -> Figure:
     """Outcomes against the share of synthetic images with 95 % t intervals; augmentations beside them.
 
     outcomes: from ``diversity_outcomes.outcomes``. Grey: real images alone, every seed.

@@ -169,5 +169,5 @@ def numbers(runs: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame) 
 
 def extremes(changes: pd.DataFrame, model: str) -> tuple[float, float]:
     """Share of (layer, metric) in which the baseline is the lowest or highest of all runs, and its expected value."""
-    own = select(shift_checks.extreme_shares(changes), model=model, category=released_measurements.BASELINE)
+    own = select(shift_checks.extreme_fractions(changes), model=model, category=released_measurements.BASELINE)
     return float(np.average(own["share"], weights=own["n"])), float(own["expected"].mean())

@@ -125,7 +125,7 @@ GENERATOR: dict[str, Settings] = {
 """The network sees images without their black border, in one colour where all three are equal. steps: of the solver.
 copies: of the training set in synthetic images; epoch e is given copy (e - 1) modulo copies."""
 
-JUDGE: dict[str, Settings] = {
+REFERENCE_CLASSIFIER: dict[str, Settings] = {
     "paper": {"judge_size": 40_000, "judge_epochs": 20, "set_size": 5_000},
     "laptop": {"judge_size": 10_000, "judge_epochs": 4, "set_size": 2_000},
     "quick": {"judge_size": 128, "judge_epochs": 1, "set_size": 64},
@@ -251,7 +251,7 @@ class SyntheticRunConfiguration(SyntheticConfiguration, CampaignConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class JudgeConfiguration(ResNetConfiguration):
+class ReferenceConfiguration(ResNetConfiguration):
     """A judge, a network without a regularizer. train_size: number of its images, those behind the training set."""
 
     dropout: ClassVar[float] = 0.0
@@ -293,11 +293,11 @@ class SyntheticSetsConfiguration(SyntheticConfiguration):
         return self
 
     @property
-    def judge(self) -> JudgeConfiguration:
+    def reference_classifier(self) -> ReferenceConfiguration:
         """The training of the judge."""
         names = [field.name for field in dataclasses.fields(ResNetConfiguration)]
         own = {"epochs": self.judge_epochs, "train_size": self.judge_size, "seed": self.judge_seeds + self.seed}
-        return JudgeConfiguration(**{name: getattr(self, name) for name in names} | own)
+        return ReferenceConfiguration(**{name: getattr(self, name) for name in names} | own)
 
     def regularizers(self) -> list[tuple[str, str]]:
         references = [(self.setting, "reference")] if self.setting in REFERENCES else []
@@ -347,7 +347,7 @@ def set_configurations(scale: str, seeds: int) -> list[SyntheticSetsConfiguratio
     """A set for every setting that changes the images, and the references ``held_out`` and ``random``."""
     real, *others = (setting for setting in settings() if not setting["dropout"] and not setting["weight_decay"])
     references = [real | {"setting": name, "category": "reference"} for name in REFERENCES]
-    shared = _shared("diversity_synthetic_sets", scale) | JUDGE[scale] | {"arm": "main"}
+    shared = _shared("diversity_synthetic_sets", scale) | REFERENCE_CLASSIFIER[scale] | {"arm": "main"}
     return [
         SyntheticSetsConfiguration(**_with_generator(shared | setting | {"seed": seed}, scale))
         for seed in range(seeds)

@@ -43,7 +43,7 @@ _TEST_IMAGES = 360
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Checkpoint:
     """The network after some updates: loss over the training images, accuracy over the test images, and of every
     layer the eigenvalues of W^T W, ascending."""
 
@@ -109,7 +109,7 @@ def configurations(scale: str, seeds: int) -> list[TrainingConfiguration]:
     return [configuration(arm, seed, scale) for arm in ARMS for seed in range(seeds)]
 
 
-def train(configuration: TrainingConfiguration) -> Iterator[Look]:
+def train(configuration: TrainingConfiguration) -> Iterator[Checkpoint]:
     """Train one network from weights N(0, 2 / inputs) (He et al. 2015) and yield it on the way.
 
     The looks are taken before the first update and then about evenly on a logarithmic axis. The seed decides on the
@@ -143,7 +143,7 @@ def train(configuration: TrainingConfiguration) -> Iterator[Look]:
                     right = (model(images[test]).argmax(dim=1) == labels[test]).double().mean().item()
                 model.train()
                 weights = [p.detach() for p in model.parameters() if p.ndim == 2]
-                yield Look(update, loss, 100 * right, eigenvalues_of(weights))
+                yield Checkpoint(update, loss, 100 * right, eigenvalues_of(weights))
             batch = training[torch.randint(len(training), (configuration.batch,), generator=generator)]
             optimizer.zero_grad()
             cross_entropy(model(images[batch]), labels[batch]).backward()

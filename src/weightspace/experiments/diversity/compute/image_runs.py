@@ -171,7 +171,7 @@ def train_and_measure(
             for metric, value in values.items()
         )
 
-    def judge(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
+    def measure(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
         record(epoch, inputs, severity, **scores(logits, y))
 
     if c.setting == "baseline" and c.arm in ("main", "independent"):
@@ -182,16 +182,16 @@ def train_and_measure(
     for epoch in range(1, c.epochs + 1):
         loss, accuracy = run.train_epoch(training_set(c, epoch), labels, epoch)
         record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
-        judge(epoch, "train_clean", run.logits(images.x[:seen]), images.y[:seen])
-        judge(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
+        measure(epoch, "train_clean", run.logits(images.x[:seen]), images.y[:seen])
+        measure(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
         if epoch in c.spectra_epochs:
             rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
     number, y = c.corruption_size, images.test_y[: c.corruption_size]
-    judge(c.epochs, "test_part", run.logits(images.test_x[:number]), y)
+    measure(c.epochs, "test_part", run.logits(images.test_x[:number]), y)
     for kind in CORRUPTIONS:
         x = [corrupted_images(c.dataset, number, kind, severity) for severity in c.severities]
         for severity, logits in zip(c.severities, np.split(run.logits(np.concatenate(x)), len(c.severities))):
-            judge(c.epochs, kind, logits, y, severity)
+            measure(c.epochs, kind, logits, y, severity)
     return as_records(rows, c, images.origin)
 
 

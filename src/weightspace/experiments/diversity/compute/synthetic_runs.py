@@ -93,12 +93,12 @@ def nearest_images(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> tupl
     return NearestNeighbors(n_neighbors=2, algorithm="brute").fit(search).kneighbors(flat)
 
 
-def judge(configuration: SyntheticSetsConfiguration, device: str) -> Trainer:
+def reference_classifier(configuration: SyntheticSetsConfiguration, device: str) -> Trainer:
     """A network trained on the real images behind those of the training set."""
     c = configuration
     images = load_images(c.dataset)
     part = slice(c.train_size, c.train_size + c.judge_size)
-    run = trainer(c.judge, device)
+    run = trainer(c.reference_classifier, device)
     for epoch in range(1, c.judge_epochs + 1):
         run.train_epoch(images.x[part], images.y[part], epoch)
     return run
@@ -131,7 +131,7 @@ def describe_sets(group: list[SyntheticSetsConfiguration], device: str) -> pd.Da
     """
     first = common(group, "setting", "category", "augmentation", "synthetic_share", "generator")
     images, number = load_images(first.dataset), first.set_size
-    run = judge(first, device)
+    run = reference_classifier(first, device)
     real = images.x[: first.train_size]
     reference = run.features(images.test_x[:number])
     originals = vectors(run, real[:number])

@@ -53,7 +53,7 @@ def train_and_measure(configuration: TextRunConfiguration, device: str) -> pd.Da
         common = {"epoch": epoch, "inputs": inputs, "severity": 0}
         rows.extend(common | {"metric": name, "value": value} for name, value in values.items())
 
-    def judge(epoch: int, inputs: str, judged: TextSet) -> None:
+    def measure(epoch: int, inputs: str, judged: TextSet) -> None:
         logits = run.logits(tokenize(judged.texts, c.length))
         record(epoch, inputs, scores(logits, judged.labels) | {"macro_f1": macro_f1(logits, judged.labels)})
 
@@ -63,8 +63,8 @@ def train_and_measure(configuration: TextRunConfiguration, device: str) -> pd.Da
         loss, accuracy = run.train_epoch(tokens, texts.labels, epoch)
         record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
     last = c.epochs
-    judge(last, "train_clean", training_set(c.dataset, every=c.every))
-    judge(last, "test", evaluation_set(c.dataset))
+    measure(last, "train_clean", training_set(c.dataset, every=c.every))
+    measure(last, "test", evaluation_set(c.dataset))
     rows += [{"epoch": last} | row for row in rounded_spectra(run, device)]
     return as_records(rows, c, texts.origin).assign(
         updates=last * (len(tokens) // c.batch_size), synonyms=texts.synonyms
