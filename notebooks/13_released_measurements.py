@@ -39,6 +39,7 @@ from weightspace.display import style
 from weightspace.display.figures import released as plots_released
 from weightspace.display.tables import common as tables
 from weightspace.display.tables import released as tables_released
+from weightspace.experiments.diversity.released_measurements import MODELS
 
 runs = experiments.ensure("released_measurements", scale, seeds, device, recompute)
 changes = analysis.select(runs, quantity="change")
@@ -62,7 +63,11 @@ for name, value in quadrant.items():
 nearer = next(claim for claim in claims.CLAIMS if claim.id == "A2a").findings()
 glue("a2a_closer", sum(finding.wins > finding.ties + finding.losses for finding in nearer), display=False)
 glue("a2a_models", len(nearer), display=False)
-layers = "One unseeded run per setting; n: layers, the last one left out; 60, 38, 21 and 75 layers with it."
+with_last = changes.groupby("model")["layer"].nunique()
+layers = "One unseeded run per setting; n: layers, the last one left out. With it: " + ", ".join(
+    f"{name} {with_last[model]}" for model, name in MODELS.items() if model in with_last
+)
+layers += "."
 
 # %% [markdown]
 # ## The reported values, recomputed
@@ -172,10 +177,11 @@ style.show(
 # dropout in the log norm measures the oddity of one run. Why that run differs is not known.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
+drawn = changes.query("model == 'resnet18' and category != 'wd'").groupby("category")["level"].nunique()
 style.show(
     plots_released.baseline_among_runs(changes, "resnet18", "log_norm"),
     "odd-baseline",
-    note="15 unseeded runs on CIFAR-10; weight decay is left out.",
+    note=f"{drawn.sum()} unseeded runs on CIFAR-10; weight decay is left out.",
     frame=runs,
     alt="Lines of change over 21 layers. The lines of diversity and dropout lie on top of each other in most layers, the thick "
     "line of the baseline departs from all of them in the first layers and in several later ones.",

@@ -38,6 +38,7 @@ from weightspace.display.figures import texts as plots_texts
 from weightspace.display.tables import common as tables
 from weightspace.display.tables import diversity as tables_diversity
 from weightspace.display.tables import texts as tables_texts
+from weightspace.names import dataset_label
 
 runs = experiments.ensure("diversity_text", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_text_sets", scale, seeds, device, recompute)
@@ -206,12 +207,14 @@ style.table(
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-words-correlations", "caption": "Rank correlation over training sets of each score with each outcome, means over seeds. Lines: 95 % bootstrap intervals over sets and seeds; ticks: single seeds."}}
+numbers_of_sets = both.groupby("design")["level"].nunique()
+of_tasks = ", ".join(f"{dataset_label(task)} {number}" for task, number in numbers_of_sets.items())
 style.show(
     plots_outcomes.correlations(
         correlations, diversity_outcomes.seed_correlations(both, outcomes=text_outcomes.JUDGED)
     ),
     "words-correlations",
-    note=f"{n} 27 sets of the complaints task, 9 of SST-2.",
+    note=f"{n} Training sets: {of_tasks}.",
     frame=runs,
     alt="Three panels of rank correlations with wide intervals; the two tasks lie on opposite sides of zero for embeddings.",
 )
