@@ -50,6 +50,13 @@ def execution():
     return EXECUTION
 
 
+@pytest.fixture
+def results(tmp_path, monkeypatch) -> Path:
+    """An empty folder in place of the committed records."""
+    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def build_book():
     """Run `jupyter-book build` in another process, with this Python; returns it completed, output as text."""

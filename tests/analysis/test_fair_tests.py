@@ -200,9 +200,8 @@ def test_the_last_layer_is_left_out_of_every_metric():
     assert fair_tests.shifts_of(frame, ("log_norm",))["log_norm"].values.shape[2] == LAYERS - 1
 
 
-def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
+def test_metrics_are_those_of_the_spectral_report(results):
     """The derived records against a report of the same network, and the outcomes against their source."""
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     plan = experiments.planned("diversity_cifar10", "quick", 1)
     (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]
     derived = [c for c in experiments.planned("diversity_spectra", "quick", 1).values() if c.run == first.run_key]
@@ -224,9 +223,8 @@ def test_metrics_are_those_of_the_spectral_report(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["diversity_transfer_spectra", "diversity_text_spectra"])
-def test_metrics_of_pretrained_networks(tmp_path, monkeypatch, name):
+def test_metrics_of_pretrained_networks(results, name):
     """Convolutions have two unfoldings, networks without them one; every layer is there, in the order of the model."""
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     parent = spectra.PARENTS[name]
     plan = experiments.planned(parent, "quick", 1)
     (first,) = [c for c in plan.values() if c.arm == "main" and c.setting == "baseline"]

@@ -20,11 +20,7 @@ from weightspace.data import sampling
 from weightspace.dual.methods import PAPER_METHODS
 from weightspace.experiments.dual_weights import protocol, regression, tuning
 
-
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("results")
 
 
 CONTRACT = ["dataset", "task", "layers", "train_size", "method", "seed", "turn", "test_inputs", "metric", "value"]

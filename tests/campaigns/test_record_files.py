@@ -8,11 +8,7 @@ from record_rows import configuration, rows
 
 from weightspace.campaigns import record_files, record_tables, records
 
-
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("results")
 
 
 def with_rows(frame):

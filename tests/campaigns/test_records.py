@@ -14,10 +14,7 @@ from weightspace.campaigns import records
 A, B, C = (configuration(name) for name in "abc")
 
 
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("results")
 
 
 def test_what_is_written_is_read_back_merged_or_not():

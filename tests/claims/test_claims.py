@@ -96,8 +96,7 @@ def test_unequal_seeds_are_an_error():
         analysis.paired(frame, "dual", "l2_0.1")
 
 
-def test_claims_stay_open_until_the_campaign_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_claims_stay_open_until_the_campaign_is_whole(results):
     assert all(claim.findings() == [] for claim in claims.CLAIMS)
     assert len({claim.id for claim in claims.CLAIMS}) == len(claims.CLAIMS)
 
@@ -115,8 +114,7 @@ def on_record(name, scale, runs=None):
     experiments.record(name, scale, list(plan.values()), rows)
 
 
-def test_a_claim_on_two_experiments_rests_on_the_scale_that_is_committed(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_a_claim_on_two_experiments_rests_on_the_scale_that_is_committed(results):
     names = ("diversity_sets", "diversity_hessian")
     claim = verdicts.Claim("X", "", "", "", names[0], rule, besides=names[1:])
     on_record(names[0], "laptop")
@@ -152,8 +150,7 @@ def test_reported_values_are_complete():
     }
 
 
-def test_against_reported_marks_what_a_single_run_would_hardly_give(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_against_reported_marks_what_a_single_run_would_hardly_give(results):
     reported = analysis.reported_dual_weight()
     reported = reported[reported["task"] == "regression"].reset_index(drop=True)
     rng = np.random.default_rng(3)

@@ -190,9 +190,8 @@ def test_every_level_and_chain_has_a_score():
     assert (plan.groupby("seed").size() == 1 + 10 + 9).all() and plan["seed"].nunique() == 3
 
 
-def test_a_run_that_is_deleted_is_computed_again_alone(tmp_path, monkeypatch, baseline):
+def test_a_run_that_is_deleted_is_computed_again_alone(results, monkeypatch, baseline):
     """The machinery of all experiments, with rows that hold eigenvalues; training itself is replaced."""
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     trained = []
 
     def short(configuration, device):
@@ -212,8 +211,7 @@ def test_a_run_that_is_deleted_is_computed_again_alone(tmp_path, monkeypatch, ba
     pd.testing.assert_frame_equal(records.load(NAME, "quick")[compared], before[compared])
 
 
-def test_the_scale_of_the_paper_is_refused_without_a_gpu(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_the_scale_of_the_paper_is_refused_without_a_gpu(results, capsys):
     assert main(["run", NAME]) == 1
     assert "needs a GPU at scale paper: run it with --device cuda, or with --scale laptop" in capsys.readouterr().err
 
@@ -226,8 +224,7 @@ def test_running_all_takes_the_laptop_scale_where_a_gpu_would_be_needed(monkeypa
     assert f"{NAME} (laptop): 0 runs" in capsys.readouterr().out
 
 
-def test_the_book_shows_the_laptop_scale_until_the_papers_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_the_book_shows_the_laptop_scale_until_the_papers_is_whole(results, monkeypatch):
     assert experiments.committed_scale(NAME) == "laptop"
     assert experiments.committed_scale("dual_regression") == "paper"
     monkeypatch.setattr(reading, "missing_runs", lambda name, scale: set())

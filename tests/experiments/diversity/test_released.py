@@ -460,8 +460,7 @@ def test_text_accuracies_are_whole_numbers_of_answers_and_none_differs():
 # --- records and verdicts
 
 
-def test_the_quick_scale_is_noise_and_is_judged_as_such(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_the_quick_scale_is_noise_and_is_judged_as_such(results):
     assert experiments.run("released_measurements", "quick", progress=False) == 4
     frame = records.load("released_measurements", "quick")
     assert set(frame["data_variant"]) == {"simulated"} and set(frame["quantity"]) == {"change", "score"}

@@ -222,9 +222,8 @@ def test_stored_eigenvalues_are_rounded_to_sixteen_bits():
     assert (rounded(values).view(np.uint32) & 0xFF == 0).all()
 
 
-def test_metrics_of_every_form_are_those_of_the_stored_spectra(tmp_path, monkeypatch):
+def test_metrics_of_every_form_are_those_of_the_stored_spectra(results):
     """Through the derived experiment: every epoch and form has all layers in order, with the norms on record."""
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     first = scratch_settings.configurations("quick", 1)[0]
     source = train_and_measure(first, "cpu")
     experiments.record("diversity_from_scratch", "quick", [first], source)

@@ -56,9 +56,8 @@ def test_fine_tuning_has_twelve_settings_and_the_sizes_of_the_short_campaign():
 
 
 @pytest.mark.parametrize("name", ["diversity_mnist", "diversity_vit", transfer_fitted.EXPERIMENT])
-def test_a_run_and_its_metrics_have_every_layer(name, tmp_path, monkeypatch):
+def test_a_run_and_its_metrics_have_every_layer(name, results, monkeypatch):
     """From end to end: a run, its record, and the metrics of its spectra, in the forms that the network has."""
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     (c, *_) = experiments.planned(name, "quick", 1).values()
     monkeypatch.setattr(scratch_runs, "CORRUPTIONS", ("brightness",))
     source = experiments.get(name).compute([c], "cpu")

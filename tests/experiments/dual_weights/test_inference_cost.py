@@ -12,8 +12,7 @@ from weightspace.display.tables import common as tables
 from weightspace.experiments.dual_weights import inference_cost
 
 
-def test_the_quick_scale_fills_the_record(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_the_quick_scale_fills_the_record(results):
     threads, random_state = torch.get_num_threads(), torch.get_rng_state()
     assert experiments.run("dual_inference_cost", "quick", seeds=1, progress=False) == 2  # batch sizes
     assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), random_state)
