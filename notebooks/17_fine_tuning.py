@@ -64,13 +64,18 @@ accuracies = frames.means(
     frames.select(runs, metric="accuracy_percent", setting="baseline"), ["arm", "inputs", "epoch"]
 )
 last = accuracies["epoch"].max()
+clean = frames.select(differences, outcome="clean_accuracy")
 quotes.glue(
     probe=quote(accuracies, "value", arm="main", inputs="linear_probe"),
     tuned=quote(accuracies, "value", arm="main", inputs="test", epoch=last),
     paper_rate=quote(accuracies, "value", arm="paper_rate", inputs="test", epoch=last),
-    clean_accuracy_dropout_07=quote(differences, "mean", outcome="clean_accuracy", setting="dropout_0.7"),
-    clean_accuracy_noise30=quote(differences, "mean", outcome="clean_accuracy", setting="noise30"),
-    clean_accuracy_noise50=quote(differences, "mean", outcome="clean_accuracy", setting="noise50"),
+    best=clean["mean"].max(),
+    not_excluded=clean["high"].max(),
+    clean_accuracy_dropout_07=quote(clean, "mean", setting="dropout_0.7"),
+    low_clean_accuracy_dropout_07=quote(clean, "low", setting="dropout_0.7"),
+    high_clean_accuracy_dropout_07=quote(clean, "high", setting="dropout_0.7"),
+    clean_accuracy_noise30=quote(clean, "mean", setting="noise30"),
+    clean_accuracy_noise50=quote(clean, "mean", setting="noise50"),
 )
 
 tests = frames.means(frames.select(statistics, metric="accuracy_percent"), ["inputs", "setting"])

@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 
 from weightspace import experiments
-from weightspace.analysis.diversity_outcomes import setting_label
 from weightspace.analysis.regularizer_effects import MEASURES, OUTCOMES, effects, outcomes
 from weightspace.campaigns import records
+from weightspace.display.labels import setting_label
 from weightspace.data import augmentations
 
 NAME = "diversity_from_scratch_spectra"
