@@ -74,7 +74,6 @@ quotes.glue(
     noise_clean_accuracy=noise["clean_accuracy"],
     noise_ece=noise["ece"],
     noise_effective_robustness=noise["effective_robustness"],
-    clean_accuracy_dropout_01=quote(clean, "mean", setting="dropout_0.1"),
     clean_accuracy_dropout_05=quote(clean, "mean", setting="dropout_0.5"),
     low_clean_accuracy_dropout_05=quote(clean, "low", setting="dropout_0.5"),
     high_clean_accuracy_dropout_05=quote(clean, "high", setting="dropout_0.5"),
