@@ -118,6 +118,24 @@ def test_comparison_matches_layers_by_name(report):
     np.testing.assert_array_equal(second.get_xdata(), [3.5, 2.5])
 
 
+def test_comparison_says_how_many_layers_it_leaves_out(report):
+    other = pd.DataFrame({"name": ["new", "fc", "conv"], "alpha": [9.0, 2.5, 3.5]})
+    ax = plots_spectra.compare(report, other)
+    assert [text.get_text() for text in ax.texts] == ["2 of 4 layers\nwithout a value in both"]  # broken and new
+    whole = report[report["name"] != "broken"]
+    assert not plots_spectra.compare(whole, whole).texts
+    twice = pd.concat([whole, whole])
+    with pytest.raises(ValueError, match="two layers of a report are called 'conv'"):
+        plots_spectra.compare(twice, whole)
+
+
+def test_one_number_of_spikes_in_table_and_figure():
+    values = np.logspace(-5, 5, 40)
+    assert marchenko_pastur.fit(values, 40).saturated
+    ax = plots_spectra.esd(values, 40)
+    assert [text.get_text() for text in ax.texts] == ["no bulk of noise"] and not ax.lines
+
+
 def test_reports_of_the_package_can_be_drawn():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 3), torch.nn.Flatten(), torch.nn.Linear(288, 64))

@@ -21,7 +21,7 @@ from torch.nn.utils import parametrizations, prune
 
 from weightspace import DualConv2d, DualLinear, spectral_report
 from weightspace.__main__ import main
-from weightspace.spectra import metrics, power_law
+from weightspace.spectra import metrics, power_law, random_matrices
 from weightspace.spectra import report as report_module
 from weightspace.spectra.checkpoints import named_tensors
 from weightspace.spectra.matrices import layer_matrices
@@ -229,9 +229,9 @@ def test_a_broken_layer_never_ends_the_report():
         assert word in table.loc[name, "reason"], name
         assert pd.isna(table.loc[name, ["alpha", "alpha_low", "alpha_high", "n_tail"]]).all(), name
     assert np.isfinite(table.loc["tiny", "stable_rank"]) and table.loc["one", "stable_rank"] == pytest.approx(1)
-    assert table.loc["huge", "reason"] and list(table.loc[["good", "last"], "reason"]) == ["", ""]
+    assert table.loc["huge", "reason"] and np.isfinite(table.loc[["good", "last"], ["D", "sigma_mp"]]).all(axis=None)
     alone = spectral_report(model["good"], intervals=5).iloc[0]
-    assert alone["alpha"] == table.loc["good", "alpha"] and alone["sigma_mp"] == table.loc["good", "sigma_mp"]
+    assert alone["D"] == table.loc["good", "D"] and alone["sigma_mp"] == table.loc["good", "sigma_mp"]
 
 
 def test_entries_that_are_no_weights():
@@ -252,7 +252,7 @@ def test_a_layer_that_raises_has_its_error_as_the_reason():
     torch.nn.utils.parametrize.register_parametrization(layer, "weight", Raises())
     Raises.broken = True
     table = spectral_report(nn.Sequential(nn.Linear(20, 30), layer))
-    assert list(table["reason"]) == ["", "RuntimeError: no such weight"]
+    assert np.isfinite(table["D"][0]) and table["reason"][1] == "RuntimeError: no such weight"
 
 
 def test_no_matrix_at_all():
@@ -335,6 +335,74 @@ def test_pooled_groups_are_fitted_as_several_matrices():
     assert row["sigma_mp"] == pytest.approx(0.2, rel=0.03) and row["num_spikes"] == 0
 
 
+# What means nothing is not given
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(30, 30), (40, 90), (300, 200)])
+def test_orthogonal_weights_have_no_alpha(shape, dtype):
+    weight = nn.init.orthogonal_(torch.empty(shape, dtype=torch.promote_types(dtype, torch.float32))).to(dtype)
+    row = spectral_report({"w": 3 * weight}).iloc[0]
+    assert np.isnan(row["alpha"]) and "equal but for rounding" in row["reason"]
+    assert row["stable_rank"] == pytest.approx(min(shape), rel=0.02)
+    assert np.isnan(row["n_tail"]) and np.isnan(row["alpha_weighted"])
+
+
+def test_a_tail_that_is_not_flat_keeps_its_alpha():
+    """Of the same narrow range in a type that resolves it: the rule is about rounding, not about large alphas."""
+    left, right = (nn.init.orthogonal_(torch.empty(60, 60, dtype=torch.float64)) for _ in range(2))
+    values = 1 + 1e-4 * torch.linspace(0, 1, 60, dtype=torch.float64)
+    row = spectral_report({"w": left @ values.diag() @ right}).iloc[0]
+    assert "rounding" not in row["reason"] and row["n_tail"] > 2
+
+
+def test_depthwise_convolutions_have_no_alpha():
+    for layer in (nn.Conv2d(64, 64, 3, groups=64), nn.Conv1d(40, 80, 5, groups=40)):
+        row = spectral_report(layer).iloc[0]
+        if layer.weight.shape[0] == layer.groups:
+            assert np.isnan(row["alpha"]) and "depthwise" in row["reason"]
+            assert row["num_evals"] == 64 and row["stable_rank"] > 1
+        else:
+            assert "depthwise" not in row["reason"]  # two rows a group: a spectrum, if a small one
+
+
+def heavy(n=40, seed=0):
+    """A matrix without a bulk of noise: its eigenvalues cover ten decades evenly."""
+    left, right = (torch.linalg.qr(torch.randn(n, n, dtype=torch.float64))[0] for _ in range(2))
+    return left @ torch.logspace(-5, 0, n, dtype=torch.float64).diag() @ right
+
+
+def test_without_a_bulk_of_noise_there_are_no_spikes():
+    table = spectral_report({"heavy": heavy(), "noise": torch.randn(40, 60)}).set_index("name")
+    bulk = ["sigma_mp", "lambda_plus", "edge", "num_spikes", "mp_softrank", "D_mp"]
+    assert table.loc["heavy", bulk].isna().all() and "no bulk of noise: more than half" in table.loc["heavy", "reason"]
+    assert table.loc["noise", bulk].notna().all() and "bulk" not in table.loc["noise", "reason"]
+
+
+def test_records_keep_what_the_fits_say():
+    kept = layer_spectra({"heavy": heavy(), "short": torch.randn(12, 20)})
+    given, whole = report_of(kept), report_of(kept, withhold=False)
+    assert np.isnan(given["alpha"][1]) and np.isnan(given["num_spikes"][0]) and whole["alpha"].notna().all()
+    assert whole["num_spikes"][0] == 20 and whole["reason"].eq("").all()
+    assert list(given.columns) == list(whole.columns)
+    assert whole["alpha"][1] == power_law.fit(kept[1].eigenvalues).alpha
+
+
+def test_from_twenty_values_on_alpha_two_is_told_from_four():
+    """The simulation of ``FEWEST_IN_TAIL``, with tails alone and above as many values that are no power law."""
+    rng = np.random.default_rng(0)
+    wrong = {"below 10": [], "enough": []}
+    for body in (0, 1):
+        for alpha in (2.0, 4.0):
+            for n in np.repeat([8, 12, 20, 25, 32, 50], 150):
+                values = np.concatenate([random_matrices.power_law_sample(n, alpha, rng), rng.random(body * n)])
+                fit = power_law.fit(values)
+                if fit.n_tail < 10 or fit.n_tail >= report_module.FEWEST_IN_TAIL:
+                    wrong["below 10" if fit.n_tail < 10 else "enough"].append((fit.alpha < 3) != (alpha < 3))
+    assert len(wrong["enough"]) > 1000 and np.mean(wrong["enough"]) < 0.05
+    assert len(wrong["below 10"]) > 300 and np.mean(wrong["below 10"]) > 0.1
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(
@@ -359,7 +427,7 @@ def test_any_arrays_under_any_names(entries):
             array.flat[:1] = spoiled if array.size else 0
             source[f"layer{number}.{name}"] = array.astype(dtype)
     table = spectral_report(source).set_index("name")
-    assert table.loc["fixed", "reason"] == "" and np.isfinite(table.loc["fixed", "alpha"])
+    assert np.isfinite(table.loc["fixed", ["D", "sigma_mp"]].astype(float)).all()
     rest = table.drop(index="fixed")
     assert ((rest["reason"] != "") | rest["alpha"].notna()).all()
     for number, (shape, _, name, _) in enumerate(entries):
@@ -466,10 +534,9 @@ def test_a_flipped_bit_never_gives_other_numbers(data):
         path.write_bytes(content)
         try:
             found = named_tensors(path)
-        except ValueError as error:
-            assert "model.pt" in str(error) and "again" in str(error)
-        else:
-            assert list(found) == list(state) and all(torch.equal(found[name], state[name]) for name in state)
+        except ValueError:
+            return
+        assert list(found) == list(state) and all(torch.equal(found[name], state[name]) for name in state)
 
 
 def test_a_damaged_array_is_named(tmp_path):
@@ -498,9 +565,11 @@ def test_no_array_of_a_nested_mapping_is_left_out(content):
 
     source = {"first": np.zeros((2, 2)), "rest": content, "epoch": 3}
     try:
-        assert len(named_tensors(source)) == 1 + leaves(content)
-    except ValueError as error:
-        assert "two arrays called" in str(error)
+        found = named_tensors(source)
+    except ValueError:
+        assert "1" in str(content)  # under both of its keys
+    else:
+        assert len(found) == 1 + leaves(content)
 
 
 def test_names_of_nested_arrays():
@@ -563,9 +632,9 @@ def test_the_command(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert (
         "conv2d (guess)" in printed
-        and "3 matrices; power law fitted to 2" in printed
+        and "3 matrices; alpha of a power law in 0; a bulk of noise in 3.\n" in printed
         and "2: no power law" in printed
-        and "in 3.\n" in printed
+        and "1: no alpha: the tail has" in printed
     )
     written = pd.read_csv(out, dtype={"name": str}, keep_default_na=False, na_values=[""])
     expected = spectral_report(path)

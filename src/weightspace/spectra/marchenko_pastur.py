@@ -113,7 +113,8 @@ class Fit:
     sigma: standard deviation of the entries of the noise; Q = N / M; lambda_minus, lambda_plus: edges of the bulk;
     edge: the Tracy-Widom edge, above which ``num_spikes`` eigenvalues lie, half of all at most; D:
     Kolmogorov-Smirnov distance between the bulk and its law, to judge whether there is such a bulk at all;
-    matrices: how many of N x M were pooled.
+    matrices: how many of N x M were pooled; saturated: half of the eigenvalues have been taken for spikes, and others
+    still lie above the edge: there is no bulk of noise, and the rest describes a remainder.
     """
 
     sigma: float
@@ -126,6 +127,7 @@ class Fit:
     num_spikes: int
     D: float
     matrices: int = 1
+    saturated: bool = False
 
     def density(self, x: ArrayLike) -> np.ndarray:
         """Density of the bulk times its share of the eigenvalues, to lie on a histogram of all of them."""
@@ -178,7 +180,7 @@ def fit(eigenvalues: ArrayLike, N: int, *, matrices: int = 1, level: float = 0.9
     low, high = (sides[0] * side for side in edges(Q, sigma))
     below, ranks = cdf(bulk / sides[0], Q, sigma), np.arange(len(bulk) + 1) / len(bulk)
     D = max(float((ranks[1:] - below).max()), float((below - ranks[:-1]).max()))
-    return Fit(sigma, N / M, N, M, low, high, edge, spikes, D, matrices)
+    return Fit(sigma, N / M, N, M, low, high, edge, spikes, D, matrices, bool(bulk[-1] > edge))
 
 
 def _without(N: float, M: float, spikes: float) -> tuple[float, float]:

@@ -44,15 +44,14 @@ def _text(table: pd.DataFrame) -> str:
     )
     troubled = table[table["reason"] != ""]
     alpha = table["alpha"].dropna()
-    summary = f"{len(table)} matrices; power law fitted to {len(alpha)}"
+    summary = f"{len(table)} matrices; alpha of a power law in {len(alpha)}"
     if len(alpha):
-        summary += f", median alpha {alpha.median():.2f}"
-    # Where most eigenvalues lie beyond the fitted bulk, it is no bulk but a remainder.
-    bulk = int((table["num_spikes"] <= table["num_evals"] / 2).sum())
+        summary += f", median {alpha.median():.2f}"
+    bulk = int(table["num_spikes"].notna().sum())
     lines = [
         shown,
         "",
-        f"{summary}; a bulk of noise, with less than half of the eigenvalues beyond it, in {bulk}.",
+        f"{summary}; a bulk of noise in {bulk}.",
         "Convolutions as (out, in k); all columns: help(weightspace.spectral_report).",
     ]
     lines += [f"{row.name}: {row.reason}" for row in troubled[["name", "reason"]].itertuples(index=False)]

@@ -217,7 +217,7 @@ def movie(looks: Sequence[Checkpoint], layer: int, N: int) -> tuple[Figure, list
     for number, (look, values) in enumerate(zip(looks, spectra)):
         bulk = marchenko_pastur.fit(values, N)
         heights = np.histogram(values, limits)[0] / len(values) / np.diff(np.log10(limits))
-        out = values[values > bulk.edge]
+        out = values[len(values) - bulk.num_spikes :]
         words = (
             f"update {look.update}: {len(out)} {'spike' if len(out) == 1 else 'spikes'}, "
             f"test accuracy {look.test_accuracy_percent:.0f} %"

@@ -32,7 +32,8 @@ def esd(eigenvalues: ArrayLike, N: int, *, bins: int = 50, log: bool = False, ax
 
     The line is the law fitted to the bulk. The band reaches from the edge lambda_+ of the law to the 99 % Tracy-Widom
     edge: of pure noise, the largest eigenvalue lies beyond it once in a hundred matrices. Ticks above the axis are the
-    eigenvalues beyond the fit's edge.
+    spikes of the fit. Where more than half of the eigenvalues lie beyond the edge there is no bulk of noise: the
+    histogram stands alone and says so.
 
     eigenvalues: of one matrix, [M]; N: the larger side of the matrix; bins: of the histogram; log: logarithmic
     horizontal axis and density per decade, for spikes far from the bulk; ax: where to draw, by default new axes.
@@ -56,12 +57,15 @@ def esd(eigenvalues: ArrayLike, N: int, *, bins: int = 50, log: bool = False, ax
         ax.set_ylabel("density")
     heights = np.histogram(values, limits)[0] / len(values) / widths
     ax.stairs(heights, limits, fill=True, color=EIGENVALUES, alpha=0.35)
+    ax.set_xlabel(r"eigenvalue $\lambda$ of $W^\top W$")
+    if bulk.saturated:
+        _corner(ax, [("no bulk of noise", MUTED)])
+        return ax
     ax.axvspan(bulk.lambda_plus, far, color=EDGE, alpha=0.2, linewidth=0)
     ax.plot(x, density, color=BULK)
-    spikes = values[values > bulk.edge]
+    spikes = values[len(values) - bulk.num_spikes :]
     ax.plot(spikes, np.full(len(spikes), 0.03), "|", color=EDGE, ms=9, mew=1.4, transform=ax.get_xaxis_transform())
     ax.set_ylim(bottom=0, top=1.15 * max(heights.max(), np.quantile(density, 0.99)))
-    ax.set_xlabel(r"eigenvalue $\lambda$ of $W^\top W$")
     _corner(ax, [(f"Marchenko-Pastur, σ = {bulk.sigma:.3g}", BULK), (f"{_count(len(spikes), 'spike')}", EDGE)])
     return ax
 
@@ -162,14 +166,23 @@ def compare(
 ) -> Axes:
     """One column of two reports, layer by layer: a line from the value in the first to that in the second.
 
-    For two checkpoints of one model, such as before and after fine-tuning; layers are matched by their ``name``, those
-    that only one report has are left out.
+    For two checkpoints of one model, such as before and after fine-tuning; layers are matched by their ``name``
+    (``longname``, where a report of the convention "weightwatcher" has one). A layer that only one report has, or that
+    has no value in one of them, cannot be drawn: how many these are is written above the axes.
 
     report_a, report_b: from ``weightspace.spectral_report``; column: what to draw; labels: names of the two; ax: where.
-    ``ValueError`` for a column that is not there, and where no layer has the same name in both.
+    ``ValueError`` for a column that is not there, where two layers of a report have one name, and where no layer has
+    the same name in both.
     """
-    a, b = (_column(report, column) for report in (report_a, report_b))
-    b = b[~b.index.duplicated()].reindex(a.index)
+    a, b = (
+        _column(report, column, by="longname" if "longname" in report else "name") for report in (report_a, report_b)
+    )
+    for values in (a, b):
+        if values.index.has_duplicates:
+            twice = values.index[values.index.duplicated()][0]
+            raise ValueError(f"two layers of a report are called {twice!r}: names must tell the layers apart")
+    layers = a.index.append(b.index.difference(a.index, sort=False))
+    a, b = a.reindex(layers), b.reindex(layers)
     both = a.notna() & b.notna()
     if not both.any():
         raise ValueError(f"the two reports have no layer in common that has a value in {column!r}")
@@ -183,13 +196,16 @@ def compare(
     ax.invert_yaxis()
     ax.set_xlabel(column)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    if left_out := int((~both).sum()):
+        text = f"{left_out} of {len(both)} layers\nwithout a value in both"
+        ax.text(0, 1.01, text, color=MUTED, fontsize=7, va="bottom", transform=ax.transAxes)
     return ax
 
 
-def _column(report: pd.DataFrame, column: str) -> pd.Series:
+def _column(report: pd.DataFrame, column: str, by: str = "name") -> pd.Series:
     if column not in report or "name" not in report:
         raise ValueError(f"the report has no column {column!r}: it has {', '.join(map(str, report.columns))}")
-    return report.set_index("name")[column].astype(float)
+    return report.set_index(by)[column].astype(float)
 
 
 def _count(number: int, thing: str) -> str:

@@ -128,7 +128,7 @@ def metrics_of_layers(rows: pd.DataFrame, form: dict[str, Any]) -> pd.DataFrame:
     from weightspace.experiments.diversity.compute.image_runs import stored_spectra  # PyTorch takes seconds to import
     from weightspace.spectra.report import report_of
 
-    report = report_of(stored_spectra(in_order(rows))).assign(**form)
+    report = report_of(stored_spectra(in_order(rows)), withhold=False).assign(**form)
     report["layer"] = range(1, len(report) + 1)
     values = report.melt([*form, "layer", "name"], METRICS, "metric")
     return values.astype({"value": float}).dropna(subset="value")
