@@ -1,0 +1,113 @@
+# %% [markdown]
+# # Where the two papers meet
+#
+# **Question.** One paper {cite:p}`wang2025` gives a new update with two weight vectors per neuron. The other
+# {cite:p}`ba2024` reads regularizers off the spectra of weights. Are dual weights dropout, weight decay, or something else?
+#
+# **Answer so far.** On average the dual update is gradient descent with a squared L2 penalty on centred inputs. The
+# strength of the penalty is not a setting: it is a quarter of the neuron's mean error, so it is large early and fades as
+# the errors fade. This chapter derives that and checks it on trained networks. Whether the spectra of the paper's
+# networks agree is the question of the experiment `dual_spectra`, whose rule stands in {doc}`../book/rules` and whose
+# runs are still to come.
+
+# %% tags=["parameters", "remove-input"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %% [markdown]
+# ## The update in other coordinates
+#
+# A neuron computes $z = W \cdot x + b$ with $W = w_1 - w_2$. Let $g = \partial L / \partial z$ be its error signal,
+# $\eta$ the learning rate and $c = (w_1 + w_2)/2$ the middle of its two vectors. The paper's update moves $w_1$ towards
+# $x$ by the fraction $\eta \max(0, -g)$ and $w_2$ by the fraction $\eta \max(0, g)$. Inserting $w_1 = c + W/2$ and
+# $w_2 = c - W/2$ gives, without any approximation,
+#
+# $$W \leftarrow W - \eta \left[\, g\,(x - c) + \tfrac12 |g|\, W \,\right], \qquad
+#   c \leftarrow c + \tfrac{\eta}{2} \left[\, |g|\,(x - c) + \tfrac12 g\, W \,\right].$$
+#
+# Three things happen at once. The gradient step is taken on an input from which $c$ is subtracted. The weights decay at
+# the rate $\eta |g| / 2$. And $c$ follows the mean of the inputs, each weighted by how wrong the neuron was on it.
+#
+# ## When this is squared L2, and at which strength
+#
+# A penalty $\lambda \lVert W \rVert^2$ makes weights decay at the rate $2 \eta \lambda$. The bias is trained by plain
+# gradient descent, so once it rests $\mathrm{E}\,g = 0$, the centre drops out of the mean step, and what is left is
+# gradient descent with squared L2 of strength
+#
+# $$\lambda_k = \tfrac14\, \mathrm{E}\,|g_k|$$
+#
+# for neuron $k$. For an output of a classifier this is $\pi_k (1 - \bar p_k)/2$, where $\pi_k$ is the frequency of the
+# class and $\bar p_k$ the mean probability that the network gives to the right label.
+#
+# For one linear neuron with squared loss, $\mathrm{E}|g| = 2\,\mathrm{E}|e|$. If the shape of the distribution of the
+# errors $e$ stays the same while they shrink, with $\kappa = \mathrm{E}|e| / \sqrt{\mathrm{E}e^2}$, the mean flow goes
+# down
+#
+# $$\sqrt{\mathrm{E}\, e^2} + \tfrac{\kappa}{4} \lVert W \rVert^2 .$$
+#
+# The penalty is added to the *root* of the error. That makes it blind to the scale of the loss: doubling the loss is
+# doubling the learning rate, and the weights come to rest at the same place. Along a direction in which the inputs have
+# the variance $s$, the weights at rest are shrunk by the factor $s / (s + \lambda)$. The table checks this on a neuron
+# with noise in its targets, with plain squared L2 of the computed strength beside it.
+
+# %% tags=["remove-input"]
+from weightspace.analysis import dual_theory
+from weightspace.display import style
+
+style.table(
+    dual_theory.directions((3.0, 2.0, 1.0, 0.5, 0.2)),
+    note="One neuron, five inputs of mean 1, targets of slope 0.7 with noise of variance 1; 100,000 updates, n = 1 run. "
+    "Dual weights and squared L2 of the computed strength rest at the predicted weights; gradient descent has a way to go.",
+)
+
+# %% [markdown]
+# ## When it cannot be squared L2
+#
+# **Early in training** $\mathrm{E}\,g \neq 0$ and $c$ is not yet the mean input but half of the initial weights. Only
+# $w_1$ has weights to lose, since $w_2$ starts at 0.
+#
+# **Without noise in the targets** the root has a kink at zero error, and a kink can hold the weights at a perfect fit
+# against the penalty. With normal inputs of variance 1 this works up to $\lVert W \rVert = \sqrt{2\pi}$; beyond, the
+# norm stays there, because $w_1$ and $w_2$ are weighted means of inputs and cannot move farther apart. Squared L2 does
+# the opposite: it shrinks every target by the same factor and has no largest norm.
+
+# %% tags=["remove-input"]
+style.table(
+    dual_theory.norms((1.0, 2.0, 5.0)),
+    note="Norm of the weights of one neuron with ten inputs N(0, 1) after 40,000 updates; n = 1 run per row. The strength "
+    "of squared L2 is the one that takes the largest target to the largest norm of dual weights.",
+)
+
+# %% [markdown]
+# **With few data** the errors vanish and the decay ends with them: its sum over the training is finite, while that of
+# squared L2 grows as long as one trains. A constant strength can match it at one time only.
+#
+# **With wrong labels** that are not memorized the errors stay, and so does the decay. Then dual weights should be most
+# like squared L2 of a constant strength; but $c$ is drawn towards the inputs that the network gets wrong.
+#
+# ## What the stabilizer changes
+#
+# The stabilizer divides $|g|$ by its running mean, so a unit that is driven on the fraction $P$ of the samples decays
+# like squared L2 of the strength $0.1 P / 4$, however small its errors are. The gradient is divided by the same number.
+# Hence the weights at rest do not change, but the way there goes on when the errors are small, where dual weights
+# without stabilizer come to a stop. While the errors fall, the running mean lags behind and the rates are smaller than
+# this.
+#
+# ## What this predicts for spectra
+#
+# - **Where the data are silent**, such as the border pixels of digits, $W$ is what is left of the initial weights. The
+#   factor of each neuron is $\prod_t (1 - \eta \max(0, -g_t))$. Gradient descent keeps these weights as they were, and
+#   squared L2 shrinks those of all neurons alike.
+# - **The small singular values shrink most**, as under squared L2, because they belong to directions of little variance.
+# - **The stable rank need not fall**, although the effective rank does. In our test on digits it falls under squared L2
+#   of the matched strength and does not fall under dual weights. A likely reason is that centring also holds down the
+#   largest singular value, the one of the mean image; this is not tested yet.
+#
+# ## Where the theory stops
+#
+# It is a theory of the mean step of one neuron at small rates. In a deep network each layer's error signal depends on
+# the weights above it, so the strength is known only after the training, from the errors that occurred. The cap of the
+# stabilized rate and the noise of single samples are left out. The functions are in `weightspace.dual.theory`, and
+# each statement above that has a formula is tested against trained networks.
