@@ -17,7 +17,7 @@
 # **Which was first, the rule or the records?** The tables of measures say it claim by claim, by the order of the commits. The
 # thresholds above and the rules of most claims were committed before the first records that they judge. Two groups are
 # exceptions: the rule of B6 followed its measurement, and the rules on ResNet-18 from scratch (A1, A2, A2c, A3, A3b) were
-# written when the first of three seeds had been run, those for networks that overfit (A1o, A2o, A2co) when some accuracies
+# written when the first of three seeds had been run, those for networks that overfit (A1o, A2o, A2co, A5o) when some accuracies
 # had been seen. The order of commits cannot show what else had been looked at; the notes in the tables say what had been.
 
 # %% tags=["parameters", "remove-input"]

@@ -74,6 +74,9 @@ _OF_BASELINE = "23 of 99 runs were on record, and none of the metrics of their s
 _OF_SCORES = f"{_ONE_SEED}. Their accuracies had been seen, and no diversity score."
 _TUNING = "Runs of the tuning had been seen."
 _ACCURACIES = "Accuracies of some of the runs had been seen, and none of their spectra."
+_CONTROLS = (
+    "The predictions were given one number and one threshold each afterwards, with no run of a control on record."
+)
 
 
 HISTORY: dict[str, Order] = {
@@ -93,5 +96,6 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A1w", "A2w", "A2cw", "A3w", "A3bw"), Order(_FAMILIES, _TEXT_RUNS, _TUNING)),
     **dict.fromkeys(("A1s", "A2s", "A2cs", "A3s", "A3bs", "A4", "A4b"), Order(_FAMILIES, _SYNTHETIC_RUNS)),
     **dict.fromkeys(("A1o", "A2o", "A2co"), Order(_OVERFITTING, _OVERFITTING_RUNS, _ACCURACIES)),
+    "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
 }
 """The order of rule and records for every claim, by its id."""
