@@ -1,7 +1,7 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [workers] [layers] [inference] [spectra] [training] [finetuning] [gpu]
-    [book]
+python benchmarks/run.py [kernel] [campaign] [workers] [layers] [inference] [spectra] [training] [scratch] [finetuning]
+    [gpu] [book]
 
 Without a name: all of them.
 --device cuda measures the parts training and finetuning on a GPU.
@@ -27,6 +27,7 @@ import torch
 from finetuning import finetuning
 from gpu import gpu
 from layers import inference, layers
+from scratch import scratch
 from spectra import spectra
 from training import training
 from workers import workers
@@ -137,6 +138,7 @@ def main() -> None:
         "inference": inference,
         "spectra": spectra,
         "training": lambda: training(options.device),
+        "scratch": scratch,
         "finetuning": lambda: finetuning(options.device),
         "gpu": gpu,
         "book": book,

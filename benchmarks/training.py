@@ -58,12 +58,14 @@ def plain_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Data
         total += loss.item()
 
 
-def operations_per_image(width: int) -> float:
-    """Floating-point operations of a forward and a backward pass, as PyTorch counts those of its products."""
+def operations_per_image(width: int, backward: bool = True) -> float:
+    """Floating-point operations of a forward pass, and a backward one, as PyTorch counts those of its products."""
     with torch.device("meta"):
         model, x = ResNet18(width=width), torch.empty(2, 3, 32, 32)
     with FlopCounterMode(display=False) as counter:
-        model(x).sum().backward()
+        loss = model(x).sum()
+        if backward:
+            loss.backward()
     return counter.get_total_flops() / len(x)
 
 
@@ -75,11 +77,12 @@ def product_peak(device: str) -> float:
     return 2 * n**3 / min(seconds(lambda: torch.mm(a, b), device) for _ in range(2 * ROUNDS))
 
 
-def seconds(call: Callable[[], object], device: str) -> float:
+def seconds(call: Callable[[], object], device: str, clock: Callable[[], float] = time.perf_counter) -> float:
+    """clock: on a processor, ``time.process_time`` where other work shares it and all of the call's is its own."""
     if device == "cpu":
-        start = time.perf_counter()
+        start = clock()
         call()
-        return time.perf_counter() - start
+        return clock() - start
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     begin.record()
     call()
@@ -88,12 +91,17 @@ def seconds(call: Callable[[], object], device: str) -> float:
     return begin.elapsed_time(end) / 1000
 
 
-def in_turns(calls: dict[str, Callable[[int], object]], rounds: int, device: str) -> dict[str, tuple[float, float]]:
+def in_turns(
+    calls: dict[str, Callable[[int], object]],
+    rounds: int,
+    device: str,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, tuple[float, float]]:
     """Name -> median seconds of a call, and median ratio to the first one; after one round to warm up and compile."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
         for name, call in calls.items():
-            taken[name].append(seconds(lambda: call(turn), device))
+            taken[name].append(seconds(lambda: call(turn), device, clock))
     ours, *_ = taken.values()
     return {
         name: (statistics.median(spent[1:]), statistics.median(b / a for a, b in zip(ours[1:], spent[1:])))

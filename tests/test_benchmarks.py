@@ -39,6 +39,7 @@ def test_operations_of_an_image(benchmark, width):
     """Backward takes twice as many as forward, but the stem needs no gradient of its input."""
     stem, rest = by_hand(width)
     assert benchmark.operations_per_image(width) == 2 * stem + 3 * rest
+    assert benchmark.operations_per_image(width, backward=False) == stem + rest
 
 
 def test_the_loops_run_in_turns(benchmark, monkeypatch, capsys):
@@ -47,6 +48,23 @@ def test_the_loops_run_in_turns(benchmark, monkeypatch, capsys):
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 32 ")]
     assert [row[1] for row in rows] == ["weightspace", "DataLoader, 0 workers", "DataLoader, 2 workers"]
     assert rows[0][-1] == "1.00x |" and float(rows[0][2].replace(",", "")) > 0
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_from_scratch_both_loops_do_the_whole_work(root, bf16, monkeypatch, capsys):
+    scratch = part(root, "scratch")
+    monkeypatch.setattr(scratch, "product_peak", lambda device: 1e12)
+    monkeypatch.setattr(scratch, "has_bf16", lambda: bf16)
+    monkeypatch.setattr(scratch, "LEVELS", ("noise10",))
+    scratch.scratch(number=64, width=8, rounds=1)
+    out = capsys.readouterr().out
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| noise10 ")]
+    assert [row[1] for row in rows] == (
+        ["weightspace, float32", "DataLoader, float32", "weightspace, bfloat16 autocast", "DataLoader, float32"]
+        if bf16
+        else ["weightspace, float32", "DataLoader, float32"]
+    )
+    assert ("no products of bf16" in out) is not bf16
 
 
 def test_without_a_gpu_its_part_says_so(benchmark, monkeypatch, capsys):
