@@ -91,7 +91,7 @@ def scratch(number: int = NUMBER, width: int | None = None, rounds: int = ROUNDS
     operations = trained * operations_per_image(width) + evaluated * operations_per_image(width, backward=False)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    peak = product_peak("cpu")
+    peak = product_peak("cpu", time.process_time)
     print(
         f"{devices.device_name('cpu')}, one thread; width {width}, batches of {recipe.batch_size}, {number:,} images "
         f"of noise and {evaluated:,} of the tests per epoch. Large products reach {peak / 1e9:.0f} GFLOP/s in float32."

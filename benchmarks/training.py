@@ -69,12 +69,12 @@ def operations_per_image(width: int, backward: bool = True) -> float:
     return counter.get_total_flops() / len(x)
 
 
-def product_peak(device: str) -> float:
+def product_peak(device: str, clock: Callable[[], float] = time.perf_counter) -> float:
     """Operations per second of a large matrix product in the number format of the training: best of several."""
     n, dtype = (8192, torch.bfloat16) if device == "cuda" else (2048, torch.float32)
     a, b = torch.randn(2, n, n, dtype=dtype, device=device)
     torch.mm(a, b)
-    return 2 * n**3 / min(seconds(lambda: torch.mm(a, b), device) for _ in range(2 * ROUNDS))
+    return 2 * n**3 / min(seconds(lambda: torch.mm(a, b), device, clock) for _ in range(2 * ROUNDS))
 
 
 def seconds(call: Callable[[], object], device: str, clock: Callable[[], float] = time.perf_counter) -> float:

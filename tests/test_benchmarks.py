@@ -53,7 +53,7 @@ def test_the_loops_run_in_turns(benchmark, monkeypatch, capsys):
 @pytest.mark.parametrize("bf16", [False, True])
 def test_from_scratch_both_loops_do_the_whole_work(root, bf16, monkeypatch, capsys):
     scratch = part(root, "scratch")
-    monkeypatch.setattr(scratch, "product_peak", lambda device: 1e12)
+    monkeypatch.setattr(scratch, "product_peak", lambda device, clock: 1e12)
     monkeypatch.setattr(scratch, "has_bf16", lambda: bf16)
     monkeypatch.setattr(scratch, "LEVELS", ("noise10",))
     scratch.scratch(number=64, width=8, rounds=1)
