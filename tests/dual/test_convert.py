@@ -202,6 +202,41 @@ def test_a_pruned_layer_is_refused():
         dualize(model)
 
 
+class Aliases(nn.Module):
+    """A model that reaches its layer by way of a Python list, a dictionary or a bound method."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.fc, self.way = nn.Linear(3, 2), way
+        self.kept = {"list": [self.fc], "dict": {"fc": self.fc}, "method": [self.fc.forward]}[way]
+
+    def forward(self, x):
+        return (self.kept["fc"] if self.way == "dict" else self.kept[0])(x)
+
+
+@pytest.mark.parametrize("way", ["list", "dict", "method"])
+def test_a_layer_in_a_python_list_is_replaced_there_too(way):
+    model, x = Aliases(way), torch.randn(4, 3)
+    dual = dualize(model)
+    dual(x).sum().backward()
+    assert dual.fc.w2.grad is not None and dual.fc.w2.grad.any()
+    with torch.no_grad():
+        dual.fc.w2 += 1
+    folded = fold(dual)
+    torch.testing.assert_close(folded(x), dual(x))
+    with torch.no_grad():
+        folded.fc.weight.zero_()
+    torch.testing.assert_close(folded(x), folded.fc.bias.expand(4, 2))
+    assert type(model.fc) is nn.Linear
+
+
+def test_a_parameter_kept_elsewhere_is_refused():
+    model = nn.Sequential(nn.Linear(3, 2))
+    model.penalized = [model[0].weight]
+    with pytest.raises(ValueError, match="keeps a parameter of '0' in another place"):
+        dualize(model)
+
+
 def test_importing_does_not_hide_the_functions():
     assert callable(weightspace.dualize) and callable(weightspace.fold)
     assert set(weightspace.__all__) >= {"DualConv2d", "DualLinear", "dualize", "fold"}

@@ -28,7 +28,8 @@ def dualize(model: nn.Module, include: Include = None, *, stabilizer: bool = Fal
     on a replaced layer are not carried over. ``fold`` turns the result back.
 
     Raises ``ValueError`` if nothing would be replaced or a pattern matches no such layer, and for a chosen layer
-    whose weight another module uses as well, is computed (parametrized, weight norm, pruning) or not there yet (lazy).
+    whose weight the model keeps in another place as well, is computed (parametrized, weight norm, pruning) or
+    not there yet (lazy).
     """
     layers = {name: m for name, m in model.named_modules(remove_duplicate=False) if _is_plain(m)}
     wanted = {id(layers[name]) for name in _choose(layers, include)}
@@ -99,15 +100,15 @@ def _refuse_what_cannot_be_dual(model: nn.Module, chosen: dict[str, nn.Module]) 
 
 
 def _exchange(model: nn.Module, names: Iterable[str], convert: Callable[[nn.Module], nn.Module]) -> nn.Module:
-    """A copy of ``model`` with the named modules converted, each once, wherever it stands."""
-    model = copy.deepcopy(model)
-    old = {name: model.get_submodule(name) for name in names}
-    new: dict[int, nn.Module] = {}
-    for name, module in old.items():
-        if id(module) not in new:
-            new[id(module)] = convert(module)
-        if not name:
-            return new[id(module)]
-        parent, _, child = name.rpartition(".")
-        model.get_submodule(parent)._modules[child] = new[id(module)]
-    return model
+    """A copy of ``model`` with the named modules converted, each once, wherever it stands, in lists as well."""
+    old = {id(module): (name, module) for name in names for module in [model.get_submodule(name)]}
+    # What the memo holds is taken by deepcopy for the copy that is already made.
+    memo: dict[int, object] = {place: convert(module) for place, (_, module) in old.items()}
+    copied = copy.deepcopy(model, memo)
+    for name, module in old.values():
+        if any(id(parameter) in memo for parameter in module.parameters(recurse=False)):
+            raise ValueError(
+                f"the model keeps a parameter of {name!r} in another place as well (in a list, say), where it would "
+                "stay what it is: keep the layer there instead, or leave the layer out with include"
+            )
+    return copied

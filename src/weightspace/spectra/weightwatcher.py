@@ -168,7 +168,7 @@ def _modules(model: nn.Module) -> Iterator[tuple[int, str, str, str, Tensor]]:
         weight = getattr(module, "weight", None)
         if layer_type and isinstance(weight, Tensor):
             own = type(module).__name__  # the name of a model that is itself a layer
-            weight = weight if is_lazy(weight) or weight.is_complex() else weight.detach().cpu().float()
+            weight = weight if is_lazy(weight) or weight.is_complex() or weight.is_meta else weight.detach().cpu()
             yield layer_id, longname.rpartition(".")[2] or own, longname or own, layer_type, weight
 
 
@@ -186,7 +186,7 @@ def _entries(tensors: Mapping[str, Tensor]) -> Iterator[tuple[int, str, str, str
     for layer_id, (name, weight) in enumerate((weights or tensors).items(), start=1):
         layer_type = {2: "dense", 4: "conv2d"}.get(weight.dim())
         if layer_type and len(weight) > 1:
-            yield layer_id, name, name, layer_type, weight if weight.is_complex() else weight.float()
+            yield layer_id, name, name, layer_type, weight
 
 
 def _layer(layer_id: int, name: str, longname: str, layer_type: str, weight: Tensor) -> Layer:
@@ -204,7 +204,10 @@ def _layer(layer_id: int, name: str, longname: str, layer_type: str, weight: Ten
     if weight.is_complex():
         return Layer(*common, [], "complex entries")
     matrices = [weight] if layer_type != "conv2d" else weight.flatten(2).unbind(2)
-    return Layer(*common, [matrix.numpy() for matrix in matrices])
+    try:
+        return Layer(*common, [matrix.float().numpy() for matrix in matrices])
+    except Exception as error:  # on the device meta, sparse, quantized: one layer must not end the report
+        return Layer(*common, [], f"{type(error).__name__}: {error}")
 
 
 # The power law

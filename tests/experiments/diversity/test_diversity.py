@@ -117,7 +117,7 @@ def test_every_metric_can_be_computed_from_the_records():
     ours = report_of(image_runs.stored_spectra(whole)).set_index("name")
     theirs = spectral_report(model, progress=False).set_index("name").loc[ours.index]
     numbers = [name for name in theirs if name != "layer_id" and pd.api.types.is_numeric_dtype(theirs[name])]
-    assert len(numbers) > 20 and ours["alpha"].notna().sum() > 10
+    assert len(numbers) > 20 and ours["D"].notna().sum() > 10
     pd.testing.assert_frame_equal(ours[numbers], theirs[numbers], rtol=1e-4, check_dtype=False)
     slices = image_runs.stored_spectra(rows[rows["unfolding"] == "slices"])
     assert {spectrum.matrices for spectrum in slices} == {1, 9}
