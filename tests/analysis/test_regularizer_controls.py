@@ -21,8 +21,9 @@ DIRECTION = dict(zip(("augmentation", "dropout", "weight_decay", "label_noise"),
 
 @pytest.fixture(autouse=True)
 def one_measure(monkeypatch):
-    for module in (regularizer_controls, regularizer_map, regularizers):
+    for module in (regularizer_controls, regularizer_map):
         monkeypatch.setattr(module, "MEASURES", {"folded": (MEASURE,)})
+    monkeypatch.setattr(regularizers, "measures_of", lambda frame: {"folded": (MEASURE,)})
     monkeypatch.setattr(regularizer_map, "FOLDED", {"folded": (MEASURE,)})
 
 
@@ -44,7 +45,7 @@ def records(plan, values):
     names = ("category", "setting", "seed", "replicate")
     runs = pd.DataFrame([{name: getattr(c, name) for name in names} for c in plan])
     runs["control"] = [getattr(c, "control", "") for c in plan]
-    return runs.merge(ROWS, how="cross").assign(value=np.concatenate(values))
+    return runs.merge(ROWS, how="cross").assign(value=np.concatenate(values), dataset="cifar10")
 
 
 def size_of(c, truth):

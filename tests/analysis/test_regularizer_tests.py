@@ -50,7 +50,7 @@ def layout(seeds):
     run = pd.concat([run, scores]).assign(epoch=40)
     runs = [(seed, *names) for seed in range(seeds) for names in RUNS]
     runs = pd.DataFrame(runs, columns=["seed", "setting", "category", "replicate"])
-    return runs.merge(run, how="cross")
+    return runs.merge(run, how="cross").assign(dataset="cifar10")
 
 
 def campaign(effect, gain=by_category, seeds=10, random_seed=0, spread=0.7, broken=BROKEN):

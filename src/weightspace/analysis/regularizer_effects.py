@@ -3,8 +3,8 @@
 The effect of a setting in a seed is a vector over the layers but the last: a metric of the setting's run minus the mean
 of the baselines of that seed, every layer in units of the standard deviation of all baselines there.
 
-Works on records of ``diversity_from_scratch_spectra``: rows of spectra have layer (from 1), batch_norm, unfolding and
-metric; rows of outcomes have layer 0, inputs and metric.
+Works on records of ``diversity_from_scratch_spectra`` and those made like them: rows of spectra have layer (from 1),
+batch_norm, unfolding and metric; rows of outcomes have layer 0, inputs and metric.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy import stats
 
 from weightspace.analysis.frames import select
 from weightspace.data import augmentations
-from weightspace.experiments.diversity import scratch_settings
+from weightspace.experiments.diversity import scratch_settings, text_sets
 from weightspace.measures.statistics import holm
 
 BASELINE = "baseline"
@@ -29,6 +29,7 @@ PAPER_SETTINGS = frozenset(
         *(f"dropout_{p:g}" for p in scratch_settings.DROPOUTS),
         *(f"weight_decay_{decay:g}" for decay in scratch_settings.WEIGHT_DECAYS),
         *augmentations.LEVELS,
+        *(name for names in text_sets.SETS.values() for name in names),
     )
 )
 """The settings of paper A: the means of the categories are over these. Ours serve to match strengths."""
@@ -51,6 +52,17 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
 }
 """What is judged. raw: paper A's four metrics as the paper takes them. folded: of the kernel with its batch norm, the
 matrix that acts on a patch. scale-free: of the kernel, whatever its norm, which the batch norm takes away."""
+WITHOUT_BATCH_NORM: dict[str, tuple[Measure, ...]] = {
+    "raw": tuple(Measure(m, "apart", MATRIX) for m in ("alpha", "entropy", "log_norm", "log_spectral_norm")),
+    "scale-free": MEASURES["scale-free"],
+}
+"""What is judged where no batch norm stands behind a matrix: nothing can be folded in, the scale belongs to the
+function, and a linear layer is one matrix. Alpha and entropy do not see the scale and stand in both sets."""
+
+
+def measures_of(frame: pd.DataFrame) -> dict[str, tuple[Measure, ...]]:
+    """The sets of measures for the network of a campaign: ``MEASURES`` if batch norms could be folded in."""
+    return MEASURES if (frame["batch_norm"] == "folded").any() else WITHOUT_BATCH_NORM
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +192,21 @@ def delays(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([(table.drop(index=BASELINE) - base), base.to_frame().T])
 
 
-CHANCE = 10.0
-"""Percent of right answers by guessing among ten classes."""
+CHANCE = {"complaints": 50.0, "titles": 50.0}
+"""Percent of right answers by guessing; 10 for the other data sets, which have ten classes."""
+
+
+def as_augmentation(frame: pd.DataFrame, category: str) -> pd.DataFrame:
+    """A campaign on texts with one kind of training set (``text_sets.SETS``) as its augmentation, without the others.
+
+    What is asked of augmentation is so asked of generated texts. ``ValueError`` if the campaign has no such sets.
+    """
+    known = sorted(set(text_sets.SETS) & set(frame["category"]))
+    if category not in known:
+        raise ValueError(f"the campaign has no training sets {category!r}: use one of {', '.join(known)}")
+    others = set(text_sets.SETS) - {category}
+    kept = frame[~frame["category"].isin(others)]
+    return kept.assign(category=kept["category"].replace(category, "augmentation"))
 
 
 def learned(frame: pd.DataFrame) -> set[str]:
@@ -191,7 +216,8 @@ def learned(frame: pd.DataFrame) -> set[str]:
     """
     table = outcomes(frame, "test accuracy").mean(axis=1)
     base = table.pop(BASELINE)
-    return set(table.index[base + table > (CHANCE + base) / 2])
+    chance = CHANCE.get(frame["dataset"].iloc[0], 10.0)
+    return set(table.index[base + table > (chance + base) / 2])
 
 
 def acting(frame: pd.DataFrame) -> pd.DataFrame:

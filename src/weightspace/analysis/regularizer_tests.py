@@ -34,12 +34,12 @@ from weightspace.analysis.regularizer_effects import (
     ALPHA,
     BASELINE,
     CATEGORIES,
-    MEASURES,
     PAPER_SETTINGS,
     Measure,
     acting,
     effects,
     learned,
+    measures_of,
     outcomes,
     positions,
 )
@@ -303,14 +303,19 @@ def cases(
     draws: int = DRAWS,
     averaged: frozenset[str] = PAPER_SETTINGS,
 ) -> list[Case]:
-    """What the two questions are asked of. averaged: the settings in the means of their categories.
+    """What the two questions are asked of. measures: those of the network (``measures_of``), if None. averaged: the
+    settings in the means of their categories.
 
     settings_that_do_not_learn: keep them in the means of their category (a sensitivity analysis).
     """
     able = learned(frame)
     if settings_that_do_not_learn:
         able |= set(frame["setting"]) - {BASELINE}
-    wanted = [(name, one) for name, members in (MEASURES if measures is None else measures).items() for one in members]
+    wanted = [
+        (name, one)
+        for name, members in (measures_of(frame) if measures is None else measures).items()
+        for one in members
+    ]
     every = [effects(frame, measure, epoch) for _, measure in wanted]
     weights = seed_weights(every[0].seeds, draws)
     profiles = {match: matched(every[0].settings, frame, match, weights, able, averaged) for match in matches}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
 from weightspace.analysis import regularizer_controls, regularizer_map
 from weightspace.analysis.regularizer_controls import FIRST, QUESTIONS
-from weightspace.analysis.regularizer_tests import MEASURES, cases, closeness, controls, passed, similarities
+from weightspace.analysis.regularizer_effects import measures_of
+from weightspace.analysis.regularizer_tests import MATCHES, cases, closeness, controls, passed, similarities
 from weightspace.claims.verdicts import Claim, Finding, decided
 
 SPECTRA = "diversity_from_scratch_spectra"
@@ -41,20 +42,20 @@ def _findings(table: pd.DataFrame, by: list[str], effect: str, label: Callable[.
 
 
 def _passed(frame: pd.DataFrame) -> set:
-    return passed(controls(frame, [measure for members in MEASURES.values() for measure in members]))
+    return passed(controls(frame, [measure for members in measures_of(frame).values() for measure in members]))
 
 
-def alike(frame: pd.DataFrame) -> list[Finding]:
+def alike(frame: pd.DataFrame, matches: Sequence[str] = MATCHES) -> list[Finding]:
     """A1: augmentation with dropout and with weight decay, for each set of metrics."""
-    table = similarities(cases(frame), _passed(frame))
+    table = similarities(cases(frame, matches=matches), _passed(frame))
     return _findings(table, ["to", "set"], "similarity", lambda to, name: f"like {to.replace('_', ' ')}, {name}")
 
 
-def closer_to_dropout(than: str | None) -> Callable[[pd.DataFrame], list[Finding]]:
+def closer_to_dropout(than: str | None, matches: Sequence[str] = MATCHES) -> Callable[[pd.DataFrame], list[Finding]]:
     """A2 and A2c: the distance to dropout over that to ``than`` (the baseline, if None), for each set of metrics."""
 
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        table = closeness(cases(frame), _passed(frame), than)
+        table = closeness(cases(frame, matches=matches), _passed(frame), than)
         # Where the other distance is estimated as none, there is no ratio to it.
         other = table["distance_other"].where(table["distance_other"] > 0)
         return _findings(table.assign(ratio=table["distance_dropout"] / other), ["set"], "ratio", str)

@@ -28,12 +28,16 @@ def release(monkeypatch):
         "augment_training/df_comb_tc_0.3_add.csv": content([*real, *"wxyz"], [0, 1] * 8),
         "augment_training/df_gen_tc_add.csv": content([*real, "all"], [*[0, 1] * 6, 1]),
         "augment_training/df_comb_tc_0.5.csv": content(["a", "b"], ["complaint", "other"]),
+        "augment_training/df_train_arxiv.csv": content(["title 0", "title 1"], ["cs", "stat"]),
+        "augment_training/df_test_arxiv.csv": content(["title 2"], ["stat"]),
+        "augment_training/df_gen_arxiv.csv": content(["gen title 0", None], ["stat", "cs"]),
+        "augment_training/df_comb_arxiv_0.3.csv": content(["title 0", "gen title 1"], ["cs", "stat"]),
     }
-    for cached in (text_sets._complaints, text_sets._train, text_sets.evaluation_set, text_sets._release):
+    for cached in (text_sets._released, text_sets._train, text_sets.evaluation_set, text_sets._release):
         cached.cache_clear()
     monkeypatch.setattr(released, "load", lambda: released.Release(files, "digest", "here"))
     yield
-    for cached in (text_sets._complaints, text_sets._train, text_sets.evaluation_set, text_sets._release):
+    for cached in (text_sets._released, text_sets._train, text_sets.evaluation_set, text_sets._release):
         cached.cache_clear()
 
 
@@ -50,6 +54,18 @@ def test_released_sets_are_read_from_their_files(release):
         training_set("complaints", "comb_0.5")
 
 
+def test_titles_are_read_from_the_release_and_edited_by_us(release, monkeypatch):
+    assert training_set("titles").texts == ["title 0", "title 1"] and training_set("titles").labels.tolist() == [0, 1]
+    assert evaluation_set("titles").texts == ["title 2"] and evaluation_set("titles").labels.tolist() == [1]
+    assert training_set("titles", "gen").texts == ["gen title 0"]
+    assert training_set("titles", "comb_0.3").texts[1] == "gen title 1"
+    monkeypatch.setattr(text_sets, "synonyms", lambda dataset: ("a test", lambda word: ("name",)))
+    found = training_set("titles", "sr_0.5", seed=3)
+    assert found.synonyms == "a test" and found.labels.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="titles has no set 'added_1'"):
+        training_set("titles", "added_1")
+
+
 def test_thinned_sets_keep_rows_together(release):
     plain, swapped = training_set("complaints", every=5), training_set("complaints", "rs_0.3", every=5)
     assert plain.texts == ["real 0", "real 5", "real 10"] and plain.labels.tolist() == [0, 1, 0]
@@ -62,7 +78,7 @@ def test_thinned_sets_keep_rows_together(release):
 def test_each_task_has_its_sets():
     assert sets_of("complaints") == SETS and list(sets_of("sst2")) == ["augmentation"]
     assert SETS["augmentation"] == ("sr_0.3", "ri_0.3", "rs_0.3", "rd_0.3", "sr_0.5", "ri_0.5", "rs_0.5", "rd_0.5")
-    with pytest.raises(ValueError, match="unknown text task 'imdb': use one of complaints, sst2"):
+    with pytest.raises(ValueError, match="unknown text task 'imdb': use one of complaints, titles, sst2"):
         sets_of("imdb")
     with pytest.raises(ValueError, match="sst2 has no set 'gen': use one of sr_0.3"):
         training_set("sst2", "gen")

@@ -15,7 +15,7 @@ import pandas as pd
 from weightspace.campaigns.configuration import IDENTITY, STRICT, Settings, dataclass
 from weightspace.campaigns.registry import Experiment
 from weightspace.experiments.diversity.scratch import compute
-from weightspace.experiments.diversity.scratch_settings import BASELINES, SCALES, ScratchConfiguration
+from weightspace.experiments.diversity.scratch_settings import SCALES, ScratchConfiguration, with_baselines
 
 CONTROLS = "diversity_controls"
 MAP = "diversity_map"
@@ -58,11 +58,6 @@ class ControlConfiguration(ScratchConfiguration):
     """A run of ``diversity_from_scratch`` with one thing changed. control: what that is, see ``CHANGES``."""
 
     control: Annotated[Literal[tuple(CHANGES)], IDENTITY]  # type: ignore[valid-type]
-
-
-def with_baselines(settings: tuple[Settings, ...]) -> list[Settings]:
-    """The baselines of a seed first."""
-    return [*({"replicate": k} for k in range(BASELINES)), *settings[1:]]
 
 
 def controls(scale: str, seeds: int) -> list[ControlConfiguration]:

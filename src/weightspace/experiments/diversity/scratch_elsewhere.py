@@ -14,12 +14,13 @@ from functools import partial
 from weightspace.campaigns.configuration import Settings
 from weightspace.campaigns.registry import Experiment
 from weightspace.experiments.diversity.scratch import compute
-from weightspace.experiments.diversity.scratch_controls import MAPPED, with_baselines
+from weightspace.experiments.diversity.scratch_controls import MAPPED
 from weightspace.experiments.diversity.scratch_settings import (
     SCALES,
     FittedConfiguration,
     ScratchConfiguration,
     VisionTransformerConfiguration,
+    with_baselines,
 )
 
 SHIFTED: Settings = {"shifted": ("digits",)}

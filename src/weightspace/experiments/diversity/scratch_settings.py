@@ -13,6 +13,7 @@ another order of the same images), because a single baseline would be most of th
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -169,6 +170,11 @@ def settings() -> list[Settings]:
         *({"dropout": p} for p in OUR_DROPOUTS),
         {"dropout": 0.1, "weight_decay": 5e-4},
     ]
+
+
+def with_baselines(settings: Sequence[Settings]) -> list[Settings]:
+    """The runs of a seed: the baseline, which is the first of the settings, ``BASELINES`` times, then the others."""
+    return [*({"replicate": k} for k in range(BASELINES)), *settings[1:]]
 
 
 QUICK_SETTINGS: tuple[Settings, ...] = ({}, {"dropout": 0.5}, {"weight_decay": 5e-3}, {"augmentation": "noise50"})

@@ -16,12 +16,18 @@ from pydantic import Field
 from weightspace.campaigns import records
 from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Count, Seed, dataclass
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity import scratch, scratch_controls, scratch_elsewhere, transfer_fitted
+from weightspace.experiments.diversity import (
+    scratch,
+    scratch_controls,
+    scratch_elsewhere,
+    text_fitted,
+    transfer_fitted,
+)
 from weightspace.experiments.diversity.spectra import metrics_of_layers, run_on_record
 
 PARENTS = {
     f"{parent.name}_spectra": parent
-    for module in (scratch, scratch_controls, scratch_elsewhere, transfer_fitted)
+    for module in (scratch, scratch_controls, scratch_elsewhere, text_fitted, transfer_fitted)
     for parent in module.EXPERIMENTS
 }
 """Experiment -> the experiment of whose runs it describes the spectra."""

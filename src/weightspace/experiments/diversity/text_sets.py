@@ -1,11 +1,12 @@
-"""The training sets of paper A's text experiments: the complaints task with its released variants, and SST-2 with ours.
+"""The training sets of paper A's text experiments: its two tasks with the released variants, and SST-2 with ours.
 
 Sets of ``complaints`` are files of the release, read where they are. sr, ri, rs, rd at (strength, share of rows) .3 and
 .5: the authors' augmentation, row by row. gen: as many generated texts as there are real ones. comb_p: a share p of the
 real texts, generated ones in place of the rest. verified_p, verified_gen: the same with generated texts that passed a
 check, of which there are fewer. added_p: all real texts and after them a share p of as many verified ones (as far as
-there are); added_1: and all of those. ``sst2`` has the baseline and, by ``eda``, the eight augmented sets. ``made_up``
-is for the quick scale: sentences by rule, with all kinds of sets.
+there are); added_1: and all of those. ``titles``, of papers on arXiv (computer science against statistics), has gen
+and comb_p from the release, and ``sst2`` none; the eight augmented sets of both are ours, by ``eda``. ``made_up`` is
+for the quick scale: sentences by rule, with all kinds of sets.
 """
 
 from __future__ import annotations
@@ -31,12 +32,19 @@ SETS = {
     "added": ("added_1", *(f"added_{share}" for share in SHARES)),
 }
 """Names of the sets by category; the baseline's is empty."""
-_CATEGORIES = {"complaints": tuple(SETS), "sst2": ("augmentation",), "made_up": tuple(SETS)}
+_CATEGORIES = {
+    "complaints": tuple(SETS),
+    "titles": ("augmentation", "synthetic"),
+    "sst2": ("augmentation",),
+    "made_up": tuple(SETS),
+}
 
-TRAINING_TEXTS = {"complaints": 2_759, "sst2": 67_349, "made_up": 128}
+TRAINING_TEXTS = {"complaints": 2_759, "titles": 4_200, "sst2": 67_349, "made_up": 128}
 """Number of texts in the baseline's set of each task."""
 
-_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "not_complaint": 0, "complaint": 1}
+_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "not_complaint": 0, "complaint": 1, "cs": 0, "stat": 1}
+_NAMES = {"complaints": "tc", "titles": "arxiv"}
+"""Of the tasks of the release, in the names of its files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +72,7 @@ def sets_of(dataset: str) -> dict[str, tuple[str, ...]]:
 def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) -> TextSet:
     """Every ``every``-th text of one training set: the same texts of the baseline for all its augmentations.
 
-    The seed matters for the augmentations of SST-2 alone. ``ValueError`` for a set that the task does not have.
+    The seed matters for the augmentations that are ours. ``ValueError`` for a set that the task does not have.
     """
     known = sum(sets_of(dataset).values(), ())
     if name and name not in known:
@@ -77,16 +85,16 @@ def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) ->
         return replace(baseline, texts=texts, labels=baseline.labels[::every], synonyms=source)
     whole = baseline
     if name:
-        whole = _complaints(_released_path(name)) if dataset == "complaints" else _made_up_set(name)
+        whole = _made_up_set(name) if dataset == "made_up" else _released(_released_path(dataset, name))
     texts, labels = whole.texts[::every], whole.labels[::every]
     return TextSet(texts, labels, baseline.origin, len(baseline.texts[::every]) if kind == "added" else 0)
 
 
 @lru_cache
 def evaluation_set(dataset: str) -> TextSet:
-    """Complaints: the released test part. SST-2: the development part of GLUE."""
-    if dataset == "complaints":
-        return _complaints("augment_training/df_test_tc.csv")
+    """Of the two tasks of the release, its test part; SST-2: the development part of GLUE."""
+    if dataset in _NAMES:
+        return _released(f"augment_training/df_test_{_NAMES[dataset]}.csv")
     if dataset == "sst2":
         found = data.load("sst2")
         return TextSet(found.test_x.tolist(), found.test_y, _origin(found))
@@ -95,8 +103,8 @@ def evaluation_set(dataset: str) -> TextSet:
 
 @lru_cache
 def _train(dataset: str) -> TextSet:
-    if dataset == "complaints":
-        return _complaints("augment_training/df_train_tc.csv")
+    if dataset in _NAMES:
+        return _released(f"augment_training/df_train_{_NAMES[dataset]}.csv")
     if dataset == "sst2":
         found = data.load("sst2")
         return TextSet(found.x.tolist(), found.y, _origin(found))
@@ -115,19 +123,20 @@ def _release() -> released.Release:
     return released.load()
 
 
-def _released_path(name: str) -> str:
-    """Path of a set in the authors' repository."""
+def _released_path(dataset: str, name: str) -> str:
+    """Path of a set of a task in the authors' repository."""
     kind, _, level = name.partition("_")
     if kind in OPERATIONS:
         return f"EDA_aug/augmented_{kind}_augp{level}_prop{level}.csv"
-    stem = f"df_comb_tc_{level}" if level in map(str, SHARES) else "df_gen_tc"
+    task = _NAMES[dataset]
+    stem = f"df_comb_{task}_{level}" if level in map(str, SHARES) else f"df_gen_{task}"
     ending = {"verified": "_vf", "added": "_add"}.get(kind, "")
     return f"augment_training/{stem}{ending}.csv"
 
 
 @lru_cache(maxsize=64)
-def _complaints(path: str) -> TextSet:
-    """A file of the release. Rows without a text or a label (there is one) are left out."""
+def _released(path: str) -> TextSet:
+    """A file of the release. Rows without a text or a label (three files have one) are left out."""
     release = _release()
     table = release.csv(path).dropna()
     labels = table["label"].astype(str).map(_LABELS)

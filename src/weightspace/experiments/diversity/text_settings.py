@@ -71,14 +71,14 @@ QUICK_SETTINGS = ("baseline", "dropout_0.5", "weight_decay_0.005", "sr_0.5", "ge
 class TextConfiguration(Configuration):
     """A pretrained encoder on the texts of a task.
 
-    dataset: ``complaints``, ``sst2`` or ``made_up``; every: so many-th texts of a training set are taken, from the
-    first. model: ``minilm_l6`` or ``bert_base``. encoder: none for the published weights, else sizes of a BERT with
-    random ones: hidden_size, num_hidden_layers, num_attention_heads, intermediate_size. length: tokens of a text, 3 to
-    512, the rest is cut. precision: of the forward and the backward pass. dropout: fraction of the outputs set to 0 in
-    every block and before the head.
+    dataset: ``complaints``, ``titles``, ``sst2`` or ``made_up``; every: so many-th texts of a training set are taken,
+    from the first. model: ``minilm_l6`` or ``bert_base``. encoder: none for the published weights, else sizes of a BERT
+    with random ones: hidden_size, num_hidden_layers, num_attention_heads, intermediate_size. length: tokens of a text,
+    3 to 512, the rest is cut. precision: of the forward and the backward pass. dropout: fraction of the outputs set to
+    0 in every block and before the head.
     """
 
-    dataset: Literal["complaints", "sst2", "made_up"]
+    dataset: Literal["complaints", "titles", "sst2", "made_up"]
     every: Count
     model: Literal["minilm_l6", "bert_base"]
     encoder: FrozenDict[Size, Count]

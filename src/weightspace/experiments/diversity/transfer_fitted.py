@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 fine-tuned until it fits its training images, with the spectra of ``diversity_from_scratch``.
 
 ``diversity_transfer`` makes 62 updates, in which no regularizer has anything to hold back. Here the pretrained network
-sees 1,000 images for 15 epochs. Kernels are also measured with their batch norm folded in, and the baseline is run
+sees 1,000 images for 12 epochs. Kernels are also measured with their batch norm folded in, and the baseline is run
 several times per seed, as from scratch. All runs start from the published weights; the head is drawn for the seed.
 """
 
@@ -12,8 +12,7 @@ import itertools
 from weightspace.campaigns.configuration import Settings
 from weightspace.campaigns.registry import Experiment
 from weightspace.experiments.diversity.scratch import compute
-from weightspace.experiments.diversity.scratch_controls import with_baselines
-from weightspace.experiments.diversity.scratch_settings import FineTunedConfiguration
+from weightspace.experiments.diversity.scratch_settings import FineTunedConfiguration, with_baselines
 from weightspace.experiments.diversity.transfer import OPTIMIZER, RATES, SIZES
 
 EXPERIMENT = "diversity_transfer_fitted"
@@ -45,9 +44,9 @@ SCALES: dict[str, Settings] = {
         "severities": (5,),
     },
     "laptop": {
-        "epochs": 15,
-        "spectra_epochs": (0, 3, 15),
-        "score_epochs": (1, 2, 3, 4, 6, 8, 10, 12, 15),
+        "epochs": 12,
+        "spectra_epochs": (0, 2, 12),
+        "score_epochs": (1, 2, 3, 4, 6, 8, 10, 12),
         "checkpoint_test_size": 500,
         "test_size": 2_000,
         "corruption_size": 30,
