@@ -43,10 +43,11 @@ def listed(device: Devices) -> tuple[str, ...]:
     differ in their last digits.
     """
     if isinstance(device, str):
-        device = [part.strip() for part in device.split(",")]
+        names = tuple(name(part.strip()) for part in device.split(","))
     elif hasattr(device, "type"):  # a torch.device
-        device = [device]
-    names = tuple(map(name, device))
+        names = (name(device),)
+    else:
+        names = tuple(map(name, device))
     if not names:
         raise ValueError("no device is named: use cpu, cuda, or a list such as cuda:0,cuda:1")
     if len(set(map(kind, names))) > 1:

@@ -123,7 +123,9 @@ def prepare(groups: Sequence[Group], device: devices.Devices = "cpu", elsewhere:
         records.probe(scale)
     if elsewhere:
         return
-    datasets = {getattr(g.configurations[0], "dataset", None) for g in groups if not registry.get(g.name).parent}
+    datasets: set[str] = {
+        getattr(g.configurations[0], "dataset", "") for g in groups if not registry.get(g.name).parent
+    }
     for dataset in sorted(datasets & data.REGISTRY.keys()):
         data.REGISTRY[dataset].read(download=True)
 

@@ -38,7 +38,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 Settings = dict[str, Any]
 """Settings by name, as plain JSON values."""
 
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Frozen(dict[K, V]):
@@ -47,7 +48,7 @@ class Frozen(dict[K, V]):
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("the settings of a configuration cannot be changed: use with_changes")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
@@ -90,7 +91,7 @@ class Configuration:
 
     def to_json(self) -> str:
         """The settings as JSON text, always the same for the same settings."""
-        later = fields_marked(type(self), LATER)
+        later = fields_marked(type(self), LATER)  # type: ignore[arg-type] # classes have a hash
         values = ((field, getattr(self, field.name)) for field in dataclasses.fields(self))
         return canonical_json(
             {field.name: value for field, value in values if field.name not in later or value != field.default}
@@ -157,7 +158,7 @@ def explain(error: ValidationError) -> str:
 
 def identity_fields(kind: type[Configuration]) -> set[str]:
     """Names of the fields that are declared to decide nothing."""
-    return set(fields_marked(kind, IDENTITY))
+    return set(fields_marked(kind, IDENTITY))  # type: ignore[arg-type] # as above
 
 
 @lru_cache

@@ -336,7 +336,8 @@ class Task:
 def _watched(tasks: Mapping[Any, list[Group]], look: Look, here: bool) -> Iterator[Finished]:
     """What comes of the groups of tasks, as soon as their records show it, or else when their task has ended."""
     waiting = {group.id: group for groups in tasks.values() for group in groups}
-    running, ended = set(tasks), {}
+    running = set(tasks)
+    ended: dict[Any, Any] = {}
     patience = 0 if here else _FILE_SECONDS
     while waiting:
         now = time.monotonic()
@@ -420,8 +421,8 @@ def _dask(work: Work, groups: list[Group], scheduler: Any) -> Iterator[Finished]
             if future.status == "finished":
                 yield future.result()
             else:
-                error = future.exception() if future.status == "error" else future.status
-                yield Finished(group, None, f"{type(error).__name__}: {error}")
+                reason = future.exception() if future.status == "error" else future.status
+                yield Finished(group, None, f"{type(reason).__name__}: {reason}")
 
 
 def _not_installed(package: str) -> ModuleNotFoundError:

@@ -14,7 +14,10 @@ from weightspace.dual.layers import DualConv2d, DualLinear, _DualLayer
 
 Include = Callable[[str, nn.Module], bool] | str | Sequence[str] | None
 
-_PLAIN = {nn.Linear: DualLinear.from_linear, nn.Conv2d: DualConv2d.from_conv2d}
+_PLAIN: dict[type[nn.Module], Callable[..., nn.Module]] = {
+    nn.Linear: DualLinear.from_linear,
+    nn.Conv2d: DualConv2d.from_conv2d,
+}
 
 
 def dualize(model: nn.Module, include: Include = None, *, stabilizer: bool = False) -> nn.Module:
@@ -44,7 +47,7 @@ def fold(model: nn.Module) -> nn.Module:
     ``model`` itself is left as it is. A dual layer that stands in several places becomes one shared plain layer.
     """
     duals = [name for name, m in model.named_modules(remove_duplicate=False) if isinstance(m, _DualLayer)]
-    return _exchange(model, duals, lambda layer: layer.fold())
+    return _exchange(model, duals, lambda layer: layer.fold())  # type: ignore[operator] # only dual layers are named
 
 
 def _is_plain(module: nn.Module) -> bool:

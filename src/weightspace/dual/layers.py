@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import torch
 import torch.fx
@@ -223,10 +223,20 @@ def _moving_average_gradient(activity: Tensor, w: Tensor, product: Tensor) -> Te
     return product.addcmul_(total, w, value=-1)
 
 
+P = TypeVar("P", nn.Linear, nn.Conv2d)
+
+
 class _DualLayer(nn.Module):
     """What the dual layers share: the parameters w1, w2, bias and m, and the ways from and to a plain layer."""
 
-    def _set_parameters(self, shape: tuple[int, ...], bias: bool, stabilizer: bool, device, dtype) -> None:
+    def _set_parameters(
+        self,
+        shape: tuple[int, ...],
+        bias: bool,
+        stabilizer: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
         def parameter(*size: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(size, device=device, dtype=dtype))
 
@@ -250,27 +260,25 @@ class _DualLayer(nn.Module):
         """w1 - w2, in the shape of w1: what the neuron computes with."""
         return self.w1 - self.w2
 
-    def _folded_into(self, plain: nn.Module) -> nn.Module:
+    def _folded_into(self, plain: P) -> P:
         """``plain``, made on the device "meta" (so that no random numbers are drawn), with our parameters."""
         trainable = self.w1.requires_grad or self.w2.requires_grad
         plain.weight = nn.Parameter(self.weight.detach(), requires_grad=trainable)
-        plain.bias = _copied(self.bias)
+        plain.bias = None if self.bias is None else _copied(self.bias)
         return plain.train(self.training)
 
-    def _started_from(self, plain: nn.Module) -> Self:
+    def _started_from(self, plain: nn.Linear | nn.Conv2d) -> Self:
         """This layer, made on the device "meta", with w1 = weight, w2 = 0, the same bias and m = 1."""
         self.w1 = _copied(plain.weight)
         self.w2 = nn.Parameter(torch.zeros_like(plain.weight), requires_grad=plain.weight.requires_grad)
-        self.bias = _copied(plain.bias)
+        self.bias = None if plain.bias is None else _copied(plain.bias)
         if self.m is not None:
             ones = plain.weight.new_ones(len(plain.weight))
             self.m = nn.Parameter(ones, requires_grad=plain.weight.requires_grad)
         return self.train(plain.training)
 
 
-def _copied(parameter: nn.Parameter | None) -> nn.Parameter | None:
-    if parameter is None:
-        return None
+def _copied(parameter: Tensor) -> nn.Parameter:
     return nn.Parameter(parameter.detach().clone(), requires_grad=parameter.requires_grad)
 
 
@@ -401,7 +409,17 @@ class DualConv2d(_DualLayer):
         super().__init__()
         if in_channels < 1 or out_channels < 1:
             raise ValueError(f"in_channels and out_channels must be at least 1, got {in_channels} and {out_channels}")
-        geometry = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode)
+        geometry: tuple[Any, ...] = (
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+        )
         like = nn.Conv2d(*geometry, device="meta")  # checks the arguments and makes pairs of them
         self.in_channels, self.out_channels = like.in_channels, like.out_channels
         self.kernel_size, self.stride, self.padding = like.kernel_size, like.stride, like.padding
@@ -415,7 +433,7 @@ class DualConv2d(_DualLayer):
         if self.padding == "same":
             totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
             return [(total // 2, total - total // 2) for total in totals]
-        return [(p, p) for p in self.padding]
+        return [(int(p), int(p)) for p in self.padding]
 
     def forward(self, x: Tensor) -> Tensor:
         how = self._margins(), self.padding_mode, self.stride, self.dilation, self.groups
@@ -438,7 +456,7 @@ class DualConv2d(_DualLayer):
         return cls(**_geometry(layer), stabilizer=stabilizer)._started_from(layer)
 
 
-def _geometry(layer: nn.Conv2d | DualConv2d) -> dict[str, object]:
+def _geometry(layer: nn.Conv2d | DualConv2d) -> dict[str, Any]:
     """The arguments that make a convolution like ``layer``, on the device "meta"."""
     names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
     return {name: getattr(layer, name) for name in names} | {"bias": layer.bias is not None, "device": "meta"}

@@ -35,6 +35,7 @@ def hutchinson_trace(loss: Tensor, parameters: Sequence[Tensor], probes: int, ge
             torch.randint(0, 2, p.shape, generator=generator, device=p.device).to(p.dtype) * 2 - 1 for p in parameters
         ]
         products = torch.autograd.grad(gradients, parameters, signs, retain_graph=True)
-        draws.append(sum((v * Hv).sum().double() for v, Hv in zip(signs, products)))
+        zero = torch.zeros((), dtype=torch.float64, device=loss.device)
+        draws.append(sum(((v * Hv).sum().double() for v, Hv in zip(signs, products)), start=zero))
     values = torch.stack(draws)
     return Trace(values.mean().item(), (values.std() / probes**0.5).item())

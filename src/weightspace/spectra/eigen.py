@@ -75,7 +75,7 @@ def eigenvalues_of(
     return found
 
 
-def solve_torch(stack: np.ndarray, device: str) -> np.ndarray:
+def solve_torch(stack: np.ndarray, device: Device) -> np.ndarray:
     """Eigenvalues of a batch of matrices of one shape, [batch, rows, columns] -> [batch, min side], by PyTorch."""
     import torch
 

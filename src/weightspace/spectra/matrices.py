@@ -120,9 +120,12 @@ def _own_weights(module: nn.Module) -> dict[str, tuple[Tensor, int]]:
     """The weights that the module itself computes with, and for each the identity by which shared ones are known."""
     if isinstance(module, _DualLayer):
         return {"weight": (module.weight.detach(), id(module.w1))}
-    weights = {name: (tensor, id(tensor)) for name, tensor in module.named_parameters(recurse=False)}
+    weights: dict[str, tuple[Tensor, int]] = {
+        name: (tensor, id(tensor)) for name, tensor in module.named_parameters(recurse=False)
+    }
     if is_parametrized(module):
-        weights |= {name: (getattr(module, name), id(parts)) for name, parts in module.parametrizations.items()}
+        parametrizations: Any = module.parametrizations
+        weights |= {name: (getattr(module, name), id(parts)) for name, parts in parametrizations.items()}
     for stored in list(weights):
         # Pruning and the older weight and spectral norm keep the parts as parameters, and the result as an attribute.
         for ending in ("_orig", "_g", "_v"):
@@ -268,13 +271,13 @@ def _gates_of(path: str, last: str, tensors: Mapping[str, Tensor]) -> list[str]:
 
 def _layer(layer_id: int, part: _Part) -> LayerMatrix:
     row = layer_id, part.name, part.layer_type, part.unfolding
-    sides = sorted(part.tensors[0].shape, reverse=True) if part.tensors else (0, 0)
+    N, M = sorted(part.tensors[0].shape, reverse=True) if part.tensors else (0, 0)
     try:
         if reason := part.reason or next(filter(None, map(_unusable, part.tensors)), ""):
-            return LayerMatrix(*row, [], *sides, float("nan"), reason)
-        return LayerMatrix(*row, [_array(tensor) for tensor in part.tensors], *sides, _eps(part.tensors[0]))
+            return LayerMatrix(*row, [], N, M, float("nan"), reason)
+        return LayerMatrix(*row, [_array(tensor) for tensor in part.tensors], N, M, _eps(part.tensors[0]))
     except Exception as error:  # as above
-        return LayerMatrix(*row, [], *sides, float("nan"), f"{type(error).__name__}: {error}")
+        return LayerMatrix(*row, [], N, M, float("nan"), f"{type(error).__name__}: {error}")
 
 
 def _eps(tensor: Tensor) -> float:

@@ -23,12 +23,12 @@ def spiked(N: int, M: int, strengths: Sequence[float], rng: np.random.Generator)
     strengths: of the directions, s_k^2 / N as a multiple of the threshold 1 / sqrt Q; above 1 an eigenvalue leaves the
     bulk (Baik, Ben Arous & Peche 2005; for this additive model Benaych-Georges & Nadakuditi 2012, section 3.1).
     """
-    strengths = np.asarray(strengths, dtype=float)
-    if (strengths < 0).any():
-        raise ValueError(f"strengths must not be negative, got {strengths.min()}")
+    multiples = np.asarray(strengths, dtype=float)
+    if (multiples < 0).any():
+        raise ValueError(f"strengths must not be negative, got {multiples.min()}")
     noise = gaussian(N, M, rng)
     u, v = (np.linalg.qr(rng.normal(size=(side, len(strengths))))[0] for side in (N, M))
-    s = np.sqrt(N * strengths * marchenko_pastur.bbp_threshold(N / M))
+    s = np.sqrt(N * multiples * marchenko_pastur.bbp_threshold(N / M))
     return noise + (u * s) @ v.T
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -195,7 +195,7 @@ def _row(spectrum: LayerSpectrum, intervals: int, goodness: int, seed: int, with
     tail, bulk = _tail(nonzero, intervals, goodness, seed), _bulk(nonzero, N, spectrum.matrices)
     if withhold:
         tail, bulk = _tail_that_means_something(tail, nonzero, spectrum), _bulk_of_noise(bulk)
-    reasons = []
+    reasons: list[str] = []
     for columns in (tail, bulk):
         columns.pop("saturated", None)
         reasons += filter(None, [columns.pop("reason", "")])
@@ -278,9 +278,10 @@ def _slices(layer: weightwatcher.Layer, found: list[np.ndarray]) -> LayerSpectru
     )
 
 
-def _solved(
-    layers: Sequence[LayerMatrix | weightwatcher.Layer], device: str, progress: bool | None
-) -> tuple[list, list[list[np.ndarray]]]:
+_Layer = TypeVar("_Layer", LayerMatrix, weightwatcher.Layer)
+
+
+def _solved(layers: list[_Layer], device: str, progress: bool | None) -> tuple[list[_Layer], list[list[np.ndarray]]]:
     """The eigenvalues of each matrix of each layer; a layer for which they cannot be had gets none and a reason."""
     devices.device_name(device)  # its error says what to do where there is no GPU
     matrices = [matrix for layer in layers for matrix in layer.matrices]

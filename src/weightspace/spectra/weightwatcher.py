@@ -97,7 +97,7 @@ def table(layers: list[Layer], spectra: list[list[np.ndarray]]) -> pd.DataFrame:
 def row(layer: Layer, slices: list[np.ndarray]) -> dict[str, Any]:
     """All columns of one layer from the eigenvalues of its matrices."""
     N, M = layer.N, layer.M
-    values = dict.fromkeys(COLUMNS, np.nan) | {
+    values: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan) | {
         "layer_id": layer.layer_id,
         "name": layer.name,
         "longname": layer.longname,
