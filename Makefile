@@ -41,9 +41,10 @@ lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-cache
+	.venv/bin/mypy
 
 clean:
-	rm -rf .venv _build src/*.egg-info .pytest_cache .hypothesis
+	rm -rf .venv _build src/*.egg-info .pytest_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Resolve the versions anew (needs uv). torch and torchvision are pinned to a pair that imports together. The extra

@@ -45,7 +45,7 @@ def listed(device: Devices) -> tuple[str, ...]:
     if isinstance(device, str):
         names = tuple(name(part.strip()) for part in device.split(","))
     elif hasattr(device, "type"):  # a torch.device
-        names = (name(device),)
+        names = (name(device),)  # type: ignore[arg-type] # as said
     else:
         names = tuple(map(name, device))
     if not names:

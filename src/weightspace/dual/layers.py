@@ -264,7 +264,7 @@ class _DualLayer(nn.Module):
         """``plain``, made on the device "meta" (so that no random numbers are drawn), with our parameters."""
         trainable = self.w1.requires_grad or self.w2.requires_grad
         plain.weight = nn.Parameter(self.weight.detach(), requires_grad=trainable)
-        plain.bias = None if self.bias is None else _copied(self.bias)
+        plain.bias = None if self.bias is None else _copied(self.bias)  # type: ignore[assignment] # PyTorch: Parameter, though it may be None
         return plain.train(self.training)
 
     def _started_from(self, plain: nn.Linear | nn.Conv2d) -> Self:
@@ -420,7 +420,7 @@ class DualConv2d(_DualLayer):
             bias,
             padding_mode,
         )
-        like = nn.Conv2d(*geometry, device="meta")  # checks the arguments and makes pairs of them
+        like = nn.Conv2d(*geometry, device="meta")  # type: ignore[misc] # checks the arguments and makes pairs of them
         self.in_channels, self.out_channels = like.in_channels, like.out_channels
         self.kernel_size, self.stride, self.padding = like.kernel_size, like.stride, like.padding
         self.dilation, self.groups, self.padding_mode = like.dilation, like.groups, like.padding_mode

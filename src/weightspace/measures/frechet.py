@@ -33,5 +33,5 @@ def frechet_distance(X: Any, Y: Any) -> float:
 
 def _factor(X: NDArray[np.float64]) -> NDArray[np.float64]:
     """R with R^T R the covariance of the rows."""
-    R: NDArray[np.float64] = np.linalg.qr((X - X.mean(axis=0)) / np.sqrt(len(X) - 1), mode="r")
+    R: NDArray[np.float64] = np.asarray(np.linalg.qr((X - X.mean(axis=0)) / np.sqrt(len(X) - 1), mode="r"))
     return R

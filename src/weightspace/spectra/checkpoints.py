@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def _arrays(content: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
     if isinstance(content, Mapping):
         if {"state", "param_groups"} <= set(content):
             return  # of an optimizer
-        entries = content.items()
+        entries: Iterable[tuple[Any, Any]] = content.items()
     elif isinstance(content, list | tuple):
         entries = enumerate(content)
     elif _is_array(content):
@@ -90,7 +90,7 @@ def _tensor(value: Tensor | np.ndarray) -> Tensor:
     if isinstance(value, Tensor):
         return value if is_lazy(value) else value.detach()
     if np.ma.is_masked(value) and value.dtype.kind in "fc":
-        value = value.filled(np.nan)
+        value = np.ma.filled(value, np.nan)
     # PyTorch shares the memory of an array that is writable, in native byte order and without negative strides.
     kind = np.float64 if value.dtype == np.longdouble else value.dtype.newbyteorder("=")
     return torch.from_numpy(np.require(value, kind, ["C", "W"]))

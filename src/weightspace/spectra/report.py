@@ -124,8 +124,8 @@ def layer_spectra(
     To keep along a training run: a few numbers per neuron, from which ``report_of`` makes the table at any time.
     """
     if convention == "weightwatcher":
-        layers, solved = _solved(weightwatcher.layers(source), device, progress)
-        return [_slices(layer, found) for layer, found in zip(layers, solved)]
+        theirs, solved = _solved(weightwatcher.layers(source), device, progress)
+        return [_slices(layer, found) for layer, found in zip(theirs, solved)]
     if convention != "weightspace":
         raise ValueError(f"unknown convention {convention!r}: use weightspace or weightwatcher")
     layers, solved = _solved(layer_matrices(source), device, progress)
