@@ -60,6 +60,8 @@ quadrant = {"same": int(same.sum()), "all": len(same), "low": 100 * chance[0], "
 glue("per_data", int((compared["task"] != "").sum()), display=False)
 for name, value in quadrant.items():
     glue(f"quadrant_{name}", value, display=False)
+
+# %% tags=["remove-cell"]
 nearer = next(claim for claim in claims.CLAIMS if claim.id == "A2a").findings()
 glue("a2a_closer", sum(finding.wins > finding.ties + finding.losses for finding in nearer), display=False)
 glue("a2a_models", len(nearer), display=False)

@@ -78,6 +78,7 @@ quotes.glue(
     clean_accuracy_noise50=quote(clean, "mean", setting="noise50"),
 )
 
+# %% tags=["remove-cell"]
 tests = frames.means(frames.select(statistics, metric="accuracy_percent"), ["inputs", "setting"])
 quotes.glue(
     test_noise50=quote(tests, "value", inputs="test", setting="noise50"),
@@ -109,6 +110,7 @@ quotes.glue(
     body_dp=quote(norms, "percent", part="body", category="dp"),
 )
 
+# %% tags=["remove-cell"]
 sizes = fair_tests.sizes(spectra)
 beyond = frames.select(fair_tests.beyond_seeds(sizes), category="div")
 means_of_levels = frames.select(similarities, match="as they are")
