@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 fine-tuned until it fits its training images, with the spectra of ``diversity_from_scratch``.
 
 ``diversity_transfer`` makes 62 updates, in which no regularizer has anything to hold back. Here the pretrained network
-sees 1,000 images for 12 epochs. Kernels are also measured with their batch norm folded in, and the baseline is run
+sees 1,000 images for 8 epochs. Kernels are also measured with their batch norm folded in, and the baseline is run
 several times per seed, as from scratch. All runs start from the published weights; the head is drawn for the seed.
 """
 
@@ -44,9 +44,9 @@ SCALES: dict[str, Settings] = {
         "severities": (5,),
     },
     "laptop": {
-        "epochs": 12,
-        "spectra_epochs": (0, 2, 12),
-        "score_epochs": (1, 2, 3, 4, 6, 8, 10, 12),
+        "epochs": 8,
+        "spectra_epochs": (0, 2, 8),
+        "score_epochs": (1, 2, 3, 4, 5, 6, 8),
         "checkpoint_test_size": 500,
         "test_size": 2_000,
         "corruption_size": 30,
