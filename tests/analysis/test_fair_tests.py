@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weightspace import experiments, spectral_report
+from weightspace import experiments
 from weightspace.analysis import diversity_shifts, fair_tests, shift_checks, spectral_shifts
 from weightspace.analysis.diversity_shifts import LEVELS
 from weightspace.analysis.frames import select
@@ -14,6 +14,7 @@ from weightspace.campaigns import records
 from weightspace.experiments.diversity import cifar10, cifar10_settings, spectra
 from weightspace.experiments.diversity.cifar10_settings import INDEPENDENT_SEEDS
 from weightspace.models import ResNet18
+from weightspace.spectra.report import layer_spectra, report_of
 from weightspace.training.trainer import initialized
 
 LAYERS = 40
@@ -211,7 +212,7 @@ def test_metrics_are_those_of_the_spectral_report(results):
     experiments.record("diversity_cifar10", "quick", [first], source)
     frame = spectra.compute("diversity_cifar10", derived, "cpu")
     model = initialized(lambda: ResNet18(width=8), first.seed)
-    report = spectral_report(model, progress=False).set_index("name")
+    report = report_of(layer_spectra(model), withhold=False).set_index("name")
     start = frame[(frame["epoch"] == 0) & (frame["unfolding"] == "(out, in k)")]
     names = diversity_shifts.layer_names(frame)
     assert names[1] == "conv1" and names[2] == "layer1.0.conv1" and names[21] == "fc" and len(names) == 21

@@ -19,6 +19,7 @@ from weightspace.analysis.regularizer_effects import (
 from weightspace.claims import elsewhere
 from weightspace.claims.elsewhere import DOES_NOT_HOLD, HOLDS, NOTHING_TO_HOLD, UNDECIDED, holds, overall, verdicts_of
 from weightspace.experiments.diversity import scratch_controls, scratch_spectra, text_fitted_settings
+from weightspace.spectra.report import layer_spectra, report_of
 
 LAYERS = 12
 
@@ -88,10 +89,8 @@ def test_a_network_without_batch_norm_has_no_folded_measures():
 
 
 def test_scale_free_measures_do_not_see_a_factor():
-    from weightspace import spectral_report
-
     weight = np.random.default_rng(0).standard_normal((40, 20)).astype(np.float32)
-    one, ten = (spectral_report({"a": factor * weight}).iloc[0] for factor in (1.0, 10.0))
+    one, ten = (report_of(layer_spectra({"a": factor * weight}), withhold=False).iloc[0] for factor in (1.0, 10.0))
     free = {m.metric for m in WITHOUT_BATCH_NORM["scale-free"]}
     for metric in free:
         assert one[metric] == pytest.approx(ten[metric], rel=1e-4)

@@ -645,14 +645,14 @@ def test_the_command(tmp_path, capsys):
 
 
 def test_the_command_draws_figures_beside_the_table(tmp_path, capsys):
-    path = tmp_path / "model.pt"
+    path, before = tmp_path / "model.pt", plt.get_fignums()
     torch.save(small().state_dict() | {"zero": torch.zeros(30, 30), "nan": torch.full((20, 20), torch.nan)}, path)
     assert main(["spectra", str(path), "--out", str(tmp_path / "table.csv"), "--plot"]) == 0
     printed = capsys.readouterr().out
     for name in ("table.layers.png", "table.esd.png"):
         assert str(tmp_path / name) in printed
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def test_importing_the_package_does_not_import_pytorch():
