@@ -52,7 +52,7 @@ def test_fine_tuning_has_twelve_settings_and_the_sizes_of_the_short_campaign():
     short = next(iter(experiments.planned("diversity_transfer", "laptop").values()))
     for field in ("dataset", "train_size", "resolution", "model", "optimizer", "lr", "batch_size", "precision"):
         assert {getattr(c, field) for c in plan} == {getattr(short, field)}
-    assert {(c.test_size, c.epochs) for c in plan} == {(2_000, 12)}
+    assert {(c.test_size, c.epochs) for c in plan} == {(2_000, 8)}
 
 
 @pytest.mark.parametrize("name", ["diversity_mnist", "diversity_vit", transfer_fitted.EXPERIMENT])
