@@ -151,7 +151,7 @@ def test_killed_workers_lose_nothing_but_the_group_in_flight(campaign):
         if not computing.groups("e", "quick"):  # the next campaign
             start_afresh()
             kept = set()
-    assert cut > 10  # workers got somewhere
+    assert cut > 4  # workers got somewhere
     campaign.write_text("")
     experiments.run("e", "quick", progress=False)
     assert whole(records.load("e", "quick"))
