@@ -174,7 +174,13 @@ def visit(browser, address):
         problems: list[str] = []
         page.on("console", lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-        page.on("requestfailed", lambda request: problems.append(f"not loaded: {request.url}"))
+        # The browser gives up what it still fetches, an icon say, when the next page is opened.
+        page.on(
+            "requestfailed",
+            lambda request: (
+                None if "ERR_ABORTED" in (request.failure or "") else problems.append(f"not loaded: {request.url}")
+            ),
+        )
         page.on(
             "request",
             lambda r: None if r.url.startswith((address, "data:", "blob:")) else problems.append(f"remote: {r.url}"),
