@@ -28,6 +28,7 @@ from weightspace.analysis.regularizer_tests import (
     between_seeds,
     decide,
     interpolation,
+    placebo,
     products,
     randomization_p,
     seed_weights,
@@ -137,9 +138,7 @@ def controls(cell: pd.DataFrame, found: Effects) -> pd.DataFrame:
         for name, act, own in zip(found.settings, acts, found.values)
     ]
     if found.baselines.shape[1] > 2:
-        first, rest = found.baselines[:, 0], found.baselines[:, 1:]
-        middle = rest.mean(axis=1, keepdims=True)
-        rows.append((BASELINE, False, randomization_p(rest - middle, first - middle[:, 0])))
+        rows.append((BASELINE, False, randomization_p(*placebo(found.baselines))))
     table = pd.DataFrame(rows, columns=["setting", "acts", "p"]).assign(p_holm=np.nan)
     if table["acts"].any():
         table.loc[table["acts"], "p_holm"] = holm(table.loc[table["acts"], "p"])

@@ -172,9 +172,13 @@ def outcomes(frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
     inputs, metric = OUTCOMES[outcome]
     own = last_epoch(select(frame, layer=0, inputs=inputs, metric=metric))
     value = np.log10(own["value"]) if metric == "loss" else own["value"]
-    table = own.assign(value=value).pivot_table(index="setting", columns="seed", values="value")
+    return _minus_baseline(own.assign(value=value).pivot_table(index="setting", columns="seed", values="value"))
+
+
+def _minus_baseline(table: pd.DataFrame) -> pd.DataFrame:
+    """Settings by seeds minus the row of the baseline, which comes last as it is."""
     base = table.loc[BASELINE]
-    return pd.concat([(table.drop(index=BASELINE) - base), base.to_frame().T])
+    return pd.concat([table.drop(index=BASELINE) - base, base.to_frame().T])
 
 
 def delays(frame: pd.DataFrame) -> pd.DataFrame:
@@ -187,9 +191,7 @@ def delays(frame: pd.DataFrame) -> pd.DataFrame:
     own = select(frame, layer=0, inputs="train", metric="accuracy_percent")
     error = own.assign(value=1 - own["value"] / 100)
     time = error.groupby(["setting", "seed", "replicate"])["value"].sum()
-    table = time.groupby(["setting", "seed"]).mean().unstack("seed")
-    base = table.loc[BASELINE]
-    return pd.concat([(table.drop(index=BASELINE) - base), base.to_frame().T])
+    return _minus_baseline(time.groupby(["setting", "seed"]).mean().unstack("seed"))
 
 
 CHANCE = {"complaints": 50.0, "titles": 50.0}

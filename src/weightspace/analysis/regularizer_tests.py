@@ -149,6 +149,16 @@ def randomization_p(
     return float((1 + (sizes >= _size(effect[:, 0])).sum()) / (1 + draws))
 
 
+def placebo(baselines: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first baseline of every seed taken for a setting: the other baselines, and its effect against them.
+
+    baselines: [seeds, replicates, layers], three replicates or more; both results are minus the mean of the others.
+    """
+    first, rest = baselines[:, 0], baselines[:, 1:]
+    middle = rest.mean(axis=1, keepdims=True)
+    return rest - middle, first - middle[:, 0]
+
+
 def _size(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """<z, z> of [..., seeds, layers]."""
     seeds, layers = z.shape[-2:]
@@ -174,10 +184,8 @@ def controls(frame: pd.DataFrame, measures: Iterable[Measure], epoch: int | None
                 p = randomization_p(found.baselines, z)
                 rows.append((measure, setting, category, bool(acts[setting]), _size(z), p))
         if found.baselines.shape[1] > 2:
-            first, rest = found.baselines[:, 0], found.baselines[:, 1:]
-            middle = rest.mean(axis=1, keepdims=True)
-            z = first - middle[:, 0]
-            rows.append((measure, BASELINE, BASELINE, False, _size(z), randomization_p(rest - middle, z)))
+            rest, z = placebo(found.baselines)
+            rows.append((measure, BASELINE, BASELINE, False, _size(z), randomization_p(rest, z)))
     table = pd.DataFrame(rows, columns=["measure", "setting", "category", "acts", "size", "p"])
     table["size"] = np.sqrt(table["size"].clip(lower=0))
     table["p_holm"] = np.nan

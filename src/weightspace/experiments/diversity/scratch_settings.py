@@ -45,6 +45,19 @@ Epochs = tuple[Annotated[int, Field(ge=0)], ...]
 Size = Annotated[int, Field(ge=0)]
 
 
+def setting_of(dropout: float, weight_decay: float, augmentation: str) -> str:
+    """The regularizers of a run in one name, ``baseline`` where there is none."""
+    parts = [f"dropout_{dropout:g}"] if dropout else []
+    parts += [f"weight_decay_{weight_decay:g}"] if weight_decay else []
+    parts += [augmentation] if augmentation else []
+    return "+".join(parts) or "baseline"
+
+
+def category_of(names: Sequence[str]) -> str:
+    """The one kind of regularizer that acts, ``baseline`` for none, ``combined`` for several."""
+    return "combined" if len(names) > 1 else names[0] if names else "baseline"
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FittedConfiguration(Configuration):
     """A classifier of images that is trained until it fits them.
@@ -108,17 +121,14 @@ class FittedConfiguration(Configuration):
     @property
     def setting(self) -> str:
         """The regularizers in one name, ``baseline`` where there is none."""
-        parts = [f"dropout_{self.dropout:g}"] if self.dropout else []
-        parts += [f"weight_decay_{self.weight_decay:g}"] if self.weight_decay else []
-        parts += [self.augmentation] if self.augmentation else []
-        return "+".join(parts) or "baseline"
+        return setting_of(self.dropout, self.weight_decay, self.augmentation)
 
     @property
     def category(self) -> str:
         """``baseline``, ``dropout``, ``weight_decay``, ``augmentation``, or ``combined`` for more than one of them."""
         present = {name: getattr(self, name) for name in ("dropout", "weight_decay", "augmentation")}
         names = [name for name, value in present.items() if value]
-        return "combined" if len(names) > 1 else names[0] if names else "baseline"
+        return category_of(names)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from weightspace.campaigns.configuration import STRICT, Count, Settings, dataclass
 from weightspace.experiments.diversity import text_sets
-from weightspace.experiments.diversity.scratch_settings import with_baselines
+from weightspace.experiments.diversity.scratch_settings import category_of, setting_of, with_baselines
 from weightspace.experiments.diversity.text_settings import SIZES, TextTrainingConfiguration
 
 COMPLAINTS, TITLES = "diversity_complaints", "diversity_titles"
@@ -99,17 +99,14 @@ class FittedTextConfiguration(TextTrainingConfiguration):
     @property
     def setting(self) -> str:
         """The regularizers and the training set in one name, ``baseline`` where there is none."""
-        parts = [f"dropout_{self.dropout:g}"] if self.dropout else []
-        parts += [f"weight_decay_{self.weight_decay:g}"] if self.weight_decay else []
-        parts += [self.augmentation] if self.augmentation else []
-        return "+".join(parts) or "baseline"
+        return setting_of(self.dropout, self.weight_decay, self.augmentation)
 
     @property
     def category(self) -> str:
         """``dropout``, ``weight_decay`` or the kind of training set; ``baseline``, or ``combined`` for several."""
         names = [name for name in ("dropout", "weight_decay") if getattr(self, name)]
         names += [kind for kind, sets in text_sets.SETS.items() if self.augmentation in sets]
-        return "combined" if len(names) > 1 else names[0] if names else "baseline"
+        return category_of(names)
 
 
 def settings(name: str) -> tuple[Settings, ...]:
