@@ -195,7 +195,7 @@ style.table(
 # %% [markdown]
 # ## The rule, before the result
 #
-# The rules of this section were committed to the repository before the first records of the campaign ({doc}`30_claims` has the
+# The rules of this section were committed to the repository before the first records of the campaign ({doc}`20_claims` has the
 # times).
 #
 # - A **comparison** is one configuration, one method, one baseline: $\log$ error after the last turn, paired by seed,
@@ -344,7 +344,7 @@ glue(
 #   {glue:text}`dual_rival_ratio:.2f`. Our reading: its decay does what a tuned weight decay does, without tuning.
 # - Early stopping chose not to stop in {glue:text}`never_stopped:.0f` % of cases, as the curves had suggested.
 #
-# In classification neither method was found to beat the same rival ({doc}`09_fair_baselines`).
+# In classification neither method was found to beat the same rival ({doc}`08_fair_baselines`).
 #
 # **Is the gain over this rival still largest where data are sparse?** This question was asked after the results of the
 # tuned baselines had been seen, so it is exploratory. The ratio compares the gain at the smallest training size with

@@ -22,8 +22,8 @@
 #
 # **From the released code:** everything above. **Our choices:** seeds, and sample order and test noise that the five
 # methods of a seed share. The CIFAR-10 pixels are those of a rebuilt file that differs from the original in a few images;
-# {doc}`10_data` has the facts. As in regression, all seeds share the training subset of the release; intervals speak about
-# initial weights, sample order and test noise. {doc}`09_fair_baselines` varies the subset too.
+# {doc}`21_data` has the facts. As in regression, all seeds share the training subset of the release; intervals speak about
+# initial weights, sample order and test noise. {doc}`08_fair_baselines` varies the subset too.
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -160,7 +160,7 @@ style.table(
 # %% [markdown]
 # ## Paired tests
 #
-# The rule is that of {doc}`30_claims`, which was committed before these records. It takes the ratio of test *errors*
+# The rule is that of {doc}`20_claims`, which was committed before these records. It takes the ratio of test *errors*
 # (100 minus accuracy), paired by seed; a win needs a corrected $p$ below 0.05 and an error lower by 5 % or more.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-paired-stabilized", "caption": "Test error of the stabilized dual method relative to each baseline, clean inputs. Left of the band is better; open markers: not significant after correction."}}

@@ -10,7 +10,7 @@
 # **Design (ours).** The 3-layer network and the training of the paper, MNIST {cite:p}`lecun1998` and Fashion-MNIST
 # {cite:p}`xiao2017`. Every seed draws a training subset of its own, `RandomState(1000 + s)`, and every network is tested on
 # the official test split, so the intervals cover the choice of subset. Methods: both dual methods, gradient descent and
-# L2 0.1, the stronger of the paper's two penalties; none is tuned here ({doc}`09_fair_baselines` does that).
+# L2 0.1, the stronger of the paper's two penalties; none is tuned here ({doc}`08_fair_baselines` does that).
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -70,7 +70,7 @@ style.show(
 )
 
 # %% [markdown]
-# By the rule of {doc}`30_claims` (corrected $p$ below 0.05 and an error lower or higher by 5 % or more):
+# By the rule of {doc}`20_claims` (corrected $p$ below 0.05 and an error lower or higher by 5 % or more):
 #
 # | method | wins against gradient descent at $n$ | loses at $n$ |
 # | --- | --- | --- |

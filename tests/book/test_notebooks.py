@@ -9,13 +9,13 @@ FIGURES = {
     "05_neurons": 2,
     "06_data_and_noise": 5,
     "07_imbalance": 4,
-    "08_contrastive": 1,
-    "09_fair_baselines": 2,
-    "12_random_matrices": 10,
-    "13_released_measurements": 13,
+    "22_contrastive": 1,
+    "08_fair_baselines": 2,
+    "09_random_matrices": 10,
+    "10_released_measurements": 13,
 }
 """Figures per chapter."""
-COMPUTED_ON_THE_PAGE = {"06_data_and_noise": 1, "12_random_matrices": 4}
+COMPUTED_ON_THE_PAGE = {"06_data_and_noise": 1, "09_random_matrices": 4}
 """Those of them that are not drawn from records."""
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 FIGURES = {
-    "14_regularizers_in_weight_space": 5,
-    "15_like_dropout": 8,
-    "16_diversity_outcomes": 8,
-    "17_fine_tuning": 5,
-    "18_words": 7,
-    "19_synthetic_data": 8,
+    "11_regularizers_in_weight_space": 5,
+    "12_like_dropout": 8,
+    "13_diversity_outcomes": 8,
+    "14_fine_tuning": 5,
+    "15_words": 7,
+    "16_synthetic_data": 8,
 }
 """Figures per chapter."""
 

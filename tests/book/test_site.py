@@ -61,7 +61,7 @@ def test_every_chapter_depends_on_the_modules_and_records_that_it_names(root, si
         for name in used["files"]:
             users.setdefault(name, set()).add(source.stem)
     # Not all of the source: a module that draws for one chapter is that chapter's affair.
-    assert users["src/weightspace/display/figures/synthetic.py"] == {"19_synthetic_data"}
+    assert users["src/weightspace/display/figures/synthetic.py"] == {"16_synthetic_data"}
     assert "src/weightspace/reported/dual_weight.csv" in users
 
 

@@ -49,7 +49,7 @@ glue("inexact_first", len(data.CIFAR10_INEXACT["data_batch_1"]), display=False)
 # - **Released measurements of paper A** {cite:p}`ba2024`: the 513 CSV files of the authors' repository
 #   `YangBa78/Data-Diversity-as-Implicit-Regularization` (commit 5949497), spectra before and after training, scores and texts.
 #   They come without a licence, so they are read where they are and never passed on; one digest covers all of them,
-#   whether they come as an archive or unpacked. {doc}`13_released_measurements` is built from figures derived from them.
+#   whether they come as an archive or unpacked. {doc}`10_released_measurements` is built from figures derived from them.
 #   The training texts of the complaints task are among them.
 # - **Diabetes** and **Digits** ship inside scikit-learn; the quick scale uses them, so that it needs no download.
 #

@@ -2,7 +2,7 @@
 # # Diversity, accuracy, calibration, shift
 #
 # Paper A {cite:p}`ba2024` ends with a score: a metric of diversity that is to explain what augmented data are good for.
-# {doc}`13_released_measurements` could hold it against single runs only. Here the same networks are trained several
+# {doc}`10_released_measurements` could hold it against single runs only. Here the same networks are trained several
 # times: what does each regularizer do to accuracy, to calibration and under corruption, and does a diversity score predict it?
 #
 # **In short:** after three epochs no regularizer was seen to improve accuracy, and many lowered it; with {glue:text}`seeds`
@@ -261,7 +261,7 @@ style.show(
 # size of the set, here 1,000, if all are orthogonal. By pixels {glue:text}`higher_vendi_pixels` of ten levels have a higher score
 # than the images as they are. By embeddings it is {glue:text}`higher_vendi_embeddings` of ten: **to the network, augmented images
 # are less diverse**, and the more levels are on top of each other, the less diverse they are. A likely reason is that the network
-# which embeds the images has seen no augmented ones in training. {doc}`13_released_measurements` found the same in CLIP.
+# which embeds the images has seen no augmented ones in training. {doc}`10_released_measurements` found the same in CLIP.
 
 # %% [markdown]
 # ## Does a score explain the outcome?
@@ -345,7 +345,7 @@ style.show(
 # (A3, mixed and not supported). That the weighted score explains more than the plain one was not found (A3b). Eleven sets are few:
 # most intervals of the difference are more than half a unit wide. The rule asks for a positive correlation and gets one from a score
 # that falls with augmentation. Whether a score predicts a *benefit* can be tested only where augmentation brings one, and that
-# needs longer training. Synthetic data are not tested here; {doc}`19_synthetic_data` tests them.
+# needs longer training. Synthetic data are not tested here; {doc}`16_synthetic_data` tests them.
 
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.besides == ("diversity_sets",)]

@@ -49,7 +49,7 @@ paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
 # B1a, B1b, B1e, B1f, B2a, B2b, B3a and B3b rest on one training subset per data set and size, the released one: their intervals
 # are over initial weights and orders on that subset. B1c, B1d, B1g and B1h draw a new subset for every seed. B1a, B1e, B2a, B2b,
 # B3a and B3b hold the method against the paper's baselines, which were not tuned; {doc}`02_regression` and
-# {doc}`09_fair_baselines` show each tuned baseline by itself.
+# {doc}`08_fair_baselines` show each tuned baseline by itself.
 #
 # **Does the method help with few data?** In regression it does, against plain gradient descent: the gain is larger at
 # $n = 100$ than at $n = 1000$ in all four settings of both methods (B2a). In classification that was found in few settings
@@ -58,7 +58,7 @@ paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
 # the wine data, shows a smaller one ({doc}`02_regression`).
 #
 # **Does it beat a tuned weight decay?** The stabilized method does in regression, in most settings and by a few percent of the
-# error. Without the stabilizer the method as published was not shown to, and in classification neither method was ({doc}`09_fair_baselines`).
+# error. Without the stabilizer the method as published was not shown to, and in classification neither method was ({doc}`08_fair_baselines`).
 
 # %% tags=["remove-input"]
 judged_b = tables.judged(paper_b)
@@ -91,25 +91,25 @@ style.table(
 # - **Like the regularizers (A1)?** Not supported in any family. In most metrics no direction can be told from none. Where there
 #   is one, it is in the log norm, and it differs: from scratch, diversity goes along with dropout and with weight decay; fine-tuned
 #   on images, along with dropout and against weight decay; fine-tuned on texts, no direction was found. For synthetic images none
-#   was found either, while augmented images in the same networks go along with dropout ({doc}`19_synthetic_data`).
+#   was found either, while augmented images in the same networks go along with dropout ({doc}`16_synthetic_data`).
 # - **Does a diversity score explain the outcome (A3), and the weighted one more (A3b)?** Scores of embeddings go with accuracy from
 #   scratch, where the verdict is mixed; no other score is supported or mixed. No comparison showed the weighted score to be better or
 #   worse than the plain one; the intervals are wide.
 # - **Synthetic images (A4, A4b)** were not found to bring diversity or accuracy out of distribution, nor more of the latter than
 #   augmentation does; the diversity of their pixels is lower than that of real images.
 #
-# A1a, A2a, A2b and A3a are about what the authors released ({doc}`13_released_measurements`), one run per setting, each by a rule
+# A1a, A2a, A2b and A3a are about what the authors released ({doc}`10_released_measurements`), one run per setting, each by a rule
 # of its own. Their effects are means with the smallest and the largest in the place of the interval: a rank correlation in A1a
 # and A3a; a ratio of two distances in A2a, below 1 in favour of the claim; the same in A2b, in units of what noise gives. Here n
 # is the number of layers, in A3a that of training sets.
 #
 # The others rest on training of our own. The effect of A1 is the cosine of the shifts; that of A2 the distance of diversity to
 # dropout divided by that to weight decay, below 1 in favour of the claim; that of A2c the distance to the baseline divided by that
-# to dropout, above 1 in favour of it ({doc}`15_like_dropout`). There n is the number of seeds. The effect of A3 is a rank
+# to dropout, above 1 in favour of it ({doc}`12_like_dropout`). There n is the number of seeds. The effect of A3 is a rank
 # correlation, that of A3b how much higher the correlation of the weighted score is; n is the number of training sets.
 #
-# A letter at the end names the family: f, fine-tuned on images ({doc}`17_fine_tuning`); w, on texts
-# ({doc}`18_words`); s, with synthetic images ({doc}`19_synthetic_data`); o, where networks overfit ({doc}`../book/rules`). A4 is
+# A letter at the end names the family: f, fine-tuned on images ({doc}`14_fine_tuning`); w, on texts
+# ({doc}`15_words`); s, with synthetic images ({doc}`16_synthetic_data`); o, where networks overfit ({doc}`../book/rules`). A4 is
 # judged by Dunnett's test, its effect is a ratio to real images alone; A4b by Tukey's test, in points of accuracy; n is the number
 # of seeds.
 
@@ -138,7 +138,7 @@ style.table(
 # values of ten inside and finds fewer; the intervals of B5a above reach beyond that mark for each of these methods.
 #
 # **What was compared, and did not agree as an order.** The gains of BERT over its baseline, one run for each training set, are not
-# ranked as ours are ({doc}`18_words`); neither order can be told from chance.
+# ranked as ours are ({doc}`15_words`); neither order can be told from chance.
 #
 # **What was not tried.** Paper A's own training, of CLIP, BERT and a full ResNet-18, has not been repeated: our training is at a
 # reduced scale with other networks, so that its numbers cannot agree or disagree with the reported ones, only its signs and orders

@@ -10,7 +10,7 @@
 # by {glue:text}`fall_dp:.0f` % and weight decay by {glue:text}`fall_wd:.0f` %.
 #
 # **Terms.** The paper uses four numbers per layer, all of them functions of the eigenvalues $\lambda_i$ of $W^\top W$
-# ({doc}`12_random_matrices`): the *log norm* is $\log_{10}\sum\lambda_i$, the logarithm of the squared Frobenius norm; the *log
+# ({doc}`09_random_matrices`): the *log norm* is $\log_{10}\sum\lambda_i$, the logarithm of the squared Frobenius norm; the *log
 # spectral norm* is $\log_{10}\lambda_{\max}$; the *entropy* is that of the fractions $\lambda_i/\sum\lambda_i$, divided by its largest
 # value; *alpha* is the exponent of a power law fitted to the largest eigenvalues. *Diversity* is what the paper calls the category of
 # all augmentation levels.
@@ -18,7 +18,7 @@
 # **What the paper says.** More diverse data change the spectra in the way that dropout and weight decay do.
 #
 # **What its released code does.** One run per setting, without a seed. For every layer, four metrics after training minus
-# before, minus the same of one baseline run: the *shift*. {doc}`13_released_measurements` shows what that design can bear.
+# before, minus the same of one baseline run: the *shift*. {doc}`10_released_measurements` shows what that design can bear.
 #
 # **What we chose.** The network and the levels of the paper: a ResNet-18 with a 3x3 stem; four dropout rates, six weight
 # decays, ten augmentation levels, each by itself, drawn anew for every image and epoch. All settings of a seed share initial
@@ -98,7 +98,7 @@ style.table(
 
 # %% [markdown]
 # After three epochs no regularizer was seen to improve accuracy, and many lowered it; gains of a few points cannot be excluded with
-# {glue:text}`n_seeds` seeds ({doc}`16_diversity_outcomes`). Dropout of 0.5 and 0.7 after every block keeps this narrow network from
+# {glue:text}`n_seeds` seeds ({doc}`13_diversity_outcomes`). Dropout of 0.5 and 0.7 after every block keeps this narrow network from
 # learning; part of that is batch normalisation, whose running statistics do not fit once the masks are
 # gone {cite:p}`li2019`. {numref}`fig-campaign-outcomes` is the reason why the next chapter compares settings of *equal* strength.
 #
@@ -138,7 +138,7 @@ style.show(
 #
 # A regularizer that acts on the spectra should act more at higher doses. Beyond the paper's four metrics: stable and effective
 # rank, the scale of the Marchenko-Pastur bulk, the soft rank, and the number of spikes beyond the edge
-# ({doc}`12_random_matrices`).
+# ({doc}`09_random_matrices`).
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-campaign-doses", "caption": "Mean shift over all layers at every level, weakest first, for nine metrics."}}
 every = spectral_shifts.shifts(diversity_shifts.changes(spectra, metrics=diversity_spectra.METRICS))
@@ -206,4 +206,4 @@ style.table(
 # Weight decay shows in the norms, the ranks and the bulk, in step with its strength; dropout shows as well, partly in the opposite
 # direction; diversity shows in the log norm, and there little. The order of the three in the log norm is that of the release, and so are several correlations. Whether
 # diversity *resembles* dropout cannot be read off them, because all categories share initial weights and a baseline and
-# differ in strength. {doc}`15_like_dropout` takes this away.
+# differ in strength. {doc}`12_like_dropout` takes this away.

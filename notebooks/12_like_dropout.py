@@ -2,8 +2,8 @@
 # # Is diversity like dropout?
 #
 # Paper A concludes that data diversity changes the weight space in the way that the explicit regularizers do, and more like
-# dropout than like weight decay. {doc}`13_released_measurements` showed what can go wrong in such a comparison. This chapter
-# makes it fair, with the records of {doc}`14_regularizers_in_weight_space`, where the four metrics are defined.
+# dropout than like weight decay. {doc}`10_released_measurements` showed what can go wrong in such a comparison. This chapter
+# makes it fair, with the records of {doc}`11_regularizers_in_weight_space`, where the four metrics are defined.
 #
 # **In short:** diversity moves the spectra little. In the log norm its small shift has the direction that dropout and weight decay
 # share. Elsewhere it was not found to be like either, and in most comparisons the spectra under diversity are closer to those without
@@ -26,7 +26,7 @@
 # - **A2c**, our question: the same with the baseline in the place of weight decay. What is close to everything that does
 #   little is close to dropout as well.
 #
-# A claim is supported from 80 % wins on with at most 5 % losses, and not supported below 50 % wins ({doc}`30_claims`). Comparisons
+# A claim is supported from 80 % wins on with at most 5 % losses, and not supported below 50 % wins ({doc}`20_claims`). Comparisons
 # that are neither won nor lost are *ties*; they decide nothing either way.
 
 # %% tags=["parameters", "remove-input"]
@@ -233,7 +233,7 @@ style.table(
 # %% [markdown]
 # ## Equivalence
 #
-# The margin is a fifth of what training itself changes in the baseline, as in {doc}`13_released_measurements`; the replicates
+# The margin is a fifth of what training itself changes in the baseline, as in {doc}`10_released_measurements`; the replicates
 # are runs, not layers.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-equivalence", "caption": "Mean difference over layers in units of the margin (grey), with 90 % intervals. Green and filled: equivalent after Holm's correction."}}

@@ -7,7 +7,7 @@
 # **What the paper says.** In its first version paper A {cite:p}`ba2024` claims that synthetic data can bring more diversity and
 # better accuracy out of distribution (A4). Its metric is meant to compare augmented with synthetic data (A3).
 #
-# **What its released code does.** Synthetic texts only ({doc}`18_words`). Neither synthetic images nor numbers out of
+# **What its released code does.** Synthetic texts only ({doc}`15_words`). Neither synthetic images nor numbers out of
 # distribution were released, so there is no reported value to hold ours against.
 #
 # **What we chose.** A generator that has seen the training images and nothing else: what it brings comes from the way it was
@@ -244,7 +244,7 @@ style.show(
 # Of {glue:text}`tested` correlations {glue:text}`correlated` are significant after correction; with so few sets only a nearly perfect order
 # would be. What can be said is which order the scores give. In pixels the set that serves best under corruption, AugMix, has the lowest
 # Vendi score, and TrivialAugment, which stretches contrasts, twice that of all others. In embeddings they cannot be told apart. The
-# weighted scores differ mostly by the resemblance, and that, as with the texts ({doc}`18_words`), asks what stands in which row: a
+# weighted scores differ mostly by the resemblance, and that, as with the texts ({doc}`15_words`), asks what stands in which row: a
 # synthetic image stands for one of the same class and has {glue:text}`resemblance_synthetic_1:.2f`; test images, as real as any but
 # in rows of other classes, have {glue:text}`resemblance_held_out:.2f`.
 #
@@ -277,7 +277,7 @@ style.show(
 # tenth of its size or less ({glue:text}`shift_weight_decay:.0f`). TrivialAugment makes the norms larger
 # ({glue:text}`shift_trivial_augment_wide:.1f`), and so does dropout ({glue:text}`shift_dropout:.1f`); augmented images are like dropout
 # ({glue:text}`similarity_augmented_dp_log_norm:.2f`) and opposite to weight decay
-# ({glue:text}`similarity_augmented_wd_log_norm:.2f`), as in {doc}`17_fine_tuning`. Yet the calibration error is lower under both, half
+# ({glue:text}`similarity_augmented_wd_log_norm:.2f`), as in {doc}`14_fine_tuning`. Yet the calibration error is lower under both, half
 # synthetic images and TrivialAugment, by about as much: what diversity does to the norms does not tell what it is good for.
 #
 # Weight decay, even this weak, is tens of units away from everything in three metrics (A2s). No metric has dropout closer than the baseline,

@@ -2,7 +2,7 @@
 # # Fine-tuning
 #
 # Most of paper A {cite:p}`ba2024` is about pretrained networks: CLIP and BERT, fine-tuned under every regularizer.
-# {doc}`15_like_dropout` and {doc}`16_diversity_outcomes` asked their questions of a small network trained from scratch.
+# {doc}`12_like_dropout` and {doc}`13_diversity_outcomes` asked their questions of a small network trained from scratch.
 # Does a network that already knows how to see answer them in the same way?
 #
 # **In short:** in one metric of four, the log norm, the shifts of diversity and dropout have the same direction here, and that of
@@ -10,7 +10,7 @@
 #
 # A *shift* is what a setting changes in a spectral metric of a layer beyond what the baseline of the same seed changes; the *head*
 # is the new last layer, the *body* all layers before it. Metrics, the *similarity* of shifts and the rules are defined in
-# {doc}`15_like_dropout`, the levels of augmentation and the calibration error (ECE) in {doc}`16_diversity_outcomes`.
+# {doc}`12_like_dropout`, the levels of augmentation and the calibration error (ECE) in {doc}`13_diversity_outcomes`.
 #
 # **What the paper says.** In fine-tuned networks as well, diversity acts on the spectra as the explicit regularizers do (A1),
 # and more like dropout than like weight decay (A2).
@@ -21,7 +21,7 @@
 #
 # **What we chose.** EfficientNet-Lite0 {cite:p}`tan2019` with weights of ImageNet, which can be had offline; the same
 # optimizer and batches, the same 21 settings, dropout that acts in every block. All settings of a seed share the pretrained
-# weights, the new head and the order of the data. The rules are those of {doc}`15_like_dropout`; they were written down for
+# weights, the new head and the order of the data. The rules are those of {doc}`12_like_dropout`; they were written down for
 # this experiment (A1f, A2f, A2cf) before any of its runs had been read, except those of the tuning.
 
 # %% tags=["parameters", "remove-input"]
@@ -172,7 +172,7 @@ style.show(
 # {glue:text}`low_clean_accuracy_dropout_07:.0f` to {glue:text}`high_clean_accuracy_dropout_07:.0f`). So does noise:
 # {glue:text}`clean_accuracy_noise30:.1f` points under noise 30, {glue:text}`clean_accuracy_noise50:.1f` under noise 50, and about as
 # many under Auto1 to Auto3, which contain it. From scratch the same noise changed accuracy by a few points at most
-# ({doc}`16_diversity_outcomes`). Of {glue:text}`comparisons` paired tests, {glue:text}`significant` are significant after
+# ({doc}`13_diversity_outcomes`). Of {glue:text}`comparisons` paired tests, {glue:text}`significant` are significant after
 # correction; with three seeds the intervals say more.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every setting", "code_prompt_hide": "Hide every setting"}
@@ -257,7 +257,7 @@ style.show(
 # {glue:text}`body_div:.3f` % and {glue:text}`body_dp:.3f` % beyond the baseline. A likely reason is common to both: the loss
 # stays higher, so that the weights keep moving. It is not what the paper says of weight decay: that shift is opposite
 # ({glue:text}`similarity_wd_log_norm:.2f`), here as for dropout itself ({glue:text}`similarity_regularizers_log_norm:.2f`). From
-# scratch, all three shrank the norms ({doc}`15_like_dropout`). In the other metrics no direction could be made out: the intervals are
+# scratch, all three shrank the norms ({doc}`12_like_dropout`). In the other metrics no direction could be made out: the intervals are
 # wide, and after correction none leaves out 0.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}

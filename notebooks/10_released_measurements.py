@@ -14,14 +14,14 @@
 #
 # **What its released code does.** For every layer, four WeightWatcher metrics before and after training: the power-law
 # exponent alpha, the entropy, and the logarithms of the squared Frobenius and spectral norms, called log norm and log spectral
-# norm ({doc}`14_regularizers_in_weight_space` defines the four). A *shift* is after minus before, minus the same difference of one baseline run. Shifts are averaged over the levels of a category (ten
+# norm ({doc}`11_regularizers_in_weight_space` defines the four). A *shift* is after minus before, minus the same difference of one baseline run. Shifts are averaged over the levels of a category (ten
 # augmentation sets, four dropout rates, six weight decays), then over data sets. Layers are the replicates of an analysis of
 # variance, of t-tests and of Pearson correlations between categories. Every setting was trained once, without a fixed seed.
 #
 # **What we chose.** The same statistics from the same tables; then controls: what one shared baseline does, contrasts in which
 # nothing is shared, equivalence tests, distances with intervals, and the effect of every single layer, data set and level. The
 # rules of the claims were written down before the results of these controls, when the reported figures had been seen; that the
-# findings on spectra are described and not judged was decided afterwards ({doc}`30_claims`). Nothing is trained here.
+# findings on spectra are described and not judged was decided afterwards ({doc}`20_claims`). Nothing is trained here.
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
