@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Claims
 #
-# What do the two papers claim, what did we measure, and what is the verdict? A claim stays *open* until every run of its
+# What do the two papers claim, what did we measure, and what is the verdict? Claims of our own are at the end and marked as
+# ours. A claim stays *open* until every run of its
 # experiment is on record.
 #
 # **The rule.** A *comparison* is one configuration, one method and one baseline, paired by seed on the logarithm of the
@@ -36,6 +37,7 @@ from weightspace.display.tables import diversity as tables_diversity
 
 paper_b = [claim for claim in claims.CLAIMS if claim.id.startswith("B")]
 paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
+ours = [claim for claim in claims.CLAIMS if claim.id.startswith("C")]
 
 # %% [markdown]
 # ## Paper B: dual weights
@@ -118,6 +120,18 @@ style.table(tables.verdict_rows(judged), across="claim")
 
 # %% tags=["remove-input"]
 style.table(tables.measures([claim for claim in paper_a if claim.experiment]))
+
+# %% [markdown]
+# ## Our own: where the two papers meet
+#
+# Neither paper makes these claims. They put the networks of one under the lens of the other ({doc}`17_where_they_meet`), by a
+# rule of its own ({doc}`../book/rules`).
+
+# %% tags=["remove-input"]
+style.table(tables.findings(ours), across="claim")
+
+# %% tags=["remove-input"]
+style.table(tables.measures(ours))
 
 # %% [markdown]
 # (not-reproduced)=

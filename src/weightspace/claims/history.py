@@ -41,6 +41,7 @@ _SCORES = Commit("f6857f9", "2026-11-22 09:16:08")
 _BASELINE = Commit("d453b07", "2026-11-22 09:49:41")
 _FAMILIES = Commit("662beb2", "2026-11-22 12:42:37")
 _OVERFITTING = Commit("f62eb48", "2026-11-26 15:29:40")
+_MEETING = Commit("95f8d90", "2026-11-26 20:23:12")
 
 # First records.
 _REGRESSION_RUNS = Commit("e3c15dc", "2026-11-22 00:29:41")
@@ -97,5 +98,6 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A1s", "A2s", "A2cs", "A3s", "A3bs", "A4", "A4b"), Order(_FAMILIES, _SYNTHETIC_RUNS)),
     **dict.fromkeys(("A1o", "A2o", "A2co"), Order(_OVERFITTING, _OVERFITTING_RUNS, _ACCURACIES)),
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
+    "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
 }
 """The order of rule and records for every claim, by its id."""

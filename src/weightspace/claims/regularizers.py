@@ -17,7 +17,7 @@ CONTROLS = "diversity_controls_spectra"
 MAP = "diversity_map_spectra"
 
 
-def _findings(table: pd.DataFrame, by: list[str], effect: str, label: Callable[..., str]) -> list[Finding]:
+def findings_by(table: pd.DataFrame, by: list[str], effect: str, label: Callable[..., str]) -> list[Finding]:
     """A finding for each group: the mean and the range of the effect over its judged comparisons, and the verdict."""
     found = []
     for key, own in table.groupby(by, sort=False):
@@ -48,7 +48,7 @@ def _passed(frame: pd.DataFrame) -> set:
 def alike(frame: pd.DataFrame, matches: Sequence[str] = MATCHES) -> list[Finding]:
     """A1: augmentation with dropout and with weight decay, for each set of metrics."""
     table = similarities(cases(frame, matches=matches), _passed(frame))
-    return _findings(table, ["to", "set"], "similarity", lambda to, name: f"like {to.replace('_', ' ')}, {name}")
+    return findings_by(table, ["to", "set"], "similarity", lambda to, name: f"like {to.replace('_', ' ')}, {name}")
 
 
 def closer_to_dropout(than: str | None, matches: Sequence[str] = MATCHES) -> Callable[[pd.DataFrame], list[Finding]]:
@@ -58,7 +58,7 @@ def closer_to_dropout(than: str | None, matches: Sequence[str] = MATCHES) -> Cal
         table = closeness(cases(frame, matches=matches), _passed(frame), than)
         # Where the other distance is estimated as none, there is no ratio to it.
         other = table["distance_other"].where(table["distance_other"] > 0)
-        return _findings(table.assign(ratio=table["distance_dropout"] / other), ["set"], "ratio", str)
+        return findings_by(table.assign(ratio=table["distance_dropout"] / other), ["set"], "ratio", str)
 
     return assess
 
@@ -72,7 +72,7 @@ def postponement(controls_frame: pd.DataFrame, frame: pd.DataFrame) -> list[Find
     table = regularizer_controls.answers(frame, controls_frame, _passed(frame))
     table = table[table["control"].map(lambda name: QUESTIONS[name].above is not None)]
     speaks = table["explanation"].map({"postponement": "for", "regularization": "against"})
-    found = _findings(table.assign(outcome=speaks.fillna(table["outcome"])), ["control"], "number", _control_label)
+    found = findings_by(table.assign(outcome=speaks.fillna(table["outcome"])), ["control"], "number", _control_label)
     verdicts = dict(zip(table["control"].unique(), (finding.verdict for finding in found), strict=True))
     n = min(finding.n_seeds for finding in found)
     first = [verdicts[name] for name in FIRST]
