@@ -219,7 +219,7 @@ def _cases(
                         yield name, len(weights[0]), pairs, passed | {"dual": bool(own["acts"] and own["seen"])}
 
 
-_COLUMNS = [*CELL, "layer", "form", "method", "match"]
+COLUMNS = [*CELL, "layer", "form", "method", "match"]
 
 
 def judge(frame: pd.DataFrame, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -252,11 +252,11 @@ def judge(frame: pd.DataFrame, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.Dat
                 size = np.where(positive, pairs[to, to] * pairs["dual", "dual"], np.nan)
                 cosine = Estimate.of(pairs["dual", to] / np.sqrt(size), seeds)
                 like_rows.append((*name, to, seeds, cosine, LIKE, passed["dual"] and passed[to]))
-    near = decide(near_rows, [*_COLUMNS, "near", "than", "n", "distance_near", "distance_than"], "margin")
+    near = decide(near_rows, [*COLUMNS, "near", "than", "n", "distance_near", "distance_than"], "margin")
     with np.errstate(divide="ignore", invalid="ignore"):
         squared = CLOSER**2 - near.pop("reach") / near["distance_than"] ** 2
     near = near.assign(detectable=np.sqrt(squared.where(squared >= 0)))
-    like = decide(like_rows, [*_COLUMNS, "to", "n"], "similarity")
+    like = decide(like_rows, [*COLUMNS, "to", "n"], "similarity")
     reach = LIKE + like.pop("reach")
     return near, like.assign(detectable=reach.where(reach <= 1))
 
@@ -284,10 +284,10 @@ def answer(outcomes: dict[tuple[str, str], str]) -> str:
 def answers(closeness: pd.DataFrame) -> pd.DataFrame:
     """The answer of every place, method and match with all questions: their columns and answer."""
     rows = []
-    for key, own in closeness[closeness["match"] != PREDICTED].groupby(_COLUMNS, sort=False):
+    for key, own in closeness[closeness["match"] != PREDICTED].groupby(COLUMNS, sort=False):
         outcomes = {(row.near, row.than): row.outcome for row in own.itertuples()}
         rows.append((*key, answer(outcomes)))
-    return pd.DataFrame(rows, columns=[*_COLUMNS, "answer"])
+    return pd.DataFrame(rows, columns=[*COLUMNS, "answer"])
 
 
 def verdict(answers: pd.Series) -> str:
