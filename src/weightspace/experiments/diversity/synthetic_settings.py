@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -24,6 +24,7 @@ from weightspace.campaigns.configuration import (
     IDENTITY,
     LATER,
     STRICT,
+    Configuration,
     Count,
     Fraction,
     Frozen,
@@ -193,21 +194,24 @@ class PicturedConfiguration(GeneratorConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class SyntheticConfiguration(RegularizedConfiguration, ResNetConfiguration):
-    """Images of which some are synthetic.
+class WithGenerator(Configuration):
+    """A run that may use images of a generator.
 
-    synthetic_share: fraction of the training images of an epoch that gives way to synthetic ones, from 0 to 1.
-    generator: the settings of ``GeneratorConfiguration`` of the generator that makes them, of the same images, seed and
-    precision; empty where the fraction is 0.
+    generator: the settings of ``GeneratorConfiguration`` of the generator that makes them, of the own images, seed
+    and precision; empty where none is synthetic.
     """
 
-    synthetic_share: Fraction
     generator: FrozenDict[str, Any]
 
+    @property
+    def uses_synthetic(self) -> bool:
+        """Whether any of the images is synthetic."""
+        raise NotImplementedError
+
     @model_validator(mode="after")
-    def _has_its_own_generator(self) -> SyntheticConfiguration:
-        if bool(self.generator) != (self.synthetic_share > 0):
-            raise ValueError("generator must be given where synthetic_share is greater than 0, and only there")
+    def _has_its_own_generator(self) -> Self:
+        if bool(self.generator) != self.uses_synthetic:
+            raise ValueError("generator must be given where images are synthetic, and only there")
         if self.generator:
             made = self.made_by
             if differ := [name for name in _OF_BOTH if getattr(made, name) != getattr(self, name)]:
@@ -225,10 +229,6 @@ class SyntheticConfiguration(RegularizedConfiguration, ResNetConfiguration):
         except ValidationError as error:
             raise ValueError(f"generator: {explain(error)}") from error
 
-    def regularizers(self) -> list[tuple[str, str]]:
-        found = [(f"synthetic_{self.synthetic_share:g}", "synthetic")] if self.synthetic_share else []
-        return [*super().regularizers(), *found]
-
     def following(self, changes: Mapping[str, Any]) -> Settings:
         """What the generator shares with the run changes with it, and settings of the generator are found there."""
         own = {field.name for field in dataclasses.fields(self)}
@@ -238,6 +238,24 @@ class SyntheticConfiguration(RegularizedConfiguration, ResNetConfiguration):
             return rest
         moved = {name: value for name, value in changes.items() if name in names or name in _OF_BOTH}
         return rest | {"generator": {**self.generator, **moved}} if moved else rest
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SyntheticConfiguration(WithGenerator, RegularizedConfiguration, ResNetConfiguration):
+    """Images of which some are synthetic.
+
+    synthetic_share: fraction of the training images of an epoch that gives way to synthetic ones, from 0 to 1.
+    """
+
+    synthetic_share: Fraction
+
+    @property
+    def uses_synthetic(self) -> bool:
+        return self.synthetic_share > 0
+
+    def regularizers(self) -> list[tuple[str, str]]:
+        found = [(f"synthetic_{self.synthetic_share:g}", "synthetic")] if self.synthetic_share else []
+        return [*super().regularizers(), *found]
 
 
 _OF_BOTH = ("dataset", "train_size", "precision", "seed")

@@ -82,8 +82,12 @@ def training_labels(configuration: FittedConfiguration) -> NDArray[np.int64]:
     return flip_labels(y[: c.train_size], c.label_noise, int(y.max()) + 1, rng)
 
 
-def train_and_measure(configuration: FittedConfiguration, device: str) -> pd.DataFrame:
-    """The records of one run.
+def train_and_measure(
+    configuration: FittedConfiguration,
+    device: str,
+    training_set: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
+) -> pd.DataFrame:
+    """The records of one run. training_set: images and labels in the place of the real training images.
 
     Rows of scores have inputs: ``train``, the batches as the network trained on them (augmented, with dropout; mean
     loss and accuracy of every epoch); ``train_clean``, the training images as they are with the labels trained on;
@@ -96,6 +100,7 @@ def train_and_measure(configuration: FittedConfiguration, device: str) -> pd.Dat
     c = configuration
     images, labels = load_images(c.dataset), training_labels(c)
     clean = images.x[: c.train_size]
+    seen, targets = training_set or (clean, labels)
     run = trainer(c, device)
     rows: list[dict[str, Any]] = []
 
@@ -110,8 +115,8 @@ def train_and_measure(configuration: FittedConfiguration, device: str) -> pd.Dat
     if 0 in c.spectra_epochs and c.setting == "baseline" and c.replicate == 0:
         rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
     for epoch in range(1, c.epochs + 1):
-        x = augment(clean, c.augmentation, c.seed, epoch) if c.augmentation else clean
-        loss, accuracy = run.train_epoch(x, labels, epoch)
+        x = augment(seen, c.augmentation, c.seed, epoch) if c.augmentation else seen
+        loss, accuracy = run.train_epoch(x, targets, epoch)
         record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
         last = epoch == c.epochs or loss <= c.stop_loss
         if last or epoch in c.score_epochs:
