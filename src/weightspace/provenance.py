@@ -25,7 +25,7 @@ def versions() -> str:
 def threads() -> int:
     """How many threads computations of this process use: those of PyTorch if it is in use, else what OpenMP is told."""
     if "torch" in sys.modules:
-        return sys.modules["torch"].get_num_threads()
+        return int(sys.modules["torch"].get_num_threads())
     told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if told.isdigit() and int(told):
         return int(told)

@@ -87,7 +87,8 @@ class Configuration:
 
     def settings(self) -> Settings:
         """The fields that stand in the key by name, as plain JSON values."""
-        return json.loads(self.to_json())
+        settings: Settings = json.loads(self.to_json())
+        return settings
 
     def to_json(self) -> str:
         """The settings as JSON text, always the same for the same settings."""
@@ -99,7 +100,8 @@ class Configuration:
 
     def values(self) -> Settings:
         """All fields by name, as plain JSON values, also those that are left out of the key at their default."""
-        return json.loads(canonical_json({name: getattr(self, name) for name in self.__dataclass_fields__}))
+        values: Settings = json.loads(canonical_json({name: getattr(self, name) for name in self.__dataclass_fields__}))
+        return values
 
     def following(self, changes: Mapping[str, Any]) -> Settings:
         """The changes, with those that they bring about in other fields: here none."""

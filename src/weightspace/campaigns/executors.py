@@ -364,9 +364,10 @@ def _result(task: Any) -> list[Finished]:
     from submitit.core.utils import FailedJobError
 
     try:
-        return task.result()
+        finished: list[Finished] = task.result()
     except FailedJobError:  # out of time too often
         return []
+    return finished
 
 
 def _processes(work: Work, groups: list[Group], jobs: int) -> Iterator[Finished]:

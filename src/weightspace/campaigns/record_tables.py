@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from weightspace.campaigns.configuration import key_of
 from weightspace.campaigns.record_files import About
@@ -167,7 +168,8 @@ def _ranks(column: pa.ChunkedArray) -> np.ndarray:
     ranks = np.empty(len(values) + 1, np.int32)
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     ranks[-1] = len(values)  # of missing values
-    return ranks[encoded.indices.fill_null(len(values)).to_numpy()]
+    places: NDArray[np.int64] = encoded.indices.fill_null(len(values)).to_numpy()
+    return ranks[places]
 
 
 def in_order(table: pa.Table) -> pa.Table:

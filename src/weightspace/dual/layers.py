@@ -8,7 +8,7 @@ is ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -30,6 +30,9 @@ _NO_EXPORT = (
 )
 
 
+_Gradients = Callable[..., tuple[Tensor, ...]]
+
+
 class _Rule(torch.autograd.Function):
     """The rule of a backward pass, as an operation that refuses to be differentiated.
 
@@ -40,22 +43,22 @@ class _Rule(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(rule, *tensors):
+    def forward(rule: _Gradients, *tensors: Tensor | None) -> tuple[Tensor, ...]:
         return rule(*tensors)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         pass
 
     @staticmethod
-    def backward(ctx, *_):
+    def backward(ctx: Any, *_: Any) -> None:
         raise RuntimeError(_ONCE)
 
 
-def _gradients(rule, needs: Sequence[bool], tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+def _gradients(rule: _Gradients, needs: Sequence[bool], tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
     """What ``rule`` gives, a tensor for each True of ``needs``, at the places of these; None at the others."""
     # A compiler sees no derivatives of derivatives and refuses them itself.
-    found = iter(rule(*tensors) if torch.compiler.is_compiling() else _Rule.apply(rule, *tensors))
+    found = iter(rule(*tensors) if torch.compiler.is_compiling() else _Rule.apply(rule, *tensors))  # type: ignore[no-untyped-call]
     return tuple(next(found) if needed else None for needed in needs)
 
 
@@ -69,16 +72,25 @@ class _LinearFunction(torch.autograd.Function):
         return F.linear(x, w, bias)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, grad_output: Tensor):
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         needs = ctx.needs_input_grad
         return _gradients(partial(_linear_rule, needs), needs, (grad_output, *ctx.saved_tensors))
 
 
-def _linear_rule(needs: Sequence[bool], grad_output, x, w, w1, w2, bias, m) -> tuple[Tensor, ...]:
+def _linear_rule(
+    needs: Sequence[bool],
+    grad_output: Tensor,
+    x: Tensor,
+    w: Tensor,
+    w1: Tensor,
+    w2: Tensor,
+    bias: Tensor | None,
+    m: Tensor | None,
+) -> tuple[Tensor, ...]:
     """The gradients that are needed of x, w1, w2, bias and m, in this order."""
     needs_x, _, needs_w1, needs_w2, needs_bias, needs_m = needs
     found = []
@@ -92,9 +104,9 @@ def _linear_rule(needs: Sequence[bool], grad_output, x, w, w1, w2, bias, m) -> t
             found.append(_moving_average_gradient(first, w1, first.T @ inputs))
         if needs_w2:
             found.append(_moving_average_gradient(second, w2, second.T @ inputs))
-    if needs_bias:
+    if needs_bias and bias is not None:
         found.append(g.sum(0, dtype=bias.dtype))
-    if needs_m:
+    if needs_m and m is not None:
         found.append(_mean_size_gradient(g, m))
     return tuple(found)
 
@@ -105,22 +117,34 @@ class _Conv2dFunction(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, w, w1, w2, bias, m, stride, padding, dilation, groups) -> Tensor:
-        return F.conv2d(x, w, bias, stride, padding, dilation, groups)
+    def forward(
+        x: Tensor, w: Tensor, w1: Tensor, w2: Tensor, bias: Tensor | None, m: Tensor | None, *geometry: Any
+    ) -> Tensor:
+        return F.conv2d(x, w, bias, *geometry)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:6])
         ctx.geometry = inputs[6:]
 
     @staticmethod
-    def backward(ctx, grad_output: Tensor):
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         needs = ctx.needs_input_grad
         rule = partial(_conv2d_rule, needs, ctx.geometry)
         return _gradients(rule, needs, (grad_output, *ctx.saved_tensors))
 
 
-def _conv2d_rule(needs: Sequence[bool], geometry: tuple, g, x, w, w1, w2, bias, m) -> tuple[Tensor, ...]:
+def _conv2d_rule(
+    needs: Sequence[bool],
+    geometry: tuple[Any, ...],
+    g: Tensor,
+    x: Tensor,
+    w: Tensor,
+    w1: Tensor,
+    w2: Tensor,
+    bias: Tensor | None,
+    m: Tensor | None,
+) -> tuple[Tensor, ...]:
     """As ``_linear_rule``; g: [batch, out, height, width]."""
     needs_x, _, needs_w1, needs_w2, needs_bias, needs_m, *_ = needs
     stride, padding, dilation, groups = geometry
@@ -128,9 +152,10 @@ def _conv2d_rule(needs: Sequence[bool], geometry: tuple, g, x, w, w1, w2, bias, 
     inputs, weight = x.to(g.dtype), w.to(g.dtype)  # autocast may have lowered g
 
     def gradients(upper: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
-        return torch.ops.aten.convolution_backward(
+        three: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
             upper, inputs, weight, None, stride, padding, dilation, False, (0, 0), groups, wanted
         )
+        return three
 
     def product(activity: Tensor) -> Tensor:
         return gradients(activity, (False, True, False))[1]
@@ -144,9 +169,9 @@ def _conv2d_rule(needs: Sequence[bool], geometry: tuple, g, x, w, w1, w2, bias, 
             found.append(_moving_average_gradient(first, w1, product(first)))
         if needs_w2:
             found.append(_moving_average_gradient(second, w2, product(second)))
-    if needs_bias:
+    if needs_bias and bias is not None:
         found.append(g.sum((0, 2, 3), dtype=bias.dtype))
-    if needs_m:
+    if needs_m and m is not None:
         found.append(_mean_size_gradient(g, m))
     return tuple(found)
 
@@ -159,11 +184,23 @@ def _dual_linear(x: Tensor, w1: Tensor, w2: Tensor, bias: Tensor | None, m: Tens
     if torch.compiler.is_exporting():
         raise RuntimeError(_NO_EXPORT)
     # The difference is kept for the backward pass: one more matrix in memory until then, a few per cent less time.
-    return _LinearFunction.apply(x, (w1 - w2).detach(), w1, w2, bias, m)
+    z: Tensor = _LinearFunction.apply(x, (w1 - w2).detach(), w1, w2, bias, m)  # type: ignore[no-untyped-call]
+    return z
 
 
 @torch.fx.wrap
-def _dual_conv2d(x, w1, w2, bias, m, margins, mode: str, stride, dilation, groups: int) -> Tensor:
+def _dual_conv2d(
+    x: Tensor,
+    w1: Tensor,
+    w2: Tensor,
+    bias: Tensor | None,
+    m: Tensor | None,
+    margins: Sequence[tuple[int, int]],
+    mode: str,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Tensor:
     """margins: rows above and below, columns left and right, by which the input is padded."""
     if torch.compiler.is_exporting():
         raise RuntimeError(_NO_EXPORT)
@@ -173,7 +210,9 @@ def _dual_conv2d(x, w1, w2, bias, m, margins, mode: str, stride, dilation, group
     if mode != "zeros" or any(before != after for before, after in margins):
         mode = "constant" if mode == "zeros" else mode
         x, padding = F.pad(x, (*margins[1], *margins[0]), mode=mode), (0, 0)
-    return _Conv2dFunction.apply(x, (w1 - w2).detach(), w1, w2, bias, m, stride, padding, dilation, groups)
+    how = stride, padding, dilation, groups
+    z: Tensor = _Conv2dFunction.apply(x, (w1 - w2).detach(), w1, w2, bias, m, *how)  # type: ignore[no-untyped-call]
+    return z
 
 
 def _negative_activities(g: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -206,7 +245,8 @@ def _mean_size_gradient(g: Tensor, m: Tensor) -> Tensor:
 
 def _addressed(g: Tensor, dtype: torch.dtype) -> Tensor:
     """[batch, out]: at how many positions a sample addresses a neuron (g != 0), at least 1."""
-    return torch.linalg.vector_norm(g, 0, (2, 3), dtype=dtype).clamp_min(1)
+    count: Tensor = torch.linalg.vector_norm(g, 0, (2, 3), dtype=dtype)
+    return count.clamp_min(1)
 
 
 def _moving_average_gradient(activity: Tensor, w: Tensor, product: Tensor) -> Tensor:

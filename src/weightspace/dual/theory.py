@@ -17,25 +17,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from weightspace.dual.methods import STABILIZER_GAIN
 
+Floats = NDArray[np.float64]
+
 LARGEST_NORM = float(np.sqrt(2 * np.pi))
 """No neuron without noise in its targets grows beyond this norm where inputs are N(0, 1), see ``resting_norm``."""
 
 
-def step(w: NDArray, c: NDArray, g: float, x: NDArray, lr: float) -> tuple[NDArray, NDArray]:
+def step(w: Floats, c: Floats, g: float, x: Floats, lr: float) -> tuple[Floats, Floats]:
     """W and c after one update on input x, by the equations above. w, c, x: [inputs]."""
     return w - lr * (g * (x - c) + abs(g) / 2 * w), c + lr / 2 * (abs(g) * (x - c) + g / 2 * w)
 
 
-def matched_l2(g: ArrayLike) -> NDArray[np.float64]:
+def matched_l2(g: ArrayLike) -> Floats:
     """Strength of the squared L2 penalty with the same decay, E|g| / 4 of every unit: [samples, units] -> [units].
 
     With this strength gradient descent has the same mean update of W if E[g] = 0, as it is when the bias rests;
     otherwise the mean input of the neuron counts as well, by the term E[g] c.
     """
-    return np.abs(np.asarray(g, np.float64)).mean(axis=0) / 4
+    sizes: Floats = np.abs(np.asarray(g, np.float64)).mean(axis=0)
+    return sizes / 4
 
 
-def output_strength(frequency: ArrayLike, mean_right: ArrayLike) -> NDArray[np.float64]:
+def output_strength(frequency: ArrayLike, mean_right: ArrayLike) -> Floats:
     """``matched_l2`` of the outputs of a classifier whose biases rest, from the classes alone.
 
     frequency: fraction of training labels in each class; mean_right: mean probability that the network gives to the
@@ -45,7 +48,7 @@ def output_strength(frequency: ArrayLike, mean_right: ArrayLike) -> NDArray[np.f
     return np.asarray(frequency, np.float64) * (1 - np.asarray(mean_right, np.float64)) / 2
 
 
-def stabilized_strength(driven: ArrayLike) -> NDArray[np.float64]:
+def stabilized_strength(driven: ArrayLike) -> Floats:
     """The same for dual weights with stabilizer: 0.1 P(g != 0) / 4, whatever the size of the errors.
 
     The stabilizer divides |g| by its running mean, which makes the mean rate of a unit constant. The gradient is
@@ -55,16 +58,17 @@ def stabilized_strength(driven: ArrayLike) -> NDArray[np.float64]:
     return STABILIZER_GAIN * np.asarray(driven, np.float64) / 4
 
 
-def remaining_start(g: ArrayLike, lr: float) -> NDArray[np.float64]:
+def remaining_start(g: ArrayLike, lr: float) -> Floats:
     """What is left of the initial w1 after the updates: the product of 1 - lr max(0, -g), [updates, units] -> [units].
 
     It is all that W has on inputs that are always 0, where gradient descent keeps its start and squared L2 keeps
     (1 - 2 lr strength)^updates of it.
     """
-    return np.prod(1 - lr * np.maximum(0, -np.asarray(g, np.float64)), axis=0)
+    left: Floats = np.prod(1 - lr * np.maximum(0, -np.asarray(g, np.float64)), axis=0)
+    return left
 
 
-def resting_weights(x: NDArray, y: NDArray) -> tuple[NDArray[np.float64], float]:
+def resting_weights(x: Floats, y: Floats) -> tuple[Floats, float]:
     """(W, strength) at which one linear neuron with the loss (z - y)^2 rests on the rows x [samples, inputs].
 
     Ridge regression on centred data whose strength is half of its own mean absolute error. The flow to it goes down

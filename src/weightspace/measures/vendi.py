@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import entr
 from sklearn.feature_extraction.text import CountVectorizer
@@ -73,8 +74,9 @@ def _sparse_shares(X: Any) -> np.ndarray:
     lengths = np.sqrt(X.multiply(X).sum(axis=1))
     _check_lengths(lengths)
     unit = sparse.diags_array(1 / lengths) @ X
-    values = np.linalg.eigvalsh((unit @ unit.T).toarray())
-    return values[values > len(values) * np.finfo(np.float64).eps * values[-1]] / len(values)
+    values: NDArray[np.float64] = np.linalg.eigvalsh((unit @ unit.T).toarray())
+    kept: NDArray[np.bool] = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    return values[kept] / len(values)
 
 
 def _near_one(X: np.ndarray, largest: Any) -> np.ndarray:
@@ -82,7 +84,8 @@ def _near_one(X: np.ndarray, largest: Any) -> np.ndarray:
 
     Squares of what is below 1e-154 would lose digits or vanish. A power of 2 changes no digit of the result.
     """
-    return np.ldexp(X, -np.frexp(largest)[1])
+    scaled: NDArray[np.float64] = np.ldexp(X, -np.frexp(largest)[1])
+    return scaled
 
 
 def _check_lengths(lengths: np.ndarray) -> None:

@@ -19,7 +19,7 @@ _FOLDER = 0x10  # among the attributes of an entry of a zip archive
 _WRAPPERS = ("module.", "_orig_mod.")  # what nn.DataParallel and torch.compile put before every name
 
 
-def named_tensors(source: Mapping[str, Any] | str | os.PathLike) -> dict[str, Tensor]:
+def named_tensors(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Tensor]:
     """Every array of ``source`` by its name; other entries (epochs, options) are left out.
 
     ``source``: a state_dict, a mapping of names to arrays, or the path of a checkpoint: ``.safetensors`` (needs the
@@ -34,7 +34,7 @@ def named_tensors(source: Mapping[str, Any] | str | os.PathLike) -> dict[str, Te
     Raises ``FileNotFoundError`` for a missing file, and ``ValueError`` for a file that is damaged or holds pickled
     objects, if there are no arrays, if two have one name (under the keys 1 and "1"), and for a module in the mapping.
     """
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, str | os.PathLike[str]):
         content, origin = _load(Path(source)), str(source)
     else:
         content, origin = source, "the mapping"
@@ -61,7 +61,7 @@ def named_tensors(source: Mapping[str, Any] | str | os.PathLike) -> dict[str, Te
     return tensors
 
 
-def _arrays(content: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Every array in mappings and lists in each other, and the keys that lead to it."""
     if isinstance(content, Mapping):
         if {"state", "param_groups"} <= set(content):

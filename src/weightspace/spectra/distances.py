@@ -41,7 +41,8 @@ def kl(a: ArrayLike, b: ArrayLike, *, bins: int = 20, scale_free: bool = False) 
 
 def _shares(values: np.ndarray, inner: np.ndarray) -> np.ndarray:
     counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=len(inner) + 1) + 0.5
-    return counts / counts.sum()
+    shares: np.ndarray = counts / counts.sum()
+    return shares
 
 
 def _pair(a: ArrayLike, b: ArrayLike, scale_free: bool) -> list[np.ndarray]:

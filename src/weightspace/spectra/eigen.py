@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numba import get_num_threads
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from weightspace import devices
@@ -85,7 +86,8 @@ def solve_torch(stack: np.ndarray, device: Device) -> np.ndarray:
     again = _too_small(values)
     if again.any():
         values[again] = torch.linalg.svdvals(batch[again]).square().flip(-1)
-    return values.cpu().numpy()
+    found: NDArray[np.float64] = values.cpu().numpy()
+    return found
 
 
 def _solve_numpy(batch: list[np.ndarray]) -> np.ndarray:
@@ -111,7 +113,7 @@ def _batches(matrices: Sequence[Any]) -> Iterator[list[int]]:
 
 
 def _cost(matrices: Sequence[Any], batch: list[int]) -> int:
-    small, large = sorted(matrices[batch[0]].shape)
+    small, large = sorted(int(side) for side in matrices[batch[0]].shape)
     return len(batch) * small**2 * (small + large)
 
 
@@ -133,10 +135,10 @@ def as_float64(matrix: Any, name: str = "the matrix") -> np.ndarray:
     _check_shape(matrix, name)
     if matrix.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got {matrix.dtype}")
-    matrix = matrix.astype(np.float64, copy=False)
+    found: NDArray[np.float64] = matrix.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):
-        sum_of_squares = np.vdot(matrix, matrix)
+        sum_of_squares = np.vdot(found, found)
     if not np.isfinite(sum_of_squares):
-        bad = matrix.size - int((np.abs(matrix) < _TOO_LARGE).sum())
-        raise ValueError(f"{name} holds {bad} values that are NaN or infinite (or above 1e150), among {matrix.size}")
-    return matrix
+        bad = found.size - int((np.abs(found) < _TOO_LARGE).sum())
+        raise ValueError(f"{name} holds {bad} values that are NaN or infinite (or above 1e150), among {found.size}")
+    return found

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 from numba import vectorize
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import airy
 
@@ -40,7 +40,8 @@ def cdf(x: ArrayLike, Q: float, sigma: float = 1.0) -> np.ndarray:
     _check(Q, sigma)
     y = 1 / Q
     cosine = (np.asarray(x, dtype=np.float64) / sigma**2 - 1 - y) / (2 * np.sqrt(y))
-    return 1 - _survival(np.arccos(np.clip(cosine, -1, 1)), y)
+    above: NDArray[np.float64] = _survival(np.arccos(np.clip(cosine, -1, 1)), y)
+    return 1 - above
 
 
 def quantiles(p: ArrayLike, Q: float, sigma: float = 1.0) -> np.ndarray:
@@ -50,7 +51,8 @@ def quantiles(p: ArrayLike, Q: float, sigma: float = 1.0) -> np.ndarray:
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("p must lie between 0 and 1")
     y = 1 / Q
-    return sigma**2 * (1 + y + 2 * np.sqrt(y) * np.cos(_angle(1 - p, y)))
+    found: np.ndarray = sigma**2 * (1 + y + 2 * np.sqrt(y) * np.cos(_angle(1 - p, y)))
+    return found
 
 
 def tracy_widom_edge(N: float, M: float, sigma: float = 1.0, level: float = 0.95) -> float:
@@ -82,7 +84,7 @@ def tracy_widom_cdf(s: float) -> float:
 @lru_cache
 def tracy_widom_quantile(level: float) -> float:
     """The s with ``tracy_widom_cdf(s)`` = level, for levels from 1e-6 to 1 - 1e-9."""
-    return brentq(lambda s: tracy_widom_cdf(s) - level, -8.0, 12.0)
+    return float(brentq(lambda s: tracy_widom_cdf(s) - level, -8.0, 12.0))
 
 
 def bbp_threshold(Q: float, sigma: float = 1.0) -> float:
@@ -93,7 +95,7 @@ def bbp_threshold(Q: float, sigma: float = 1.0) -> float:
     Nadakuditi 2012, section 3.1.
     """
     _check(Q, sigma)
-    return sigma**2 / np.sqrt(Q)
+    return float(sigma**2 / np.sqrt(Q))
 
 
 def spike_location(strength: ArrayLike, Q: float, sigma: float = 1.0) -> np.ndarray:
@@ -195,7 +197,7 @@ def _sigma(bulk: np.ndarray, N: float, M: float) -> float:
     return float(np.sqrt(law @ bulk[middle] / (law @ law)))
 
 
-@vectorize(cache=True)
+@vectorize(cache=True)  # type: ignore[untyped-decorator]
 def _survival(angle: float, y: float) -> float:
     """Probability of more than x = sigma^2 (1 + y + 2 sqrt y cos(angle)), y = 1 / Q.
 
@@ -204,10 +206,10 @@ def _survival(angle: float, y: float) -> float:
     """
     root = np.sqrt(y)
     half = np.arctan2((1 - root) * np.sin(angle / 2), (1 + root) * np.cos(angle / 2))
-    return (2 / np.pi) * ((1 + y) / (4 * y) * angle - np.sin(angle) / (2 * root) - (1 - y) / (2 * y) * half)
+    return float((2 / np.pi) * ((1 + y) / (4 * y) * angle - np.sin(angle) / (2 * root) - (1 - y) / (2 * y) * half))
 
 
-@vectorize(cache=True)
+@vectorize(cache=True)  # type: ignore[untyped-decorator]
 def _angle(p: float, y: float) -> float:
     """The angle with ``_survival`` = p, by Newton steps, halving the bracket where one would leave it."""
     low, high = 0.0, np.pi

@@ -205,7 +205,7 @@ def _as_stored(name: str, kind: str, weight: Tensor) -> list[_Part]:
 
 
 def _of_tensors(tensors: Mapping[str, Tensor]) -> Iterator[_Part]:
-    seen: set[tuple] = set()
+    seen: set[tuple[Any, ...]] = set()
     for name, tensor in tensors.items():
         try:
             if identity := _memory(tensor):
@@ -217,7 +217,7 @@ def _of_tensors(tensors: Mapping[str, Tensor]) -> Iterator[_Part]:
             yield _Part(name, "unknown", "", [], f"{type(error).__name__}: {error}")
 
 
-def _memory(tensor: Tensor) -> tuple:
+def _memory(tensor: Tensor) -> tuple[Any, ...]:
     """Where the numbers lie, by which entries that share them are known; empty if there are none."""
     if is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel() or tensor.device.type == "meta":
         return ()

@@ -6,7 +6,7 @@ For a matrix of zeros the ratios have no value: NaN.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
 
@@ -34,9 +34,10 @@ def nonzero(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).ep
     hence no singular value by more than eps / 2 ||W||_F (Weyl's inequality), and hides what is smaller. (N eps would
     exceed 1 for a layer of 128 in bfloat16.)
     """
-    values = np.sort(_checked(eigenvalues))
+    values: NDArray[np.float64] = np.sort(_checked(eigenvalues))
     error = max(np.sqrt(values[-1]) * N * np.finfo(np.float64).eps, eps / 2 * np.sqrt(values.sum()))
-    return values[np.sqrt(values) > error]
+    kept: NDArray[np.bool] = np.sqrt(values) > error
+    return values[kept]
 
 
 def matrix_rank(eigenvalues: ArrayLike, N: int, eps: float = np.finfo(np.float64).eps) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import erfc, erfcx, log_ndtr
 from scipy.stats import norm
@@ -186,13 +186,15 @@ def _starts(length: int, part: int) -> np.ndarray:
 
 def _pareto(logs: np.ndarray) -> np.ndarray:
     """Log-density of each value of the best power law, as a density of x / xmin; logs = ln(x / xmin)."""
-    rate = 1 / logs.mean()
-    return np.log(rate) - (rate + 1) * logs
+    rate = float(1 / logs.mean())
+    density: NDArray[np.float64] = np.log(rate) - (rate + 1) * logs
+    return density
 
 
 def _exponential(logs: np.ndarray) -> np.ndarray:
     excess = np.expm1(logs)
-    return -np.log(excess.mean()) - excess / excess.mean()
+    density: NDArray[np.float64] = -np.log(excess.mean()) - excess / excess.mean()
+    return density
 
 
 def _lognormal(logs: np.ndarray) -> np.ndarray:
@@ -201,17 +203,18 @@ def _lognormal(logs: np.ndarray) -> np.ndarray:
     first, second = logs.mean(), np.square(logs).mean()
 
     def best_b(a: float) -> float:
-        return 2 / (np.sqrt((a * first) ** 2 + 4 * second) - a * first)
+        return float(2 / (np.sqrt((a * first) ** 2 + 4 * second) - a * first))
 
     def slope(a: float) -> float:
-        return a - best_b(a) * first + np.sqrt(2 / np.pi) / erfcx(-a / np.sqrt(2))
+        return float(a - best_b(a) * first + np.sqrt(2 / np.pi) / erfcx(-a / np.sqrt(2)))
 
     lowest = -1e3
     if slope(lowest) >= 0:  # the best is in the limit a -> -infinity, a power law
         return _pareto(logs)
     a = brentq(slope, lowest, first / logs.std())
     b = best_b(a)
-    return np.log(b) + norm.logpdf(b * logs - a) - log_ndtr(a) - logs
+    density: NDArray[np.float64] = np.log(b) + norm.logpdf(b * logs - a) - log_ndtr(a) - logs
+    return density
 
 
 _LAWS = {"exponential": _exponential, "lognormal": _lognormal}
@@ -244,7 +247,7 @@ def _alphas(logs: np.ndarray) -> np.ndarray:
 @njit(cache=True, inline="always")
 def _gap(logs: np.ndarray, start: int, at: int, slope: float) -> float:
     """|law - empirical distribution| at one value of the tail that begins at ``start``; slope = 1 - alpha."""
-    return abs(1.0 - np.exp(slope * (logs[at] - logs[start])) - (at - start) / (len(logs) - start))
+    return float(abs(1.0 - np.exp(slope * (logs[at] - logs[start])) - (at - start) / (len(logs) - start)))
 
 
 @njit(cache=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightspace.spectra import eigenvalues_of, marchenko_pastur
 
 
-def gaussian(N: int, M: int, rng: np.random.Generator, sigma: float = 1.0) -> np.ndarray:
+def gaussian(N: int, M: int, rng: np.random.Generator, sigma: float = 1.0) -> NDArray[np.float64]:
     """N x M independent normal entries of mean 0 and standard deviation ``sigma``."""
     return rng.normal(scale=sigma, size=(N, M))
 
@@ -29,7 +30,8 @@ def spiked(N: int, M: int, strengths: Sequence[float], rng: np.random.Generator)
     noise = gaussian(N, M, rng)
     u, v = (np.linalg.qr(rng.normal(size=(side, len(strengths))))[0] for side in (N, M))
     s = np.sqrt(N * multiples * marchenko_pastur.bbp_threshold(N / M))
-    return noise + (u * s) @ v.T
+    planted: NDArray[np.float64] = (u * s) @ v.T
+    return noise + planted
 
 
 def heavy_tailed(N: int, M: int, tail_index: float, rng: np.random.Generator) -> np.ndarray:
