@@ -7,7 +7,7 @@ import pytest
 
 from weightspace import experiments
 from weightspace.campaigns.configuration import with_changes
-from weightspace.experiments.diversity import amounts
+from weightspace.experiments.diversity import amount_settings, amounts
 from weightspace.experiments.diversity.compute import image_generator
 from weightspace.experiments.diversity.compute.amount_runs import training_set
 from weightspace.experiments.diversity.compute.image_generator import synthetic
@@ -23,12 +23,12 @@ def cache(tmp_path_factory):
 
 
 def planned(setting, **changes):
-    plan = experiments.planned(amounts.EXPERIMENT, "quick", 1).values()
+    plan = experiments.planned(amount_settings.EXPERIMENT, "quick", 1).values()
     return with_changes(next(c for c in plan if c.setting == setting), changes)
 
 
 def test_all_runs_make_equally_many_updates_and_share_a_generator_per_seed():
-    plan = list(experiments.planned(amounts.EXPERIMENT, "laptop").values())
+    plan = list(experiments.planned(amount_settings.EXPERIMENT, "laptop").values())
     updates = {c.epochs * (c.train_size * (1 + c.added) // c.batch_size) for c in plan}
     assert max(updates) - min(updates) < 0.02 * min(updates)
     names = Counter(c.setting for c in plan)
@@ -42,7 +42,7 @@ def test_training_sets():
     x, y = real.x[:128], real.y[:128]
     whole = planned("synthetic_1")
     made = synthetic(whole.made_by, "cpu").images
-    sets = {fraction: training_set(planned(f"synthetic_{fraction:g}"), "cpu") for fraction in amounts.FRACTIONS}
+    sets = {fraction: training_set(planned(f"synthetic_{fraction:g}"), "cpu") for fraction in amount_settings.FRACTIONS}
     replaced = {f: (found != x).any(axis=(1, 2, 3)) for f, (found, _) in sets.items()}
     for fraction, (found, labels) in sets.items():
         assert np.array_equal(labels, y) and replaced[fraction].sum() == 128 * fraction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from weightspace.experiments.diversity.amounts import AmountConfiguration
+from weightspace.experiments.diversity.amount_settings import AmountConfiguration
 from weightspace.experiments.diversity.compute.image_generator import synthetic
 from weightspace.experiments.diversity.compute.scratch_runs import training_labels
 from weightspace.experiments.diversity.compute.synthetic_runs import SHARE_STREAM
