@@ -88,6 +88,33 @@ def test_sparsity_contrast_compares_gains():
     assert contrasts["ratio"].between(0.5, 0.62).all() and (contrasts["p_holm"] < 0.001).all()
 
 
+@pytest.mark.parametrize(("robust", "comparisons"), [(0.7, 4 * 3), (1.0, 4 * 2)])
+def test_a_baseline_that_does_not_help_against_wrong_labels_is_left_out(robust, comparisons):
+    """Squared L2 and early stopping help by a fifth; dual weights are a tenth better than these."""
+    factors = {"tuned_l2_squared": 0.8, "tuned_early_stopping": 0.8, "tuned_robust": robust}
+    factors |= dict.fromkeys(
+        ("dual", "dual_stabilized", "tuned_dual", "tuned_dual_stabilized"), 0.72 * min(robust, 0.9)
+    )
+    methods = (*factors, "gradient_descent", "tuned_minibatch")
+    frame = made_up(lambda *_: 1.0, methods)
+    frame["value"] *= frame["method"].map(factors).fillna(1.0)
+    frame = frame[(frame["layers"] == 3)].assign(label_noise=frame["train_size"].map({100: 0.2, 1000: 0.4}))
+    found = claims_dual_weight._tuned_label_noise(frame)
+    assert [finding.wins + finding.ties + finding.losses for finding in found] == [comparisons] * 4
+    assert {finding.verdict for finding in found} == {"supported"}
+    assert claims_dual_weight._tuned_label_noise(frame.assign(value=1.0 + frame["seed"])) == []
+
+
+def test_balanced_updates_are_held_against_the_records_without(results):
+    rows = made_up(lambda *_: 0.8, ("dual_weighted", "dual", "gradient_descent_weighted"))
+    rows = rows.assign(metric="balanced_accuracy_percent", imbalance_ratio=rows["train_size"].map({100: 10, 1000: 50}))
+    rows["value"] = 100 - 50 * rows["value"] / rows["value"].max()
+    frame = rows[rows["layers"] == 2]
+    new = frame["method"] == "dual_weighted"
+    (finding,) = claims_dual_weight._balanced("gradient_descent_weighted")(frame[new], frame[~new])
+    assert (finding.method, finding.verdict, finding.wins) == ("dual_weighted", "supported", 4)
+
+
 def test_unequal_seeds_are_an_error():
     frame = made_up(lambda *_: 0.8)
     with pytest.raises(ValueError, match="same configurations and seeds"):

@@ -24,9 +24,11 @@ NAMES = (
     "dual_regression_tuned",
     "dual_classification",
     "dual_classification_tuned",
+    "dual_classification_deep",
     "dual_sparse",
     "dual_noise",
     "dual_imbalance",
+    "dual_imbalance_balanced",
     "dual_contrastive",
     "dual_instability",
     "dual_neurons",
@@ -43,6 +45,8 @@ CLASSIFICATION = REGRESSION | {"tuned_adam": (("adam", 1e-3, 0.0), ("adam", 1e-2
 SMALLER: dict[str, dict] = {name: PAPER_B for name in NAMES if name.startswith("dual_")} | {
     "dual_regression_tuned": PAPER_B | {"candidates": REGRESSION},
     "dual_classification_tuned": PAPER_B | {"candidates": CLASSIFICATION},
+    "dual_classification_deep": PAPER_B
+    | {"candidates": REGRESSION | {"tuned_robust": (("robust", 1e-2, 0.4), ("robust", 1e-2, 0.7))}},
     "dual_contrastive": PAPER_B | {"rates": (1e-2, 1e-1)},
     "dual_inference_cost": {"rounds": 3},
     "training_spectra": {"hidden": (24, 12), "updates": 6, "looks": 2},
@@ -236,7 +240,7 @@ def test_a_dictionary_and_a_tuple_have_alternatives():
 # --- keys
 
 
-NOT_YET = {"dual_spectra"}
+NOT_YET = {"dual_spectra", "dual_classification_deep", "dual_imbalance_balanced"}
 """Experiments whose rule is committed and whose campaign has not been run."""
 
 

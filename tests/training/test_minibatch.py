@@ -6,7 +6,13 @@ import torch
 from torch import nn
 
 from weightspace.training.contrastive import supervised_contrastive
-from weightspace.training.minibatch import MinibatchNetworks, Optimizer, batch_order
+from weightspace.training.minibatch import (
+    MinibatchNetworks,
+    Optimizer,
+    batch_order,
+    cross_entropy,
+    robust_cross_entropy,
+)
 from weightspace.training.online.networks import OnlineNetworks
 
 SIZES = (6, 5, 4, 3)
@@ -87,6 +93,21 @@ def test_unknown_optimizers_are_named():
 def test_batches_use_the_whole_budget():
     order = batch_order(0, 1, 20, 1000, 50)
     assert order.shape == (20, 50) and set(order.ravel()) == set(range(20))
+
+
+def test_the_robust_loss_is_between_cross_entropy_and_absolute_error():
+    outputs, labels = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(0)).double(), torch.arange(5) % 4
+    p = outputs.softmax(2).gather(2, labels.expand(2, -1)[..., None])[..., 0]
+    torch.testing.assert_close(robust_cross_entropy(1.0)(outputs, labels), (1 - p).mean(1))
+    torch.testing.assert_close(
+        robust_cross_entropy(1e-7)(outputs, labels), cross_entropy(outputs, labels), rtol=1e-5, atol=0
+    )
+    for q in (0.4, 0.7):  # the gradient of a sample is that of the cross entropy, times p^q
+        z = outputs[:, :1].clone().requires_grad_()
+        found, plain = (
+            torch.autograd.grad(loss(z, labels[:1]).sum(), z)[0] for loss in (robust_cross_entropy(q), cross_entropy)
+        )
+        torch.testing.assert_close(found, p[:, :1, None] ** q * plain)
 
 
 def test_the_contrastive_loss_is_its_sum():

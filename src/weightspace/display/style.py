@@ -64,6 +64,7 @@ METHODS |= {
     "tuned_sam": MethodStyle("SAM, tuned", "#5c6b00", "--ws-sam", "--", "d"),
     "tuned_contrastive": MethodStyle("contrastive, tuned", "#7a2fb0", "--ws-contrastive", "--", "H"),
 }
+METHODS["tuned_robust"] = replace(METHODS["tuned_minibatch"], label="robust loss, tuned", dash=":", marker="8")
 METHODS |= {  # the categories of paper A
     "div": MethodStyle("diversity", "#0a7d33", "--ws-diversity", "-", "o"),
     "dp": replace(METHODS["tuned_dropout"], label="dropout", dash="--", marker="s"),
@@ -73,7 +74,7 @@ METHODS |= {  # the categories of paper A
 _LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}
 METHODS |= {
     f"{rule}_{loss}": replace(METHODS[rule], label=f"{METHODS[rule].label}, {words}", dash=dash, marker=marker)
-    for rule in ("gradient_descent", "dual_stabilized")
+    for rule in ("gradient_descent", "dual", "dual_stabilized")
     for loss, (words, dash, marker) in _LOSSES.items()
 }
 """The same colour for the same method all through the book; line and marker tell them apart without colour."""

@@ -46,6 +46,20 @@ def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
     return -picked[..., 0].mean(dim=1)
 
 
+def robust_cross_entropy(q: float) -> Loss:
+    """Generalized cross entropy, mean of (1 - p^q) / q, p the probability of the label (Zhang & Sabuncu 2018).
+
+    Its gradient is that of the cross entropy times p^q: samples whose label the network holds for unlikely count less.
+    q in (0, 1]: towards 0 it is the cross entropy, at 1 the mean absolute error.
+    """
+
+    def loss(outputs: Tensor, labels: Tensor) -> Tensor:
+        picked = outputs.log_softmax(dim=2).gather(2, labels.expand(len(outputs), -1)[..., None])
+        return ((1 - (q * picked[..., 0]).exp()) / q).mean(dim=1)
+
+    return loss
+
+
 class MinibatchNetworks:
     """Networks of equal shape and start that differ in how they are optimized.
 

@@ -262,6 +262,45 @@ def test_every_tuned_classifier_has_the_same_budget_and_is_judged(dataset):
     assert set(claims_dual_weight.TUNED_CLASSIFIERS) < set(tuned)
 
 
+def test_the_deep_classifiers_have_the_same_budget_and_are_judged():
+    for group in (classification_tuned.DEEP, classification_tuned.NOISY_DEEP):
+        assert {len(set(own)) for own in group.values()} == {tuning.BUDGET}
+    assert set(claims_dual_weight.DEEP_BASELINES) < set(classification_tuned.DEEP)
+    known = {*claims_dual_weight.AGAINST_WRONG_LABELS, *claims_dual_weight.AGAINST_WRONG_LABELS.values()}
+    assert known <= {*classification_tuned.NOISY_DEEP, *tuning.UNTUNED}
+    plan = experiments.planned("dual_classification_deep").values()
+    cells = {(c.dataset, c.train_size, c.label_noise) for c in plan}
+    assert len(cells) == 6 + 4 and len(plan) == 8 * 10 and {c.layers for c in plan} == {3}
+
+
+def test_wrong_labels_are_on_training_rows_only_and_those_of_the_noise_experiment(monkeypatch):
+    (tuned,) = (c for c in experiments.planned("dual_classification_deep", "quick", 1).values() if c.label_noise)
+    (curve, *_) = (c for c in experiments.planned("dual_noise", "quick", 1).values() if c.label_noise == 0.4)
+    problem = protocol.load_problem("digits")
+    noisy = classification_tuned.with_wrong_labels(tuned, problem)
+    rows = np.unique(sampling.paper_training_indices(len(problem.x), tuned.train_size, tuned.subset_seed))
+    wrong = np.flatnonzero(noisy.y != problem.y)
+    assert set(wrong) <= set(rows) and len(wrong) == round(0.4 * len(rows))
+    seen = {}
+    monkeypatch.setattr(curves, "train_seed", lambda *_, labels, **__: seen.update(labels=labels) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        curves.compute([curve], "cpu")
+    indices = sampling.paper_training_indices(len(problem.x), curve.train_size, curve.subset_seed)
+    np.testing.assert_array_equal(seen["labels"], noisy.y[indices])
+
+
+def test_class_weights_scale_both_rates_of_dual_weights():
+    """The move of w1 and w2 is that without weights, times the weight of the sample's class."""
+    x, y, weights = np.random.default_rng(0).normal(size=(1, 6)), np.array([2]), [[1.0, 1.0, 2.5], [1.0, 1.0, 1.0]]
+    networks = OnlineNetworks(
+        (6, 4, 3), ["dual"] * 2, [0] * 2, task="classification", class_weights=weights, dtype=np.float64
+    )
+    start = networks.w1[0].copy()
+    networks.train(x, y, np.zeros((2, 1), int))
+    np.testing.assert_allclose(networks.w1[0] - start, 2.5 * (networks.w1[1] - start), atol=1e-12)
+    np.testing.assert_allclose(networks.w2[0], 2.5 * networks.w2[1], atol=1e-12)
+
+
 def test_tuning_looks_at_training_rows_only(monkeypatch):
     """Wrecking the test part must not change what is chosen, only how it scores."""
     few = {name: tuple(classification_tuned.TUNED[name]) for name in ("tuned_lr", "tuned_adam")}

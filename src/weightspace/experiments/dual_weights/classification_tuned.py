@@ -2,24 +2,31 @@
 
 Test rows are the official test split. Every network sees as many training samples as in the paper, one by one or in
 mini-batches. How a method is tuned: ``weightspace.experiments.dual_weights.tuning``.
+
+``dual_classification_deep`` asks the same of the 3-layer network, with right and with wrong training labels. Wrong
+labels are among the rows that candidates are judged on as well: nobody would know which ones they are.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import product
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from weightspace.campaigns.configuration import STRICT, Count, dataclass
+from weightspace.campaigns.configuration import LATER, STRICT, Count, Fraction, dataclass
 from weightspace.campaigns.registry import Experiment
+from weightspace.data import sampling
 from weightspace.experiments.dual_weights import tuning
 from weightspace.experiments.dual_weights.protocol import (
+    LABEL_STREAM,
     LR,
     ORDER_STREAM,
     Images,
+    Problem,
     base_settings,
     identity,
     load_problem,
@@ -47,6 +54,26 @@ TUNED: dict[str, list[tuning.Candidate]] = tuning.TUNED | {
 """Candidates per tuned method: the same number for each. ``candidates`` has those of a data set."""
 
 
+DEEP_SIZES = {"paper": (100, 500), "quick": (100,)}
+NOISY = {"paper": (("mnist", "fashion_mnist"), 500, (0.2, 0.4)), "quick": (("digits",), 100, (0.4,))}
+"""Data sets, training size and fractions of wrong labels."""
+ROBUST_RATES, ROBUST_EXPONENTS = (5e-3, 1e-2, 2e-2, 5e-2), (0.4, 0.7)
+DEEP_METHODS = (
+    "tuned_lr",
+    "tuned_l2_squared",
+    "tuned_early_stopping",
+    "tuned_dropout",
+    "tuned_dual",
+    "tuned_dual_stabilized",
+)
+DEEP = {name: TUNED[name] for name in DEEP_METHODS}
+NOISY_DEEP = {name: own for name, own in DEEP.items() if name not in ("tuned_lr", "tuned_dropout")} | {
+    "tuned_minibatch": [("sgd", lr, 0.0) for lr in MINIBATCH_RATES],
+    "tuned_robust": [("robust", lr, q) for lr, q in product(ROBUST_RATES, ROBUST_EXPONENTS)],
+}
+"""Candidates of the 3-layer network with right and with wrong labels; mini-batches, as control of the robust loss."""
+
+
 def candidates(dataset: str) -> dict[str, list[tuning.Candidate]]:
     if dataset != "cifar10":
         return TUNED
@@ -59,15 +86,18 @@ _STACKS = (("sgd", "adam"), ("sam",))
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TunedClassificationConfiguration(tuning.TunedConfiguration):
-    """All tuned methods of one seed in classification; candidates are online methods and sgd, adam and sam.
+    """All tuned methods of one seed in classification; candidates are online methods and sgd, adam, sam and robust,
+    which is sgd with a robust loss.
 
-    batch_size: samples of one step of these, at most all updates.
+    batch_size: samples of one step of these, at most all updates. label_noise: fraction of the distinct training rows,
+    held-out ones included, with a wrong label.
     """
 
     dataset: Images
     batch_size: Count = BATCH_SIZE
+    label_noise: Annotated[Fraction, LATER] = 0.0
 
-    OPTIMIZERS: ClassVar[tuple[str, ...]] = sum(_STACKS, ())
+    OPTIMIZERS: ClassVar[tuple[str, ...]] = (*sum(_STACKS, ()), "robust")
 
     @model_validator(mode="after")
     def _has_a_batch(self) -> TunedClassificationConfiguration:
@@ -89,16 +119,50 @@ def configurations(scale: str, seeds: int) -> list[TunedClassificationConfigurat
     ]
 
 
+def deep_configurations(scale: str, seeds: int) -> list[TunedClassificationConfiguration]:
+    noisy_sets, noisy_size, fractions = NOISY[scale]
+    cells = [(*cell, 0.0, DEEP) for cell in product(DATASETS[scale], DEEP_SIZES[scale])]
+    cells += [(dataset, noisy_size, noise, NOISY_DEEP) for dataset, noise in product(noisy_sets, fractions)]
+    return [
+        TunedClassificationConfiguration(
+            **base_settings("dual_classification_deep", scale, dataset, 3, train_size),
+            **tuning.settings(seed, tuned),
+            label_noise=label_noise,
+        )
+        for seed in range(seeds)
+        for dataset, train_size, label_noise, tuned in cells
+    ]
+
+
+def with_wrong_labels(configuration: TunedClassificationConfiguration, problem: Problem) -> Problem:
+    """The problem with wrong labels on a fraction of the training rows; other rows keep theirs."""
+    rows = np.unique(
+        sampling.paper_training_indices(len(problem.x), configuration.train_size, configuration.subset_seed)
+    )
+    y = problem.y.copy()
+    rng = np.random.default_rng([configuration.seed, LABEL_STREAM])
+    y[rows] = sampling.flip_labels(y[rows], configuration.label_noise, problem.outputs, rng)
+    return dataclasses.replace(problem, y=y)
+
+
 def compute(group: list[TunedClassificationConfiguration], device: str) -> pd.DataFrame:
     return pd.concat([_compute_seed(configuration) for configuration in group], ignore_index=True)
 
 
 def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFrame:
     # Here: reading records does not have to wait for PyTorch.
-    from weightspace.training.minibatch import MinibatchNetworks, Optimizer, batch_order
+    from weightspace.training.minibatch import (
+        MinibatchNetworks,
+        Optimizer,
+        batch_order,
+        cross_entropy,
+        robust_cross_entropy,
+    )
 
     seed, updates = configuration.seed, configuration.updates
     problem = load_problem(configuration.dataset)
+    if configuration.label_noise:
+        problem = with_wrong_labels(configuration, problem)
 
     def train(indices: np.ndarray, due: list[tuning.Candidate], sets: list[tuning.Rows]) -> dict:
         """(error, cross entropy, accuracy): the last does not judge, but goes on record."""
@@ -113,13 +177,17 @@ def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFra
         if online := [c for c in due if c[0] not in configuration.OPTIMIZERS]:
             for stopped, networks in tuning.train_online(configuration, problem, indices, online):
                 score(stopped, networks)
-        for optimizers in _STACKS:
-            if part := [c for c in due if c[0] in optimizers]:
-                sizes = (problem.x.shape[1], *configuration.hidden, problem.outputs)
-                stack = MinibatchNetworks(sizes, [Optimizer(*c) for c in part], seed)
-                order = batch_order(seed, ORDER_STREAM, len(indices), updates, configuration.batch_size)
-                stack.train(problem.x[indices], problem.y[indices], order)
-                score(part, stack)
+        # A stack has one loss: one for each q of the robust losses.
+        stacks = [[c for c in due if c[0] in names] for names in _STACKS]
+        stacks += [[c for c in due if c[0] == "robust" and c[2] == q] for q in sorted({c[2] for c in due})]
+        for part in filter(None, stacks):
+            robust = part[0][0] == "robust"
+            optimizers = [Optimizer("sgd", lr) if robust else Optimizer(name, lr, third) for name, lr, third in part]
+            stack = MinibatchNetworks((problem.x.shape[1], *configuration.hidden, problem.outputs), optimizers, seed)
+            order = batch_order(seed, ORDER_STREAM, len(indices), updates, configuration.batch_size)
+            loss = robust_cross_entropy(part[0][2]) if robust else cross_entropy
+            stack.train(problem.x[indices], problem.y[indices], order, loss)
+            score(part, stack)
         return found
 
     rows = []
@@ -137,7 +205,8 @@ def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFra
                     "validation_value": 100 - choice.validation[0],
                     "chosen": choice.candidate[0],
                     "chosen_lr": choice.candidate[1],
-                    "chosen_third": choice.candidate[2],  # share of the updates, or rho of SAM
+                    "chosen_third": choice.candidate[2],  # share of the updates, rho of SAM, q of the robust loss
+                    "label_noise": configuration.label_noise,
                 }
                 | problem.origin
             )
@@ -152,5 +221,13 @@ EXPERIMENTS = [
         configurations,
         ("dataset", "layers", "train_size", "seed"),
         compute,
-    )
+    ),
+    Experiment(
+        "dual_classification_deep",
+        "The 3-layer network against tuned baselines, with right and with wrong labels",
+        {"quick": 2, "paper": 8},
+        deep_configurations,
+        ("dataset", "layers", "train_size", "label_noise", "seed"),
+        compute,
+    ),
 ]

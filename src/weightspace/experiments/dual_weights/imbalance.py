@@ -7,6 +7,7 @@ per seed. The test is the balanced official test split.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -48,28 +49,35 @@ METHODS = {
 }
 """Name in the records: (update rule, loss). weighted: class weights n / (K n_k), of mean 1 over the samples; adjusted:
 logits shifted by log(n_k / n) while training (logit adjustment, Menon et al. 2021, with tau = 1)."""
+BALANCED = {"dual_weighted": ("dual", "weighted"), "dual_adjusted": ("dual", "adjusted")}
+"""The same, of ``dual_imbalance_balanced``. With class weights the rates r1 and r2 are those of the plain rule times
+the weight of the sample's class: without stabilizer they are linear in the loss."""
+_RULES = METHODS | BALANCED
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ImbalanceConfiguration(NetworkConfiguration):
     """A network trained on a long-tailed training set, without replacement.
 
-    method: a key of ``METHODS``. imbalance_ratio: size of the most frequent class by that of the rarest. lr: learning
-    rate. minority_classes: number of rarest, and of most frequent, classes whose mean recall is taken.
+    method: a key of ``METHODS`` or ``BALANCED``. imbalance_ratio: size of the most frequent class by that of the
+    rarest. lr: learning rate. minority_classes: number of rarest, and of most frequent, classes whose mean recall is
+    taken.
     """
 
     dataset: Images
-    method: Literal[tuple(METHODS)]  # type: ignore[valid-type]
+    method: Literal[tuple(_RULES)]  # type: ignore[valid-type]
     imbalance_ratio: Count
     noise_std: Annotated[float, unread(NOISE_STD)] = NOISE_STD
     lr: Annotated[Positive, LATER] = LR
     minority_classes: Annotated[int, Field(ge=1, le=10), LATER] = MINORITY_CLASSES
 
 
-def configurations(scale: str, seeds: int) -> list[ImbalanceConfiguration]:
+def configurations(
+    scale: str, seeds: int, experiment: str = "dual_imbalance", methods: Iterable[str] = METHODS
+) -> list[ImbalanceConfiguration]:
     return [
         ImbalanceConfiguration(
-            **base_settings("dual_imbalance", scale, dataset, LAYERS, TOTAL[scale]),
+            **base_settings(experiment, scale, dataset, LAYERS, TOTAL[scale]),
             method=method,
             seed=seed,
             imbalance_ratio=ratio,
@@ -77,7 +85,7 @@ def configurations(scale: str, seeds: int) -> list[ImbalanceConfiguration]:
         for dataset in DATASETS[scale]
         for ratio in RATIOS[scale]
         for seed in range(seeds)
-        for method in METHODS
+        for method in methods
     ]
 
 
@@ -112,7 +120,7 @@ def compute(group: list[ImbalanceConfiguration], device: str) -> pd.DataFrame:
         "weighted": (1 / (problem.outputs * share), plain[1]),
         "adjusted": (plain[0], np.log(share)),
     }
-    rules = [METHODS[c.method] for c in group]
+    rules = [_RULES[c.method] for c in group]
     weights, shifts = (np.stack([losses[loss][part] for _, loss in rules]) for part in (0, 1))
     networks = train_seed(
         first, problem, indices, [rule for rule, _ in rules], lr=first.lr, class_weights=weights, logit_shifts=shifts
@@ -152,5 +160,13 @@ EXPERIMENTS = [
         configurations,
         ("dataset", "imbalance_ratio", "seed"),
         compute,
-    )
+    ),
+    Experiment(
+        "dual_imbalance_balanced",
+        "Long-tailed training sets, dual weights whose updates are balanced by class",
+        {"quick": 3, "paper": 20},
+        lambda scale, seeds: configurations(scale, seeds, "dual_imbalance_balanced", BALANCED),
+        ("dataset", "imbalance_ratio", "seed"),
+        compute,
+    ),
 ]

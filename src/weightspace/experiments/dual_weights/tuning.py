@@ -38,7 +38,8 @@ STOPPING_SHARES = (1 / 48, 1 / 24, 1 / 12, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0)
 """Early stopping: after which share of all updates to stop."""
 
 Candidate = tuple[str, float, float]
-"""Online: (method, learning rate, share of the updates). Mini-batches: (optimizer, learning rate, rho of SAM)."""
+"""Online: (method, learning rate, share of the updates). Mini-batches: (optimizer, learning rate, rho of SAM or q of
+the robust loss)."""
 
 UNTUNED = ("gradient_descent", "dual", "dual_stabilized")
 """Tested as the paper sets them."""
@@ -96,7 +97,8 @@ class TunedConfiguration(SplitConfiguration):
     """All tuned methods of one seed.
 
     candidates: by name of a tuned method, see ``Candidate``; learning rates are positive, shares of the updates in
-    (0, 1], rho is 0 but for SAM. untuned: online methods that are tested besides, with the learning rate lr.
+    (0, 1], rho is 0 but for SAM, q in (0, 1] for the robust loss. untuned: online methods that are tested besides,
+    with the learning rate lr.
     """
 
     candidates: FrozenDict[str, tuple[Candidate, ...]]
@@ -120,9 +122,10 @@ class TunedConfiguration(SplitConfiguration):
                         parse_method(method)
                     except ValueError as error:
                         raise ValueError(f"candidates: {name} has an {error}") from error
-                allowed = 0 < third <= 1 if online else third == 0 or (method == "sam" and third > 0)
+                part = online or method == "robust"
+                allowed = 0 < third <= 1 if part else third == 0 or (method == "sam" and third > 0)
                 if lr <= 0 or not allowed:
-                    third_allowed = "a share in (0, 1]" if online else "rho, 0 but for sam"
+                    third_allowed = "a share in (0, 1]" if online else "rho, 0 but for sam, q in (0, 1] for robust"
                     raise ValueError(
                         f"candidates: each is a method, a positive learning rate and {third_allowed}, "
                         f"got {(method, lr, third)} for {name}"
