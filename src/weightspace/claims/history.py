@@ -42,6 +42,7 @@ _BASELINE = Commit("d453b07", "2026-11-22 09:49:41")
 _FAMILIES = Commit("662beb2", "2026-11-22 12:42:37")
 _OVERFITTING = Commit("f62eb48", "2026-11-26 15:29:40")
 _MEETING = Commit("95f8d90", "2026-11-26 20:23:12")
+_LOOSE_ENDS = Commit("59da385", "2026-11-26 23:03:44")
 
 # First records.
 _REGRESSION_RUNS = Commit("e3c15dc", "2026-11-22 00:29:41")
@@ -67,6 +68,7 @@ _EXTENDED = (
     f"{_TRIALS} CIFAR-10 was added, and the radii of SAM for it were set, after the results on the other two data sets "
     "had been read."
 )
+_OTHERS_READ = "Records of the 2-layer network, and of the methods that these are held against, had been read."
 _REPORTED = "The figures that the authors report had been seen."
 _DESCRIBED = f"{_REPORTED} That the findings are described and not judged was decided after them."
 _ONE_SEED = "The 21 runs of the first of three seeds were on record"
@@ -98,6 +100,7 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A1s", "A2s", "A2cs", "A3s", "A3bs", "A4", "A4b"), Order(_FAMILIES, _SYNTHETIC_RUNS)),
     **dict.fromkeys(("A1o", "A2o", "A2co"), Order(_OVERFITTING, _OVERFITTING_RUNS, _ACCURACIES)),
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
+    **dict.fromkeys(("B1i", "B1j", "B3d", "B4c", "B4d"), Order(_LOOSE_ENDS, None, _OTHERS_READ)),
     "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
 }
 """The order of rule and records for every claim, by its id."""
