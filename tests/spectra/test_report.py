@@ -616,14 +616,6 @@ def test_safetensors(tmp_path):
         spectral_report(path)
 
 
-def test_safetensors_without_its_library(tmp_path, monkeypatch):
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(b"anything")
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(ValueError, match=r"model\.safetensors needs the library safetensors: pip install"):
-        spectral_report(path)
-
-
 def test_the_command(tmp_path, capsys):
     path, out = tmp_path / "model.pt", tmp_path / "report.csv"
     model = nn.Sequential(nn.Conv2d(3, 12, 3), nn.Linear(40, 20), nn.Linear(5, 30))

@@ -3,3 +3,7 @@
 From left to right: ``configuration``; ``record_files``, ``record_tables``, ``parts``, ``records``; ``registry``,
 ``planning``, ``computing``, ``executors``, ``running``, ``reading``.
 """
+
+from weightspace import extras
+
+extras.need("experiments", "filelock", "pyarrow", "pydantic")

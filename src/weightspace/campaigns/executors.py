@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
-from weightspace import devices
+from weightspace import devices, extras
 from weightspace.campaigns import records
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Executor:
         try:
             import submitit
         except ImportError:
-            raise _not_installed("submitit") from None
+            raise extras.not_installed("cluster", "submitit") from None
         try:
             executor = submitit.AutoExecutor(
                 records.folder() / "slurm" / name / "%j", cluster="local" if here else "slurm"
@@ -396,7 +396,7 @@ def _dask(work: Work, groups: list[Group], scheduler: Any) -> Iterator[Finished]
     try:
         from distributed import Client, as_completed
     except ImportError:
-        raise _not_installed("distributed") from None
+        raise extras.not_installed("cluster", "distributed") from None
     try:
         client = Client(scheduler, timeout=10, set_as_default=False)
     except OSError as error:
@@ -424,7 +424,3 @@ def _dask(work: Work, groups: list[Group], scheduler: Any) -> Iterator[Finished]
             else:
                 reason = future.exception() if future.status == "error" else future.status
                 yield Finished(group, None, f"{type(reason).__name__}: {reason}")
-
-
-def _not_installed(package: str) -> ModuleNotFoundError:
-    return ModuleNotFoundError(f'{package} is not installed: `pip install "weightspace[cluster]"` brings it')

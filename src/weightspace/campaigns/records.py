@@ -35,6 +35,10 @@ that needs a GPU at the size of the paper, for machines without one."""
 UNCHANGED = "{}"
 """What ``changed`` holds for the runs of the plan."""
 
+_ELSEWHERE = (
+    ". Those of the book come with its repository, in the folder results/, and not with the installed package: clone "
+    "it and set WEIGHTSPACE_RESULTS to that folder"
+)
 _LOCK_SECONDS = 600
 
 
@@ -102,6 +106,7 @@ def rows_of(experiment: str, scale: str, keys: Collection[str] | None) -> pd.Dat
         raise RecordError(
             f"no records of {experiment!r} at scale {scale!r} ({path(experiment, scale)} does not exist): "
             f"compute them with `python -m weightspace run {experiment} --scale {scale}`"
+            + ("" if folder().is_dir() else _ELSEWHERE)
         )
     if keys is not None:
         table = table.filter(pc.is_in(table["run_key"], pa.array(sorted(keys), pa.string())))

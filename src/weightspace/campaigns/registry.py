@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -70,10 +71,12 @@ def _modules() -> list[ModuleType]:
 
 
 def get(name: str) -> Experiment:
-    """The experiment called ``name``; ``ValueError`` lists the names there are."""
+    """The experiment called ``name``; ``ValueError`` gives the names that are like it, or else all."""
     known = registry()
     if name not in known:
-        raise ValueError(f"unknown experiment {name!r}: use one of {', '.join(known)}")
+        like = get_close_matches(name, known)
+        remedy = f"did you mean {' or '.join(like)}?" if like else f"use one of {', '.join(known)}"
+        raise ValueError(f"unknown experiment {name!r}: {remedy}")
     return known[name]
 
 

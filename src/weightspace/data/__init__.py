@@ -3,8 +3,11 @@
 ``load`` and the registry are those of ``registry``, files and their errors those of ``files``.
 """
 
+from weightspace import extras
 from weightspace.data.files import VARIABLE, DataError, cache_folder, data_folder
 from weightspace.data.registry import CIFAR10_INEXACT, REGISTRY, Dataset, fetch, format_status, load, status
+
+extras.need("experiments", "PIL", "pooch", "sklearn", "torchvision")
 
 __all__ = [
     "CIFAR10_INEXACT",

@@ -13,8 +13,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import matplotlib.pyplot as plt
 import pandas as pd
+
+from weightspace import extras
+
+extras.need("plots", "matplotlib", "seaborn")
+import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -12,6 +12,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
+
+from weightspace import extras
+
+extras.need("experiments", "statsmodels")
 from statsmodels.stats.proportion import proportion_confint
 
 

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import entr
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.preprocessing import normalize
 
+from weightspace import extras
 from weightspace.spectra.eigen import as_float64, eigenvalues
 from weightspace.spectra.metrics import nonzero
 
@@ -100,8 +99,12 @@ def ngram_features(texts: Sequence[str], orders: Sequence[int] = (1, 2, 3, 4)) -
     section 5, for text; there too of n = 1 to 4): each order's counts have length 1 and stand side by side. A text with
     fewer words than n has no n-grams of that order and is compared by the shorter ones; ``vendi_score`` scales its row
     to the length of the others. Words are in lower case, punctuation marks are words of their own. ``ValueError`` where
-    no text has a word.
+    no text has a word. Needs scikit-learn (extra ``experiments``).
     """
+    extras.need("experiments", "sklearn")
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.preprocessing import normalize
+
     counter = CountVectorizer(token_pattern=r"\w+|[^\w\s]", ngram_range=(min(orders), max(orders)), dtype=np.float64)
     counts = sparse.csc_array(counter.fit_transform(texts))
     words = np.char.count(counter.get_feature_names_out().astype(str), " ") + 1

