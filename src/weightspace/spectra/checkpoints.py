@@ -34,7 +34,7 @@ def named_tensors(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[st
     Raises ``FileNotFoundError`` for a missing file, and ``ValueError`` for a file that is damaged or holds pickled
     objects, if there are no arrays, if two have one name (under the keys 1 and "1"), and for a module in the mapping.
     """
-    if isinstance(source, str | os.PathLike[str]):
+    if isinstance(source, str | os.PathLike):
         content, origin = _load(Path(source)), str(source)
     else:
         content, origin = source, "the mapping"
