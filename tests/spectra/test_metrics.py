@@ -141,6 +141,35 @@ def test_small_eigenvalues_are_exact():
     assert abs(np.linalg.eigvalsh(W.T @ W)[0] - 1e-14) > 1e-18
 
 
+@pytest.mark.parametrize("in_place", [1, 10**9], ids=["in place", "PyTorch"])
+@pytest.mark.parametrize("convert", [np.asarray, torch.tensor, lambda x: torch.tensor(x).T.half()])
+def test_large_matrices_have_their_own_solvers_and_the_same_values(monkeypatch, in_place, convert):
+    given_ = [convert(np.random.default_rng(k).standard_normal((30, 20 + 20 * k)).astype(np.float32)) for k in range(3)]
+    wide = [np.asarray(matrix).astype(float) for matrix in given_]
+    monkeypatch.setattr(eigen, "_BY_TORCH", 1)
+    monkeypatch.setattr(eigen, "_IN_PLACE", in_place)
+    threads = torch.get_num_threads()
+    for before, matrix, values in zip(wide, given_, spectra.eigenvalues_of(given_)):
+        singular = np.linalg.svd(before, compute_uv=False)[::-1]
+        np.testing.assert_allclose(values, singular**2, rtol=1e-9)
+        np.testing.assert_array_equal(np.asarray(matrix), before)  # what is done in place is done to a copy
+    assert torch.get_num_threads() == threads
+    W = np.random.default_rng(0).standard_normal((60, 5)) @ np.diag([1, 1, 1, 1, 1e-7])
+    kept = W.copy()
+    np.testing.assert_allclose(spectra.eigenvalues(W), np.linalg.svd(W, compute_uv=False)[::-1] ** 2, rtol=1e-7)
+    np.testing.assert_array_equal(W, kept)
+    bad = np.ones((40, 30))
+    bad[3, 4] = bad[20, 29] = np.nan
+    with pytest.raises(ValueError, match="matrix 1 holds 2 values that are NaN .* among 1200"):
+        spectra.eigenvalues_of([np.ones((2, 2)), bad])
+
+
+def test_a_gram_matrix_is_summed_from_blocks_of_columns(monkeypatch):
+    W = np.random.default_rng(0).standard_normal((40, 700))
+    monkeypatch.setattr(eigen, "_BLOCK", 40 * 333)
+    np.testing.assert_allclose(np.tril(eigen._gram(W, "W")), np.tril(W @ W.T), rtol=1e-12)
+
+
 def test_progress_counts_every_matrix():
     done = []
     spectra.eigenvalues_of(matrices(), progress=done.append)

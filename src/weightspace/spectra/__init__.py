@@ -6,5 +6,6 @@ side of W, Q = N / M.
 
 from weightspace.spectra import distances, marchenko_pastur, metrics, power_law
 from weightspace.spectra.eigen import eigenvalues, eigenvalues_of
+from weightspace.spectra.estimates import estimate
 
-__all__ = ["distances", "eigenvalues", "eigenvalues_of", "marchenko_pastur", "metrics", "power_law"]
+__all__ = ["distances", "eigenvalues", "eigenvalues_of", "estimate", "marchenko_pastur", "metrics", "power_law"]
