@@ -8,15 +8,17 @@ augmentation stand beside them.
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from weightspace.campaigns.configuration import STRICT, Fraction, Settings, dataclass
 from weightspace.experiments.diversity.scratch_settings import SCALES, ScratchConfiguration, with_baselines
-from weightspace.experiments.diversity.synthetic_settings import GENERATOR, WithGenerator
+from weightspace.experiments.diversity.set_settings import DescribedConfiguration, described_settings
+from weightspace.experiments.diversity.synthetic_settings import WithGenerator, generator_settings
 
 EXPERIMENT = "diversity_amounts"
+SETS = "diversity_amount_sets"
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 """Of the training images, those that give way to synthetic ones."""
@@ -37,22 +39,22 @@ SIZES: dict[str, Settings] = {
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class AmountConfiguration(WithGenerator, ScratchConfiguration):
-    """A run of which some training images are synthetic, the same ones in every epoch.
+class Amount(WithGenerator):
+    """Training images of which some are synthetic, the same ones in every epoch.
 
     synthetic_fraction: of the training images, those that give way to synthetic ones of the same class, from 0 to 1.
-    added: training sets of synthetic images that join the real one. epochs: passes over all of them. The generator has
-    at least as many copies as are used.
+    added: training sets of synthetic images that join the real one. The generator has at least as many copies as are
+    used. For configurations that have an augmentation and are called after it.
     """
 
     synthetic_fraction: Fraction = 0.0
     added: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> AmountConfiguration:
+    def _is_one_thing(self) -> Self:
         if self.synthetic_fraction and self.added:
             raise ValueError(f"added: 0 where images are replaced, synthetic_fraction > 0, got {self.added}")
-        if self.uses_synthetic and (self.augmentation or self.label_noise):
+        if self.uses_synthetic and (self.augmentation or getattr(self, "label_noise", 0)):
             raise ValueError("augmentation, label_noise: none where images are synthetic")
         if self.generator and self.made_by.copies < self.added:
             raise ValueError(f"added: at most the {self.made_by.copies} copies of the generator, got {self.added}")
@@ -69,6 +71,11 @@ class AmountConfiguration(WithGenerator, ScratchConfiguration):
             return f"synthetic_{self.synthetic_fraction:g}"
         return f"added_{self.added}" if self.added else super().setting
 
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AmountConfiguration(Amount, ScratchConfiguration):
+    """A ResNet-18 on such images. epochs: passes over all of them, added ones included."""
+
     @property
     def category(self) -> str:
         if self.uses_synthetic:
@@ -76,22 +83,43 @@ class AmountConfiguration(WithGenerator, ScratchConfiguration):
         return super().category
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AmountSetsConfiguration(Amount, DescribedConfiguration):
+    """Such images, described by the features of a network that has seen the real ones alone."""
+
+
 def configurations(scale: str, seeds: int) -> list[AmountConfiguration]:
     """Seed by seed, the baselines of a seed first."""
     shared: dict[str, Any] = SCALES[scale] | SIZES[scale] | {"experiment": EXPERIMENT, "protocol": 1}
-    added = [{"added": times, "epochs": shared["epochs"] // (1 + times)} for times in ADDED[scale]]
-    for run in added:
+    runs = [*with_baselines(SETTINGS), *_added(scale)]
+    for run in (run for run in runs if "added" in run):
+        run["epochs"] = shared["epochs"] // (1 + run["added"])
         run["score_epochs"] = tuple(epoch for epoch in shared["score_epochs"] if epoch <= run["epochs"])
     return [
-        AmountConfiguration(**shared | run, generator=_generator(scale, run, shared, seed), seed=seed)
-        for seed, run in itertools.product(range(seeds), [*with_baselines(SETTINGS), *added])
+        AmountConfiguration(**shared | run, generator=_generator(scale, run, seed), seed=seed)
+        for seed, run in itertools.product(range(seeds), runs)
     ]
 
 
-def _generator(scale: str, run: Settings, shared: Settings, seed: int) -> Settings:
+def set_configurations(scale: str, seeds: int) -> list[AmountSetsConfiguration]:
+    """The training set of every setting."""
+    shared = described_settings(SETS, scale, SIZES[scale].get("dataset"))
+    return [
+        AmountSetsConfiguration(
+            **shared | {"augmentation": ""} | run, generator=_generator(scale, run, seed), seed=seed
+        )
+        for seed, run in itertools.product(range(seeds), [*SETTINGS, *_added(scale)])
+    ]
+
+
+def _added(scale: str) -> list[dict[str, Any]]:
+    return [{"added": times} for times in ADDED[scale]]
+
+
+def _generator(scale: str, run: Settings, seed: int) -> Settings:
     """One generator per seed makes the images of all its runs."""
     if not {"synthetic_fraction", "added"} & set(run):
         return {}
-    own = {"experiment": "diversity_synthetic_generator", "protocol": 1, "precision": "float32", "seed": seed}
-    sizes = {"dataset": shared["dataset"], "train_size": shared["train_size"], "copies": max(ADDED[scale])}
-    return GENERATOR[scale] | own | sizes
+    shared = SCALES[scale] | SIZES[scale]
+    images = {name: shared[name] for name in ("dataset", "train_size")}
+    return generator_settings(scale, seed) | images | {"copies": max(ADDED[scale])}

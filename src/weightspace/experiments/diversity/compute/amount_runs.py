@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from weightspace.experiments.diversity.amount_settings import AmountConfiguration
+from weightspace.experiments.diversity.amount_settings import AmountConfiguration, AmountSetsConfiguration
 from weightspace.experiments.diversity.compute.image_generator import synthetic
 from weightspace.experiments.diversity.compute.scratch_runs import training_labels
 from weightspace.experiments.diversity.compute.synthetic_runs import SHARE_STREAM
@@ -13,11 +13,19 @@ from weightspace.experiments.diversity.protocol import load_images
 
 
 def training_set(configuration: AmountConfiguration, device: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images and labels. A larger fraction has the synthetic images of a smaller one and more."""
+    """Images and labels of a run, before augmentation."""
     c = configuration
-    x, labels = load_images(c.dataset).x[: c.train_size], training_labels(c)
-    if not c.uses_synthetic:
-        return x, labels
+    if c.uses_synthetic:
+        return synthetic_set(c, device)
+    return load_images(c.dataset).x[: c.train_size], training_labels(c)
+
+
+def synthetic_set(
+    configuration: AmountConfiguration | AmountSetsConfiguration, device: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images, some of them synthetic, and labels. A larger fraction has the synthetic images of a smaller one."""
+    c, images = configuration, load_images(configuration.dataset)
+    x, labels = images.x[: c.train_size], images.y[: c.train_size]
     copies = synthetic(c.made_by, device).images[: max(c.added, 1)]
     if c.added:
         return np.concatenate([x, *copies]), np.tile(labels, 1 + c.added)

@@ -1,0 +1,146 @@
+"""Do scores of training sets rank them by what becomes of networks trained on them? And how much synthetic data helps?
+
+Rules in book/rules. In every seed, r_s is Spearman's correlation between a score and an outcome over the training sets
+(the images as they are, and what replaces or joins them). Intervals are Student's t over seeds: they are about other
+weights, orders and draws on these sets. What hangs on one set is told by leaving each of them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from weightspace.analysis.frames import select
+from weightspace.analysis.regularizer_effects import BASELINE, last_epoch, learned
+from weightspace.analysis.regularizer_tests import Estimate, decide
+
+RANKS = 0.5
+"""The rank correlation from which a score counts as ranking the sets."""
+COLLAPSE = -1.0
+"""The loss of test accuracy, in points, from which more synthetic images count as too many."""
+MORE_OR_LESS = (("synthetic_0.25", "synthetic_1"), ("added_1", "added_7"))
+"""Little and much: in the place of real images, and beside them."""
+RESEMBLANCES = ("coverage", "precision")
+SCORES = tuple(
+    (metric, of)
+    for metric in ("vendi", "weighted_vendi", "vendi_per_class", "weighted_vendi_per_class")
+    for of in ("pixels", "embeddings")
+)
+"""Diversity scores, plain and in paper A's weighted form, over all images and class by class."""
+CANDIDATES = tuple((f"{name} x vendi", "embeddings") for name in RESEMBLANCES)
+"""Ours: resemblance to images not trained on, times diversity. No row is paired with another."""
+OUTCOMES = ("test accuracy", "corruption accuracy", "calibration")
+
+Score = tuple[str, str]
+
+
+def training_sets(runs: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """A row per setting and seed with the outcomes of its runs (means over replicates) and the scores of its set.
+
+    Accuracies in percent; calibration: minus the expected calibration error in percent. Outcomes that were not
+    measured are left out, and so are settings that did not learn. Columns of scores: (metric, of).
+    """
+    last = last_epoch(runs)
+    corrupted = last[last["severity"] > 0]
+    measured = {
+        "test accuracy": select(last, inputs="test", metric="accuracy_percent"),
+        "corruption accuracy": select(corrupted, metric="accuracy_percent"),
+        "calibration": select(last, inputs="test", metric="ece").assign(value=lambda own: -100 * own["value"]),
+    }
+    table = pd.DataFrame(
+        {name: own.groupby(["setting", "seed"])["value"].mean() for name, own in measured.items() if len(own)}
+    )
+    scores = sets.pivot_table(index=["setting", "seed"], columns=["metric", "of"], values="value")
+    scores.columns = list(scores.columns)
+    for name, score in zip(RESEMBLANCES, CANDIDATES, strict=True):
+        scores[score] = scores[name, "embeddings"] * scores["vendi", "embeddings"]
+    kept = learned(runs.assign(layer=0)) | {BASELINE}
+    joined = table.join(scores, how="inner")
+    return joined[joined.index.get_level_values("setting").isin(kept)]
+
+
+def rank_correlations(table: pd.DataFrame, a: object, b: object) -> NDArray[np.float64]:
+    """r_s between two columns of ``training_sets``, a value per seed."""
+    return np.array([stats.spearmanr(own[a], own[b]).statistic for _, own in table.groupby("seed")])
+
+
+def reliability(table: pd.DataFrame, outcome: str) -> float:
+    """Mean rank correlation of an outcome between two seeds: what the best score could reach about."""
+    wide = table[outcome].unstack("seed")
+    ranks = np.corrcoef(wide.rank().to_numpy(), rowvar=False)
+    return float(ranks[np.triu_indices_from(ranks, 1)].mean())
+
+
+def ranks(table: pd.DataFrame, scores: Sequence[Score] = SCORES) -> pd.DataFrame:
+    """A row per score and outcome, by ``decide`` with the threshold ``RANKS``.
+
+    Columns besides: score, of, measured (the outcome), sets, n (seeds), reliability, low_set and high_set (range of the
+    mean correlation when each set is left out in turn). Judged where the reliability is at least ``RANKS``: else no
+    score could rank the sets. detectable: the smallest correlation decided for with a power of 80 %.
+    """
+    settings = table.index.unique("setting")
+    rows = []
+    for score in scores:
+        for outcome in _outcomes(table):
+            found = estimate(rank_correlations(table, score, outcome))
+            left_out = [
+                rank_correlations(table.drop(setting, level="setting"), score, outcome).mean() for setting in settings
+            ]
+            repeats = reliability(table, outcome)
+            place = (*score, outcome, len(settings), found.degrees + 1, repeats, min(left_out), max(left_out))
+            rows.append((*place, found, RANKS, repeats >= RANKS))
+    columns = ["score", "of", "measured", "sets", "n", "reliability", "low_set", "high_set"]
+    decided = decide(rows, columns, "correlation")
+    return decided.assign(detectable=RANKS + decided.pop("reach"))
+
+
+def chosen(table: pd.DataFrame) -> Score:
+    """Our candidate: the one that ranks the sets of the campaign it is chosen on best by test accuracy."""
+    return max(CANDIDATES, key=lambda score: rank_correlations(table, score, "test accuracy").mean())
+
+
+def better(table: pd.DataFrame, score: Score, other: Score) -> pd.DataFrame:
+    """By how much a score's rank correlation is larger than another's: a row per outcome, against a threshold of 0."""
+    rows = []
+    for outcome in _outcomes(table):
+        found = estimate(rank_correlations(table, score, outcome) - rank_correlations(table, other, outcome))
+        rows.append((outcome, found.degrees + 1, found, 0.0, reliability(table, outcome) >= RANKS))
+    return decide(rows, ["measured", "n"], "difference")
+
+
+def gains(table: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy of every setting minus the baselines' of its seed, in points, against a threshold of 0."""
+    settings = table.index.unique("setting").drop(BASELINE)
+    return _differences(table, [(BASELINE, setting) for setting in settings], 0.0)
+
+
+def collapse(table: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy with much minus that with little synthetic data, in points, against ``COLLAPSE``.
+
+    The outcome *against* is a collapse; *for*: what more synthetic images cost is less than that.
+    """
+    return _differences(table, MORE_OR_LESS, COLLAPSE)
+
+
+def _differences(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], threshold: float) -> pd.DataFrame:
+    wide = table["test accuracy"].unstack("seed")
+    rows = []
+    for a, b in pairs:
+        found = estimate((wide.loc[b] - wide.loc[a]).to_numpy())
+        rows.append((a, b, found.degrees + 1, found, threshold, True))
+    return decide(rows, ["from", "to", "n"], "difference")
+
+
+def estimate(values: NDArray[np.float64]) -> Estimate:
+    """The mean over seeds with its standard error. ``ValueError`` for fewer than two seeds."""
+    if len(values) < 2:
+        raise ValueError(f"a mean over seeds needs two of them or more, got {len(values)}")
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values) - 1)
+
+
+def _outcomes(table: pd.DataFrame) -> list[str]:
+    return [name for name in OUTCOMES if name in table]

@@ -1,0 +1,64 @@
+"""A training set that is described, and the network whose features describe it: where networks overfit."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import model_validator
+
+from weightspace.campaigns.configuration import LATER, STRICT, Count, Seed, Settings, dataclass
+from weightspace.data import augmentations
+from weightspace.experiments.diversity.protocol import ResNetConfiguration, image_counts
+from weightspace.experiments.diversity.scratch_settings import SCALES
+
+REFERENCES = {"laptop": 2_000, "quick": 64}
+"""Number of real images that a set is compared with."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DescribedConfiguration(ResNetConfiguration):
+    """A training set, and the network whose features describe it.
+
+    augmentation: a level of ``augmentations.ALL``, or ``""`` for the images as they are. reference_size: number of real
+    images that the set is compared with, those behind the training images. neighbours: the k of ``precision`` and
+    ``coverage``. All else is of the network, which is trained without a regularizer; embedding_seeds: that of seed s
+    has seed embedding_seeds + s.
+    """
+
+    augmentation: Literal[("", *augmentations.ALL)]  # type: ignore[valid-type]
+    reference_size: Count
+    neighbours: Count
+    dropout: ClassVar[float] = 0.0
+    embedding_seeds: Annotated[Seed, LATER] = 9000
+
+    @model_validator(mode="after")
+    def _has_references(self) -> DescribedConfiguration:
+        left = image_counts(self.dataset)[0] - self.train_size
+        if self.reference_size > left:
+            raise ValueError(
+                f"reference_size: behind the training images {self.dataset} has {left:,}, got {self.reference_size:,}"
+            )
+        if self.neighbours >= self.reference_size:
+            raise ValueError(f"neighbours must be below reference_size, {self.reference_size}, got {self.neighbours}")
+        return self
+
+    @property
+    def setting(self) -> str:
+        """As in ``diversity_from_scratch``: the level, ``baseline`` for the images as they are."""
+        return self.augmentation or "baseline"
+
+
+def described_settings(experiment: str, scale: str, dataset: str | None = None) -> Settings:
+    """What the sets of an experiment at one scale share: the network is a baseline of ``diversity_from_scratch``."""
+    names = ("train_size", "width", "epochs", "batch_size", "lr")
+    return {
+        **{name: SCALES[scale][name] for name in names},
+        "experiment": experiment,
+        "protocol": 1,
+        "dataset": dataset or SCALES[scale].get("dataset", "cifar10"),
+        "precision": "float32",
+        "optimizer": "adam",
+        "weight_decay": 0.0,
+        "reference_size": REFERENCES[scale],
+        "neighbours": 5,
+    }
