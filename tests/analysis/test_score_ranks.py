@@ -108,7 +108,7 @@ def amounts(change):
     return pd.DataFrame(rows, columns=["setting", "seed", "test accuracy"]).set_index(["setting", "seed"])
 
 
-def test_gains_and_collapse():
+def test_gains_and_losses():
     found = amounts({"flip_crop": 5, "synthetic_1": -6, "synthetic_0.25": -1, "added_1": 1, "added_7": 1.2})
     gains = score_ranks.gains(found).set_index("to")["outcome"]
     assert gains.to_dict() == {
@@ -118,10 +118,11 @@ def test_gains_and_collapse():
         "added_1": "for",
         "added_7": "for",
     }
-    collapse = score_ranks.collapse(found).set_index("to")
-    assert collapse["outcome"].to_dict() == {"synthetic_1": "against", "added_7": "for"}
+    losses = score_ranks.losses(found).set_index("from")
+    assert losses["outcome"].to_dict() == {"synthetic_1": "for", "added_7": "against"}
     wide = found["test accuracy"].unstack("seed")
-    assert collapse.loc["added_7", "difference"] == pytest.approx((wide.loc["added_7"] - wide.loc["added_1"]).mean())
+    assert losses.loc["added_7", "difference"] == pytest.approx((wide.loc["added_1"] - wide.loc["added_7"]).mean())
+    assert (losses["detectable"] > score_ranks.HARM).all()
 
 
 def test_a_mean_over_one_seed_is_refused():

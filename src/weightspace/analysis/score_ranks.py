@@ -20,7 +20,7 @@ from weightspace.analysis.regularizer_tests import Estimate, decide
 
 RANKS = 0.5
 """The rank correlation from which a score counts as ranking the sets."""
-COLLAPSE = -1.0
+HARM = 1.0
 """The loss of test accuracy, in points, from which more synthetic images count as too many."""
 MORE_OR_LESS = (("synthetic_0.25", "synthetic_1"), ("added_1", "added_7"))
 """Little and much: in the place of real images, and beside them."""
@@ -109,7 +109,8 @@ def better(table: pd.DataFrame, score: Score, other: Score) -> pd.DataFrame:
     for outcome in _outcomes(table):
         found = estimate(rank_correlations(table, score, outcome) - rank_correlations(table, other, outcome))
         rows.append((outcome, found.degrees + 1, found, 0.0, reliability(table, outcome) >= RANKS))
-    return decide(rows, ["measured", "n"], "difference")
+    decided = decide(rows, ["measured", "n"], "difference")
+    return decided.assign(detectable=decided.pop("reach"))
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:
@@ -118,12 +119,9 @@ def gains(table: pd.DataFrame) -> pd.DataFrame:
     return _differences(table, [(BASELINE, setting) for setting in settings], 0.0)
 
 
-def collapse(table: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracy with much minus that with little synthetic data, in points, against ``COLLAPSE``.
-
-    The outcome *against* is a collapse; *for*: what more synthetic images cost is less than that.
-    """
-    return _differences(table, MORE_OR_LESS, COLLAPSE)
+def losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy with little minus that with much synthetic data, in points, against the threshold ``HARM``."""
+    return _differences(table, [(much, little) for little, much in MORE_OR_LESS], HARM)
 
 
 def _differences(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], threshold: float) -> pd.DataFrame:
@@ -132,7 +130,8 @@ def _differences(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], threshol
     for a, b in pairs:
         found = estimate((wide.loc[b] - wide.loc[a]).to_numpy())
         rows.append((a, b, found.degrees + 1, found, threshold, True))
-    return decide(rows, ["from", "to", "n"], "difference")
+    decided = decide(rows, ["from", "to", "n"], "difference")
+    return decided.assign(detectable=threshold + decided.pop("reach"))
 
 
 def estimate(values: NDArray[np.float64]) -> Estimate:

@@ -43,6 +43,7 @@ _FAMILIES = Commit("662beb2", "2026-11-22 12:42:37")
 _OVERFITTING = Commit("f62eb48", "2026-11-26 15:29:40")
 _MEETING = Commit("95f8d90", "2026-11-26 20:23:12")
 _LOOSE_ENDS = Commit("59da385", "2026-11-26 23:03:44")
+_TRAINING_SETS = Commit("770ef85", "2026-11-26 23:13:46")
 
 # First records.
 _REGRESSION_RUNS = Commit("e3c15dc", "2026-11-22 00:29:41")
@@ -77,6 +78,7 @@ _OF_BASELINE = "23 of 99 runs were on record, and none of the metrics of their s
 _OF_SCORES = f"{_ONE_SEED}. Their accuracies had been seen, and no diversity score."
 _TUNING = "Runs of the tuning had been seen."
 _ACCURACIES = "Accuracies of some of the runs had been seen, and none of their spectra."
+_ACCURACIES_ALONE = "Accuracies of some of the runs had been seen, and no score of a training set."
 _CONTROLS = (
     "The predictions were given one number and one threshold each afterwards, with no run of a control on record."
 )
@@ -100,6 +102,8 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A1s", "A2s", "A2cs", "A3s", "A3bs", "A4", "A4b"), Order(_FAMILIES, _SYNTHETIC_RUNS)),
     **dict.fromkeys(("A1o", "A2o", "A2co"), Order(_OVERFITTING, _OVERFITTING_RUNS, _ACCURACIES)),
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
+    "A3o": Order(_TRAINING_SETS, _OVERFITTING_RUNS, _ACCURACIES_ALONE),
+    **dict.fromkeys(("A3d", "A4o", "A4h"), Order(_TRAINING_SETS, None)),
     **dict.fromkeys(("B1i", "B1j", "B3d", "B4c", "B4d"), Order(_LOOSE_ENDS, None, _OTHERS_READ)),
     "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
 }

@@ -1,0 +1,96 @@
+"""Claims on training sets where networks overfit: scores that rank them, and synthetic images (book/rules)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from weightspace.analysis import score_ranks
+from weightspace.claims.regularizers import findings_by
+from weightspace.claims.verdicts import Claim, Finding
+
+RUNS, SETS = "diversity_from_scratch", "diversity_scratch_sets"
+AMOUNTS, AMOUNT_SETS = "diversity_amounts", "diversity_amount_sets"
+
+
+def rank(sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
+    """A3o: every score against every outcome."""
+    table = score_ranks.ranks(score_ranks.training_sets(runs, sets))
+    names = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score"}
+
+    def label(score: str, of: str) -> str:
+        return f"{names[score.removesuffix('_per_class')]} of {of}{', per class' if 'per_class' in score else ''}"
+
+    return findings_by(table, ["score", "of"], "correlation", label)
+
+
+def better(amount_sets: pd.DataFrame, amounts: pd.DataFrame, sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
+    """A3d: the candidate that augmentation chose against the weighted score, on sets with synthetic images."""
+    candidate = score_ranks.chosen(score_ranks.training_sets(runs, sets))
+    table = score_ranks.training_sets(amounts, amount_sets)
+    found = score_ranks.better(table, candidate, ("weighted_vendi", "embeddings"))
+    return findings_by(found.assign(score=candidate[0]), ["score"], "difference", str)
+
+
+def improve(amounts: pd.DataFrame, amount_sets: pd.DataFrame) -> list[Finding]:
+    """A4o: every amount of synthetic images against none; augmentation beside it."""
+    table = score_ranks.gains(score_ranks.training_sets(amounts, amount_sets))
+    kind = table["to"].str.partition("_")[0].map({"synthetic": "in the place of real images", "added": "beside them"})
+    return findings_by(table.assign(kind=kind.fillna("augmentation")), ["kind"], "difference", str)
+
+
+def harm(amounts: pd.DataFrame, amount_sets: pd.DataFrame) -> list[Finding]:
+    """A4h: much against little."""
+    table = score_ranks.losses(score_ranks.training_sets(amounts, amount_sets))
+    kind = table["from"].map({"synthetic_1": "in the place of real images", "added_7": "beside them"})
+    return findings_by(table.assign(kind=kind), ["kind"], "difference", str)
+
+
+CLAIMS = (
+    Claim(
+        "A3o",
+        "paper A, abstract",
+        "A diversity metric explains and compares the benefit of augmented data (where a ResNet-18 from scratch "
+        "overfits).",
+        "Spearman correlation of a score of the training set with test accuracy, accuracy under corruption and "
+        "calibration, over the augmentation levels that learn, mean over seeds. In favour where it lies significantly "
+        "above 0.5, against where below.",
+        SETS,
+        rank,
+        (RUNS,),
+        spread="range",
+    ),
+    Claim(
+        "A3d",
+        "our question",
+        "The Vendi score times a resemblance that pairs no rows ranks training sets better than paper A's weighted "
+        "score (images with synthetic ones).",
+        "The rank correlation of the one minus that of the other, mean over seeds, on sets that did not choose the "
+        "resemblance. In favour where significantly above 0, against where below.",
+        AMOUNT_SETS,
+        better,
+        (AMOUNTS, SETS, RUNS),
+        spread="range",
+    ),
+    Claim(
+        "A4o",
+        "paper A, v1",
+        "Synthetic data improve accuracy (where a ResNet-18 from scratch overfits).",
+        "Test accuracy with synthetic images minus that of the baseline of the seed, for four fractions in the place "
+        "of real images and three amounts beside them. In favour where significantly above 0, against where below.",
+        AMOUNTS,
+        improve,
+        (AMOUNT_SETS,),
+        spread="range",
+    ),
+    Claim(
+        "A4h",
+        "our question",
+        "Too much synthetic data does harm (where a ResNet-18 from scratch overfits).",
+        "Test accuracy with little minus that with much of it. In favour where the loss is significantly larger than "
+        "one point, against where smaller.",
+        AMOUNTS,
+        harm,
+        (AMOUNT_SETS,),
+        spread="range",
+    ),
+)
