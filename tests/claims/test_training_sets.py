@@ -41,7 +41,7 @@ def test_scores_that_rank_are_told_from_those_that_do_not(made_up):
     assert found["Vendi score of pixels"].verdict == "supported"
     assert found["weighted Vendi score of embeddings, per class"].verdict == "not supported"
     assert len(found) == len(score_ranks.SCORES)
-    assert all(finding.n_seeds == 5 and finding.detectable > 0.5 for finding in found.values())
+    assert all(finding.n_seeds == 5 and finding.detectable >= 0.5 for finding in found.values())
 
 
 def test_the_candidate_is_held_against_the_weighted_score_where_it_was_not_chosen(made_up):

@@ -114,9 +114,12 @@ class Estimate:
         return self.value - half, self.value + half
 
     def p(self, threshold: float) -> float:
-        """Two-sided p for the hypothesis that the truth is the threshold; 1 where nothing could be estimated."""
+        """Two-sided p for the hypothesis that the truth is the threshold; 1 where nothing could be estimated.
+
+        Where there is no spread at all, 0 for any difference and 1 for none.
+        """
         if not np.isfinite(self.value) or not self.error > 0:
-            return 1.0
+            return float(not (self.error == 0 and abs(self.value - threshold) > 0))
         return float(2 * stats.t.sf(abs(self.value - threshold) / self.error, self.degrees))
 
     def reach(self, comparisons: int) -> float:
