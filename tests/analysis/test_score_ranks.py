@@ -36,13 +36,15 @@ def campaign(spread, seeds=6, random_seed=0, follows=0.0):
 
 
 def table(*args, **kwargs):
-    return score_ranks.training_sets(*campaign(*args, **kwargs))
+    runs, sets = campaign(*args, **kwargs)
+    return score_ranks.that_learn(score_ranks.training_sets(runs, sets), runs)
 
 
 def test_outcomes_are_means_over_replicates_at_the_end_and_what_did_not_learn_is_left_out():
     runs, sets = campaign(1.0, follows=1.0)
     found = score_ranks.training_sets(runs, sets)
-    assert set(found.index.unique("setting")) == {*SETTINGS} - {"broken"}
+    assert set(found.index.unique("setting")) == {*SETTINGS}
+    assert set(score_ranks.that_learn(found, runs).index.unique("setting")) == {*SETTINGS} - {"broken"}
     own = runs[(runs["setting"] == "baseline") & (runs["seed"] == 2) & (runs["epoch"] == 40)]
     test = own[own["inputs"] == "test"]["value"]
     assert len(test) == 3 and found.loc[("baseline", 2), "test accuracy"] == pytest.approx(test.mean())

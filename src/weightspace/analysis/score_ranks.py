@@ -42,7 +42,7 @@ def training_sets(runs: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     """A row per setting and seed with the outcomes of its runs (means over replicates) and the scores of its set.
 
     Accuracies in percent; calibration: minus the expected calibration error in percent. Outcomes that were not
-    measured are left out, and so are settings that did not learn. Columns of scores: (metric, of).
+    measured are left out. Columns of scores: (metric, of).
     """
     last = last_epoch(runs)
     corrupted = last[last["severity"] > 0]
@@ -58,9 +58,12 @@ def training_sets(runs: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     scores.columns = list(scores.columns)
     for name, score in zip(RESEMBLANCES, CANDIDATES, strict=True):
         scores[score] = scores[name, "embeddings"] * scores["vendi", "embeddings"]
-    kept = learned(runs.assign(layer=0)) | {BASELINE}
-    joined = table.join(scores, how="inner")
-    return joined[joined.index.get_level_values("setting").isin(kept)]
+    return table.join(scores, how="inner")
+
+
+def that_learn(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``training_sets`` whose settings learn (``regularizer_effects.learned``), and the baseline's."""
+    return table[table.index.get_level_values("setting").isin(learned(runs.assign(layer=0)) | {BASELINE})]
 
 
 def rank_correlations(table: pd.DataFrame, a: object, b: object) -> NDArray[np.float64]:

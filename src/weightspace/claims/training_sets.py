@@ -12,9 +12,14 @@ RUNS, SETS = "diversity_from_scratch", "diversity_scratch_sets"
 AMOUNTS, AMOUNT_SETS = "diversity_amounts", "diversity_amount_sets"
 
 
+def _augmented(sets: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The sets of the main campaign of which networks learn."""
+    return score_ranks.that_learn(score_ranks.training_sets(runs, sets), runs)
+
+
 def rank(sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
     """A3o: every score against every outcome."""
-    table = score_ranks.ranks(score_ranks.training_sets(runs, sets))
+    table = score_ranks.ranks(_augmented(sets, runs))
     names = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score"}
 
     def label(score: str, of: str) -> str:
@@ -25,7 +30,7 @@ def rank(sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
 
 def better(amount_sets: pd.DataFrame, amounts: pd.DataFrame, sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
     """A3d: the candidate that augmentation chose against the weighted score, on sets with synthetic images."""
-    candidate = score_ranks.chosen(score_ranks.training_sets(runs, sets))
+    candidate = score_ranks.chosen(_augmented(sets, runs))
     table = score_ranks.training_sets(amounts, amount_sets)
     found = score_ranks.better(table, candidate, ("weighted_vendi", "embeddings"))
     return findings_by(found.assign(score=candidate[0]), ["score"], "difference", str)
