@@ -53,7 +53,7 @@ recompute = False
 import torch
 
 from weightspace import DualLinear
-from weightspace.display import style
+from weightspace.display import interactive, style
 from weightspace.display.figures import curves as plots
 from weightspace.display.figures import illustrations
 
@@ -114,6 +114,7 @@ style.show(
     "non-target points, and the arrow of their difference W stands at a right angle to the dashed decision border "
     "that runs between the clouds.",
     note=f"n = 1 neuron, {len(path):,} updates on {len(points)} points of two normal clouds.",
+    live=interactive.plane(points, path),
 )
 
 # %% [markdown]

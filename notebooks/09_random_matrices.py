@@ -23,7 +23,7 @@ from myst_nb import glue
 
 from weightspace import experiments, spectra
 from weightspace.analysis import primer_facts, training_facts
-from weightspace.display import style
+from weightspace.display import interactive, style
 from weightspace.display.figures import primer as plots_primer
 from weightspace.experiments.primer import spectra_primer, training_spectra
 from weightspace.spectra import random_matrices
@@ -131,6 +131,7 @@ style.show(
     "Wilson intervals.",
     alt="Left: the largest eigenvalue stays at the edge up to the threshold and then rises along the curve. Right: the share "
     "of reports rises from one in twenty to nearly all, more steeply for the larger matrix.",
+    live=interactive.spike(200, aspects=(1, 2, 4, 8), strengths=[k / 4 for k in range(17)]),
 )
 
 # %% [markdown]

@@ -37,7 +37,7 @@ recompute = False
 # %%
 from weightspace import experiments
 from weightspace.analysis import diversity_shifts, spectral_shifts
-from weightspace.display import quotes, style
+from weightspace.display import interactive, quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.tables import diversity as tables_diversity
 from weightspace.experiments.diversity import spectra as diversity_spectra
@@ -109,14 +109,16 @@ style.table(
 # itself down by orders of magnitude. In this layer the augmentation levels cannot be told from the baseline by eye.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-campaign-densities", "caption": "Density of the logarithm of the eigenvalues of one late layer after training, for some levels of each regularizer (thicker: stronger), the baseline and the initial weights."}}
-one_layer = diversity_shifts.pooled_eigenvalues(runs, "layer4.1.conv2")
+layer = "layer4.1.conv2"
+one_layer = diversity_shifts.pooled_eigenvalues(runs, layer)
 style.show(
     plots_diversity.densities(*one_layer),
     "campaign-densities",
-    note=f"layer4.1.conv2; eigenvalues of all slices and {len(profiles)} seeds pooled.",
+    note=f"{layer}; eigenvalues of all slices and {len(profiles)} seeds pooled.",
     frame=runs,
     alt="Three panels of histograms on logarithmic axes. Weight decay moves the whole density to smaller eigenvalues; strong "
     "dropout has fewer large eigenvalues than the baseline; augmentation levels lie on the baseline.",
+    live=interactive.densities(runs, layer),
 )
 
 # %% [markdown]

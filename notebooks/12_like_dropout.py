@@ -36,13 +36,16 @@ device = "cpu"
 recompute = False
 
 # %%
+import numpy as np
+
 from weightspace import claims, experiments
-from weightspace.analysis import diversity_shifts, fair_tests, frames
-from weightspace.display import quotes, style
+from weightspace.analysis import diversity_shifts, fair_tests, frames, shift_checks
+from weightspace.display import interactive, quotes, style
 from weightspace.display.figures import diversity as plots_diversity
 from weightspace.display.tables import common as tables
 from weightspace.display.tables import diversity as tables_diversity
 from weightspace.experiments.diversity.released_measurements import METRICS
+from weightspace.names import METRIC_LABELS
 
 experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
@@ -118,6 +121,37 @@ style.show(
 # remains when nothing is shared. It says that the profiles have a common shape over layers, the last one among them, and nothing
 # about their size.
 #
+# ## How much correlation does nothing give?
+#
+# Let no setting have any effect. The shifts of two categories still correlate when both are taken against one baseline, because its
+# noise is in both ({numref}`fig-nothing`). With {glue:text}`levels_div` settings in one category and {glue:text}`levels_dp` in the
+# other, the formula of {doc}`10_released_measurements` gives {glue:text}`expected_nothing:.2f`. With a baseline for each category the
+# correlations scatter around zero, and they scatter widely, because a network has few layers: 95 % of them lie between
+# {glue:text}`own_low:.2f` and {glue:text}`own_high:.2f`.
+
+# %% tags=["remove-cell"]
+levels = (10, 4)
+alike = np.ones(layers - 1)
+nothing_shared = shift_checks.noise_correlations(alike, *levels)
+nothing_own = shift_checks.noise_correlations(alike, *levels, shared=False)
+expected_nothing = shift_checks.shared_baseline_correlation(*levels)
+own_low, own_high = np.quantile(nothing_own, [0.025, 0.975])
+quotes.glue(
+    levels_div=levels[0], levels_dp=levels[1], expected_nothing=expected_nothing, own_low=own_low, own_high=own_high
+)
+noise = {f"as in the {METRIC_LABELS[metric]}": found.unit for metric, found in fair_tests.shifts_of(spectra).items()}
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-nothing", "caption": "Correlation over layers between the mean shifts of two categories of settings, none of which has any effect: pure noise, drawn many times, with one baseline for both categories or one for each."}}
+style.show(
+    plots_diversity.nothing(nothing_shared, nothing_own, expected_nothing),
+    "nothing",
+    note=f"{levels[0]} and {levels[1]} settings, {layers - 1} layers with the same noise; {len(nothing_own):,} draws.",
+    alt="Two histograms of correlations. With one baseline for both they heap up near the formula, 0.85; with one for each they "
+    "spread around zero, from about -0.4 to 0.4.",
+    live=interactive.baseline({"the same in all layers": alike} | noise, levels),
+)
+
+# %% [markdown]
 # ## How far each setting moves the spectra
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}

@@ -74,6 +74,21 @@ def build_book():
     return build
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """An installed Chromium, driven by Playwright; without one the test is skipped."""
+    api = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"no browser installed: none of {', '.join(names)} is on the path")
+    silent = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *silent])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="module")
 def run_chapter(tmp_path_factory):
     """Run a chapter with papermill at the quick scale: no data set is needed, and no record.

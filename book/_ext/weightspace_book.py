@@ -197,6 +197,27 @@ def copy_mathjax(app) -> None:
         shutil.copyfile(source, target)
 
 
+def load_scripts(app, pagename, templatename, context, doctree) -> None:
+    """A page with a figure that can be touched loads what moves it; no other page does."""
+    if 'class="ws-touch' in context.get("body", ""):
+        app.add_js_file("d3.min.js", loading_method="defer")
+        app.add_js_file("touch.js", loading_method="defer")
+
+
+#: A link of a page to a record.
+RECORD = re.compile(r'href="\.\./records/(\w+/\w+\.parquet)"')
+
+
+def copy_records(app, pagename, templatename, context, doctree) -> None:
+    """The records that a page links to become part of the site."""
+    results = Path(os.environ.get("WEIGHTSPACE_RESULTS") or Path(app.srcdir) / "results")
+    for name in set(RECORD.findall(context.get("body", ""))):
+        target = Path(app.outdir) / "records" / name
+        if (results / name).is_file() and not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(results / name, target)
+
+
 #: What reStructuredText would take for markup in a docstring: code, which stays, and signs of formulas, which do not.
 MARKUP = re.compile(r"(`+).+?\1|(?P<sign>[|*]|_(?!\w))", re.DOTALL)
 
@@ -218,5 +239,7 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
+    app.connect("html-page-context", load_scripts)
+    app.connect("html-page-context", copy_records)
     app.connect("build-finished", note_site, priority=900)  # after the theme, which rewrites a style
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,7 +4,7 @@ import pytest
 
 FIGURES = {
     "11_regularizers_in_weight_space": 5,
-    "12_like_dropout": 8,
+    "12_like_dropout": 9,
     "13_diversity_outcomes": 8,
     "14_fine_tuning": 5,
     "15_words": 7,

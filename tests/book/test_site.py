@@ -6,7 +6,6 @@ import ast
 import functools
 import http.server
 import re
-import shutil
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
@@ -146,20 +145,6 @@ def address(site):
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(f"no browser installed: none of {', '.join(names)} is on the path")
-    silent = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *silent])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

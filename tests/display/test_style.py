@@ -3,6 +3,7 @@
 import itertools
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -202,3 +203,12 @@ def test_a_column_across_the_table_starts_a_new_part():
         '<td class="ws-across" colspan="2"><div>two</div></td>',
         "<td>a</td><td>y</td>",
     ]
+
+
+def test_a_figure_says_how_it_was_made_and_gives_its_values_away(frame):
+    html = drawing(frame=frame)
+    source = re.search(r"<details.*?</details>", html, re.S)[0]
+    assert 'href="../records/paper/dual_regression.parquet"' in source
+    address = re.search(r'download="one\.csv" href="data:text/csv;charset=utf-8,([^"]*)"', source)[1]
+    assert unquote(address).splitlines()[:2] == ["panel,series,mark,number,x,y", "A title to find,dual,line,0,0,0"]
+    assert "<pre>" not in source  # no notebook runs here: the tests of the chapters see its lines

@@ -74,16 +74,18 @@ def same_quadrant_chance(n_a: int, n_b: int) -> tuple[float, float]:
 
 
 def noise_correlations(
-    scales: np.ndarray, n_a: int, n_b: int, replicates: int = NOISE_DRAWS, seed: int = 0
+    scales: np.ndarray, n_a: int, n_b: int, replicates: int = NOISE_DRAWS, seed: int = 0, shared: bool = True
 ) -> np.ndarray:
     """Pearson correlations over layers of two mean shifts without any effect: a sample of ``replicates`` of them.
 
     scales: the noise s_l of each layer, ``[layers]``, in any unit. Layers of unequal noise widen the distribution.
+    shared: both are shifts against one baseline; else each has a baseline of its own.
     """
     rng = np.random.default_rng(seed)
     shape = (replicates, len(scales))
     baseline = rng.standard_normal(shape)
-    a, b = (scales * (rng.standard_normal(shape) / np.sqrt(n) - baseline) for n in (n_a, n_b))
+    baselines = (baseline, baseline if shared else rng.standard_normal(shape))
+    a, b = (scales * (rng.standard_normal(shape) / np.sqrt(n) - base) for n, base in zip((n_a, n_b), baselines))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     return (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import math
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -22,6 +25,10 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+
+from weightspace.display import drawn
 
 
 class HTML:
@@ -136,13 +143,41 @@ def use_theme() -> None:
     )
 
 
-def show(figure: Figure, name: str, *, alt: str, note: str = "", frame: pd.DataFrame | None = None) -> HTML:
+@dataclass(frozen=True)
+class Live:
+    """What a reader can do with a figure: a kind that ``book/_static/touch.js`` knows, and the numbers it needs.
+
+    beside: the still drawing shows more than the live one, and stays above it.
+    """
+
+    kind: str
+    numbers: Mapping[str, object]
+    beside: bool = False
+
+    def around(self, drawing: str) -> str:
+        """The drawing, with the numbers beside it. Without a script, and on paper, the drawing is all there is."""
+        numbers = json.dumps(self.numbers, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+        still = f'<div class="ws-still">{drawing}</div><script type="application/json">{numbers}</script>'
+        return f'<div class="ws-touch{" ws-beside" * self.beside}" data-kind="{self.kind}">{still}</div>'
+
+
+def show(
+    figure: Figure,
+    name: str,
+    *,
+    alt: str,
+    note: str = "",
+    frame: pd.DataFrame | None = None,
+    live: Live | None = None,
+) -> HTML:
     """The figure as it stands in the book: drawing, a note on n and bands, and where the numbers come from.
 
     name: a short word, unique on its page. alt: what a reader who cannot see the figure needs to know. frame: the
-    records that were drawn; None for a figure that its own cell computes.
+    records that were drawn; None for a figure that its own cell computes. live: see ``interactive``.
     """
-    return _figure(_drawing(figure, name, alt), note, frame)
+    plotted = _plotted(figure, name)
+    drawing = _drawing(figure, name, alt)
+    return _figure(live.around(drawing) if live else drawing, note, frame, plotted)
 
 
 _LAST_SLOTS = 5
@@ -164,6 +199,7 @@ def show_animated(
     frames: the gid of the parts in order (every artist of a part has that gid), each shown for ``seconds``; everything
     else stays. The reader can stop it; who asks for reduced motion, and who prints, sees the last part only.
     """
+    plotted = _plotted(figure, name)
     drawing = _drawing(figure, name, alt)
     slots = len(frames) + _LAST_SLOTS - 1
     motion = ""
@@ -183,12 +219,13 @@ def show_animated(
         motion += f"@keyframes {name}-{rest} {{ {turn} }} "
     switch = '<label class="ws-pause"><input type="checkbox"> stop at the last picture</label>'
     moving = f'<div class="ws-moving" style="--ws-seconds: {slots * seconds:g}s">{switch}{drawing}</div>'
-    return _figure(f"<style>{motion}</style>{moving}", note, frame)
+    return _figure(f"<style>{motion}</style>{moving}", note, frame, plotted)
 
 
 def _drawing(figure: Figure, name: str, alt: str) -> str:
     if not alt.strip():
         raise ValueError(f"figure {name!r} needs an alternative text")
+    _enlarge_text(figure)
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     plt.close(figure)
@@ -197,13 +234,63 @@ def _drawing(figure: Figure, name: str, alt: str) -> str:
     return drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
 
 
-def _figure(drawing: str, note: str, frame: pd.DataFrame | None) -> HTML:
-    lines = [f"<p>{html.escape(note)}</p>"] if note else []
-    lines.append(f"<p>{html.escape(describe(frame))}</p>")
+_COLUMN, _SMALLEST = 736, 9
+"""Pixels: how wide the column is in a window of 1280, and how high the smallest letters of a figure are there."""
+
+
+def _enlarge_text(figure: Figure) -> None:
+    """No text is too small to read: a wide figure is made smaller by the page, and its letters with it."""
+    shrunk = max(1.0, figure.get_figwidth() * 96 / _COLUMN)
+    least = _SMALLEST * 0.75 * shrunk  # in points, of which 72 are an inch and 96 pixels too
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for which in ("major", "minor"):
+                size = axis.get_tick_params(which).get("labelsize", plt.rcParams["xtick.labelsize"])
+                axis.set_tick_params(which, labelsize=max(FontProperties(size=size).get_size_in_points(), least))
+    for text in figure.findobj(Text):
+        text.set_fontsize(max(text.get_fontsize(), least))
+
+
+def _figure(drawing: str, note: str, frame: pd.DataFrame | None, plotted: str) -> HTML:
     return HTML(
         f'<div class="ws-figure"><div class="ws-scroll">{drawing}</div>'
-        f'<div class="ws-provenance">{"".join(lines)}</div></div>'
+        f"{_below(note, _source(frame, 'figure', plotted))}</div>"
     )
+
+
+def _plotted(figure: Figure, name: str) -> str:
+    """A link that saves what the figure plots, without a script and without a network."""
+    names = {style.colour: style.label for style in reversed(METHODS.values())}
+    text = drawn.values(figure, names).to_csv(index=False, float_format="%.5g")
+    address = f"data:text/csv;charset=utf-8,{quote(text, safe=_PLAIN)}"
+    return f'<p><a download="{name}.csv" href="{address}">The plotted values as CSV</a></p>'
+
+
+_PLAIN = "!$()*+,-./:;=?@_~"
+"""What an address of this kind may hold as it is, and an attribute too."""
+
+
+def _below(note: str, source: str) -> str:
+    return f'<div class="ws-provenance">{f"<p>{html.escape(note)}</p>" if note else ""}{source}</div>'
+
+
+def _source(frame: pd.DataFrame | None, what: str, more: str = "") -> str:
+    """Where the numbers come from and the lines that made this of them, behind a mark that opens."""
+    record, cell = "", _lines()
+    if frame is not None:
+        file = f"{frame.attrs['scale']}/{frame.attrs['experiment']}.parquet"
+        record = f'<p>Record: <a href="../records/{file}" download>results/{file}</a></p>'
+    lines = f"<pre>{html.escape(cell)}</pre>" if cell else ""
+    return (
+        f'<details class="ws-source"><summary>How this {what} was made</summary>'
+        f"<p>{html.escape(describe(frame))}</p>{record}{more}{lines}</details>"
+    )
+
+
+def _lines() -> str:
+    """The source of the notebook's cell that runs; nothing elsewhere."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return shell.user_ns["In"][-1].strip() if shell else ""
 
 
 def _page_colours(svg: str) -> str:
@@ -259,13 +346,11 @@ def table(
         body.append("".join(_cell("td", text, right) for text, right in zip(shown, numeric)))
         above = texts
     rows = "".join(f"<tr>{row}</tr>" for row in body)
-    lines = [f"<p>{html.escape(note)}</p>"] if note else []
-    if frame_of is not None:
-        lines.append(f"<p>{html.escape(describe(frame_of))}</p>")
+    source = "" if frame_of is None else _source(frame_of, "table")
     return HTML(
         '<div class="ws-scroll"><table class="ws-table">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<div class="ws-provenance">{"".join(lines)}</div>'
+        f"{_below(note, source)}"
     )
 
 

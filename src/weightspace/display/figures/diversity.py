@@ -128,6 +128,29 @@ def densities(spectra: pd.DataFrame, start: np.ndarray) -> Figure:
     return figure
 
 
+def nothing(shared: np.ndarray, own: np.ndarray, expected: float) -> Figure:
+    """Histograms of correlations that settings without any effect give, with one baseline for both or one for each.
+
+    shared, own: from ``shift_checks.noise_correlations``; expected: from ``shift_checks.shared_baseline_correlation``.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 2.7), sharex=True, sharey=True)
+    for axis, values, formula, title in zip(axes, (shared, own), (expected, 0.0), ("one for both", "one for each")):
+        axis.hist(values, np.linspace(-1, 1, 41), color=METHODS["div"].colour, alpha=0.35)
+        axis.axvline(formula, color=INK, linestyle="--", linewidth=1.2)
+        axis.set_title(f"baseline: {title}")
+        axis.set_xlabel("correlation over layers")
+    axes[0].annotate(
+        "formula",
+        (expected, 0.9),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, 0),
+        ha="right",
+        textcoords="offset points",
+    )
+    axes[0].set_ylabel(f"of {len(shared):,} draws")
+    return figure
+
+
 def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figure:
     """Mean shift of every layer with its interval over seeds; ``table``: category, metric, layer, mean, low, high."""
     metrics = list(metrics)

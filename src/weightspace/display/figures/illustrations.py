@@ -45,7 +45,8 @@ def neuron_in_the_plane(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One logistic neuron told "target" or "non-target" about points in the plane: (samples, path of its weights).
 
-    Columns of the path: w1_1, w1_2, w2_1, w2_2, b after every update. Loss: binary cross entropy.
+    Columns of the path: w1_1, w1_2, w2_1, w2_2, b after every update, and the number of its sample. Loss: binary cross
+    entropy.
     """
     rng = np.random.default_rng(seed)
     target = rng.random(samples) < 0.5
@@ -57,14 +58,15 @@ def neuron_in_the_plane(
     torch.nn.init.zeros_(layer.w1)
     optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
     path = np.empty((updates, 5))
-    for step, index in enumerate(rng.integers(0, samples, updates).tolist()):
+    order = rng.integers(0, samples, updates)
+    for step, index in enumerate(order.tolist()):
         optimizer.zero_grad()
         z = layer(inputs[index : index + 1])[:, 0]
         torch.nn.functional.binary_cross_entropy_with_logits(z, y[index : index + 1], reduction="sum").backward()
         optimizer.step()
         path[step] = np.concatenate([p.detach().numpy().ravel() for p in (layer.w1, layer.w2, layer.bias)])
     points = pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1], "kind": np.where(target, "target", "non-target")})
-    return points, pd.DataFrame(path, columns=["w1_1", "w1_2", "w2_1", "w2_2", "b"])
+    return points, pd.DataFrame(path, columns=["w1_1", "w1_2", "w2_1", "w2_2", "b"]).assign(sample=order)
 
 
 def noisy_digits(stds: Sequence[float], number: int = 4, seed: int = 0) -> np.ndarray:

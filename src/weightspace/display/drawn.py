@@ -1,0 +1,75 @@
+"""The numbers that a figure shows, read back from its marks: what a reader takes away as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle, StepPatch
+from matplotlib.ticker import FixedLocator
+
+
+def values(figure: Figure, names: Mapping[str, str]) -> pd.DataFrame:
+    """A row per point of lines, points, bars and intervals: panel, series, mark, number, x, y.
+
+    panel: the title of the axes, or their number; series: the label of the mark, or what ``names`` has for its colour.
+    number: tells marks of one kind apart; an interval is two rows of one number, a line as many as it has points. Where
+    an axis names places, such as settings, the name stands in the place of the coordinate. What reaches across the
+    axes, such as the line at zero, pictures and bands are left out.
+    """
+    rows = []
+    for place, axes in enumerate(figure.axes, 1):
+        panel = axes.get_title(loc="left") or axes.get_title() or str(place)
+        places = [_ticks(axis) for axis in (axes.xaxis, axes.yaxis)]
+        for number, (artist, mark, points) in enumerate(_marks(axes)):
+            series = _series(artist, names)
+            rows += [(panel, series, mark, number, *(n.get(v, v) for n, v in zip(places, xy))) for xy in points]
+    return pd.DataFrame(rows, columns=["panel", "series", "mark", "number", "x", "y"])
+
+
+def _marks(axes: Axes) -> list[tuple[Artist, str, list[tuple[float, float]]]]:
+    found: list[tuple[Artist, str, list[tuple[float, float]]]] = []
+    for line in axes.lines:
+        if all(line.get_transform().contains_branch_seperately(axes.transData)):
+            alone = line.get_linestyle() == "None"
+            found.append((line, "point" if alone else "line", _pairs(line.get_xydata())))
+    for collection in axes.collections:
+        if isinstance(collection, PathCollection):
+            found.append((collection, "point", _pairs(collection.get_offsets())))
+        elif isinstance(collection, LineCollection):
+            found += [(collection, "interval", _pairs(segment)) for segment in collection.get_segments()]
+    for patch in axes.patches:
+        if isinstance(patch, StepPatch):
+            heights, edges, _ = patch.get_data()
+            found.append((patch, "bar", _pairs(zip(edges, [*heights, heights[-1]]))))
+        elif isinstance(patch, Rectangle) and all(patch.get_transform().contains_branch_seperately(axes.transData)):
+            found.append((patch, "bar", [patch.get_xy(), (patch.get_x() + patch.get_width(), patch.get_height())]))
+    return found
+
+
+def _pairs(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in points]
+
+
+def _series(artist: Artist, names: Mapping[str, str]) -> str:
+    label = str(artist.get_label())
+    if label and not label.startswith("_"):
+        return label
+    colour = getattr(artist, "get_color", None) or artist.get_facecolor
+    try:
+        return names.get(to_hex(colour()), "")
+    except ValueError:  # several colours
+        return ""
+
+
+def _ticks(axis: Axis) -> dict[float, str]:
+    if not isinstance(axis.get_major_locator(), FixedLocator):
+        return {}
+    texts = (label.get_text() for label in axis.get_ticklabels())
+    return {float(at): text for at, text in zip(axis.get_ticklocs(), texts) if any(map(str.isalpha, text))}

@@ -1,0 +1,47 @@
+"""What is read back from a figure is what was drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from weightspace.display import drawn
+
+
+@pytest.fixture
+def table():
+    figure, (left, right) = plt.subplots(1, 2)
+    left.set_title("left", loc="left")
+    left.plot([1, 2, 3], [4, 5, 6], color="#1f77c9")
+    left.plot([1, 2], [7, 8], "o", label="ours")
+    left.vlines([1, 2], [3, 4], [5, 6])
+    left.axhline(0)
+    left.axvspan(0, 1)
+    right.scatter([0, 1], [2, 3], label="dots")
+    right.bar([0, 1], [5, 7], width=1)
+    right.stairs([1, 2], [0, 1, 2])
+    right.fill_between([0, 1], [0, 0], [1, 1])
+    right.set_xticks([0, 1], ["mild", "strong"])
+    yield drawn.values(figure, {"#1f77c9": "dual"})
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("panel", "mark", "series", "rows"),
+    [
+        ("left", "line", "dual", [(1, 4), (2, 5), (3, 6)]),
+        ("left", "point", "ours", [(1, 7), (2, 8)]),
+        ("left", "interval", "", [(1, 3), (1, 5), (2, 4), (2, 6)]),
+        ("2", "point", "dots", [("mild", 2), ("strong", 3)]),
+    ],
+)
+def test_marks_become_rows(table, panel, mark, series, rows):
+    own = table[(table["panel"] == panel) & (table["mark"] == mark) & (table["series"] == series)]
+    assert list(zip(own["x"], own["y"])) == rows
+
+
+def test_bars_have_both_ends_and_what_is_no_value_is_left_out(table):
+    bars = table[table["mark"] == "bar"]
+    heights = [y for _, one in bars.groupby("number") for y in one["y"]]
+    assert sorted(heights) == [0, 0, 1, 2, 2, 5, 7]
+    assert set(table[table["panel"] == "left"]["mark"]) == {"line", "point", "interval"}
+    assert np.isfinite(table["y"].astype(float)).all()
