@@ -211,3 +211,18 @@ def test_campaigns_are_counted(places, expected):
 def test_all_campaigns_but_the_main_one_are_counted():
     others = set(scratch_spectra.PARENTS) - {elsewhere.MAIN, "diversity_controls_spectra", "diversity_map_spectra"}
     assert others == {*elsewhere.IMAGES, *elsewhere.TEXTS}
+
+
+def test_what_contradicts_the_main_campaign():
+    main = {("q", "raw"): "supported", ("q", "folded"): "mixed", ("r", "raw"): "not supported"}
+    assert elsewhere.contradicts(main, main) == "met"
+    assert elsewhere.contradicts(main, {("q", "raw"): "not supported", ("r", "raw"): "not supported"}) == "not met"
+    assert elsewhere.contradicts(main, {("q", "raw"): "mixed", ("q", "folded"): "supported"}) == "undecided"
+
+
+def test_whether_every_kind_is_seen(few_measures):
+    runs = image_runs()
+    seen = campaign(runs, all_alike, FEW, seeds=4)
+    unseen = campaign(runs, lambda category: DIRECTIONS[0] * (category == "dropout"), FEW, seeds=4)
+    assert elsewhere.every_kind_is_seen([seen]) == "met"
+    assert elsewhere.every_kind_is_seen([seen, unseen]) == "not met"

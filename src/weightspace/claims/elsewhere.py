@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from weightspace.analysis.regularizer_effects import BASELINE, as_augmentation, outcomes
-from weightspace.analysis.regularizer_tests import AS_THEY_ARE, MATCHES
+from weightspace.analysis.regularizer_effects import BASELINE, CATEGORIES, as_augmentation, measures_of, outcomes
+from weightspace.analysis.regularizer_tests import AS_THEY_ARE, MATCHES, controls, passed
 from weightspace.claims.regularizers import SPECTRA, alike, closer_to_dropout
 from weightspace.claims.verdicts import decided
 
@@ -96,6 +96,27 @@ def held(main: Verdicts, others: Mapping[str, Verdicts]) -> pd.DataFrame:
         row = {"question": question, "set": name, "main": verdict} | places
         rows.append(row | {"overall": overall(places.values())})
     return pd.DataFrame(rows)
+
+
+def contradicts(main: Verdicts, other: Verdicts) -> str:
+    """The prediction that another campaign gives the main one's answers: ``met`` if no decided verdict contradicts a
+    decided one, ``not met`` if one does, ``undecided`` if there are no two decided ones to compare."""
+    decided_ones = {"supported", "not supported"}
+    both = [(verdict, other[key]) for key, verdict in main.items() if key in other]
+    both = [pair for pair in both if set(pair) <= decided_ones]
+    if not both:
+        return "undecided"
+    return "met" if all(a == b for a, b in both) else "not met"
+
+
+def every_kind_is_seen(frames: Iterable[pd.DataFrame]) -> str:
+    """The prediction that in each campaign every kind of regularizer passes its control in a scale-free metric."""
+    for frame in frames:
+        scale_free = measures_of(frame)["scale-free"]
+        kinds = {category for _, category in passed(controls(frame, scale_free))}
+        if not set(CATEGORIES) <= kinds:
+            return "not met"
+    return "met"
 
 
 def overall(places: Iterable[str]) -> str:
