@@ -7,6 +7,8 @@ import json
 import os
 import re
 import sys
+import textwrap
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -158,11 +160,12 @@ def _spectra(arguments: argparse.Namespace) -> int:
 def _completion(arguments: argparse.Namespace) -> int:
     import shtab
 
-    from weightspace import experiments
-    from weightspace.campaigns import executors, records
+    parser, known = _parser(), {}
+    with suppress(ModuleNotFoundError):  # without the experiments, what is left
+        from weightspace import experiments
+        from weightspace.campaigns import executors, records
 
-    parser = _parser()
-    known = {"experiment": experiments.registry(), "scale": records.SCALES, "executor": executors.EXECUTORS}
+        known = {"experiment": experiments.registry(), "scale": records.SCALES, "executor": executors.EXECUTORS}
     for command in parser.commands.values():
         for action in command._actions:
             if action.dest in known:
@@ -187,6 +190,13 @@ class _Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         if any(action.dest == "experiment" for action in self._actions):
             self.epilog = _experiments()
+        if any(action.dest == "checkpoint" for action in self._actions):
+            from weightspace.spectra.columns import COLUMNS
+
+            self.formatter_class = argparse.RawDescriptionHelpFormatter
+            wrapper = textwrap.TextWrapper(79, subsequent_indent="    ", break_on_hyphens=False)
+            lines = [wrapper.fill(f"{name}: {says}") for name, says in COLUMNS.items()]
+            self.epilog = "\n".join(["columns of the report:", *lines])
         return super().format_help()
 
 

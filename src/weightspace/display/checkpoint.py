@@ -55,7 +55,7 @@ def _text(table: pd.DataFrame) -> str:
         shown,
         "",
         f"{summary}; a bulk of noise in {bulk}.",
-        "Convolutions as (out, in k); all columns: help(weightspace.spectral_report).",
+        "Convolutions as (out, in k); what the columns say: weightspace spectra --help.",
     ]
     lines += [f"{row.name}: {row.reason}" for row in troubled[["name", "reason"]].itertuples(index=False)]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from weightspace import devices
 from weightspace.spectra import marchenko_pastur, metrics, power_law, weightwatcher
+from weightspace.spectra.columns import COLUMNS
 from weightspace.spectra.eigen import eigenvalues_of
 from weightspace.spectra.matrices import LayerMatrix, layer_matrices
 
@@ -77,28 +78,10 @@ def spectral_report(
     replicates for ``p``; 0 leaves these columns out. seed: of both. device: ``"cpu"`` or ``"cuda"``, for the
     eigenvalues. progress: a bar on stderr; by default where that is a terminal and it takes longer than a second.
 
-    Columns of the convention "weightspace". Eigenvalues lambda are squared singular values s of W, not divided by N.
-
-    - ``layer_id`` (counts the rows), ``name``, ``layer_type``, ``unfolding``: which matrix it is
-    - ``N``, ``M``, ``Q`` = N / M: its sides; ``num_evals``: number of eigenvalues, M for each matrix that is pooled
-    - ``matrix_rank``: eigenvalues that the rounding of the stored type does not hide (``metrics.matrix_rank``); the
-      others count as zero, and power law and bulk are fitted without them
-    - ``alpha`` (corrected for bias), ``D``, ``xmin``, ``sigma``, ``n_tail``: ``power_law.fit``, NaN below 10
-      eigenvalues, where the tail is flat to the rounding of the stored type (orthogonal weights), and for depthwise
-      convolutions, whose eigenvalues are the norms of their kernels; alpha and what follows from it are NaN where the
-      tail has fewer than 20 values (``FEWEST_IN_TAIL``); ``alpha_low``, ``alpha_high``: ``power_law.interval``;
-      ``p``: ``power_law.goodness_of_fit``
-    - ``alpha_weighted`` = alpha log10 max lambda, ``log_alpha_norm`` = log10 sum lambda^alpha
-    - ``norm`` = sum lambda, ``spectral_norm`` = max lambda, ``log_norm``, ``log_spectral_norm`` (log10),
-      ``stable_rank`` = norm / spectral_norm
-    - ``entropy``, of p = lambda / sum, divided by ln num_evals (WeightWatcher: by ln matrix_rank);
-      ``effective_rank`` and ``effective_rank_singular``: exp entropy of lambda and of s
-    - ``sigma_mp``, ``lambda_plus``, ``edge``, ``num_spikes``: ``marchenko_pastur.fit``; sigma_mp is the standard
-      deviation of the entries in the noise (WeightWatcher: after division by the mean eigenvalue), lambda_plus the
-      end of the law and edge the 95 % Tracy-Widom edge, both in units of lambda; ``mp_softrank`` = lambda_plus / max;
-      ``D_mp``: Kolmogorov-Smirnov distance between the bulk and its law. Where half of the eigenvalues have been
-      taken for spikes and others still lie beyond the edge there is no bulk of noise, and these columns are NaN
-    - ``reason``: why numbers are missing; empty where none is
+    The columns are those of ``weightspace.spectra.columns.COLUMNS``, which says what each of them means; the fits are
+    those of ``power_law.fit`` (with its ``interval`` and ``goodness_of_fit``) and of ``marchenko_pastur.fit``. Where a
+    number would say nothing it is NaN, and ``reason`` says why. Unlike ours, WeightWatcher's entropy is divided by ln
+    matrix_rank, and its sigma_mp belongs to eigenvalues divided by their mean.
 
     Raises ``ValueError`` for an unknown convention or device, a file that cannot be read, a source without a weight
     matrix, and for ``intervals`` or ``goodness`` with the convention "weightwatcher"; ``FileNotFoundError``. A layer
@@ -149,17 +132,11 @@ def report_of(
     whatever the fits say, as it stands in the records of experiments.
     """
     rows = [_row(spectrum, intervals, goodness, seed, withhold) for spectrum in spectra]
-    columns = [column for column in _COLUMNS if column in rows[0] or column not in _OPTIONAL] if rows else _COLUMNS
+    columns = [column for column in COLUMNS if column in rows[0] or column not in _OPTIONAL] if rows else list(COLUMNS)
     return pd.DataFrame(rows, columns=columns)
 
 
 _OPTIONAL = ("alpha_low", "alpha_high", "p")
-_COLUMNS = (
-    "layer_id", "name", "layer_type", "unfolding", "N", "M", "Q", "num_evals", "alpha", "alpha_low", "alpha_high", "D",
-    "xmin", "sigma", "n_tail", "p", "alpha_weighted", "log_alpha_norm", "norm", "log_norm", "spectral_norm",
-    "log_spectral_norm", "stable_rank", "entropy", "effective_rank", "effective_rank_singular", "matrix_rank",
-    "sigma_mp", "lambda_plus", "edge", "num_spikes", "mp_softrank", "D_mp", "reason",
-)  # fmt: skip
 
 
 def _row(spectrum: LayerSpectrum, intervals: int, goodness: int, seed: int, withhold: bool) -> dict[str, Any]:
