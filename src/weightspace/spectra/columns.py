@@ -12,7 +12,7 @@ COLUMNS = {
     "Q": "aspect ratio N / M",
     "num_evals": "number of eigenvalues lambda = s^2 (s: singular values), M for each matrix that is pooled",
     "alpha": "exponent of the power law of the largest eigenvalues, corrected for bias; small: a heavy tail. None "
-    "below 10 eigenvalues, where the tail has fewer than 20 values or is flat to the rounding (orthogonal weights), and "
+    "below 10 eigenvalues, where the tail has fewer than 20 values or is flat to rounding (orthogonal weights), and "
     "for depthwise convolutions",
     "alpha_low": "lower end of the 95 % bootstrap interval of alpha; with intervals > 0",
     "alpha_high": "upper end of the same interval",
