@@ -53,9 +53,7 @@ recompute = False
 import torch
 
 from weightspace import DualLinear
-from weightspace.display import interactive, style
-from weightspace.display.figures import curves as plots
-from weightspace.display.figures import illustrations
+from weightspace.display import figures, interactive, style
 
 torch.manual_seed(0)
 dual = DualLinear(3, 1, dtype=torch.float64)
@@ -87,9 +85,9 @@ print("w2 has moved:", not torch.equal(dual.w2, w2))
 # ten pull hard, the others weakly. The weight vector goes to the weighted mean, not to the plain one.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fixed-point", "caption": "The fixed point, seen converging. One weight vector of three components on a stream with known moments. Pale lines: the fixed point of the rule; dotted lines: the plain mean of the inputs."}}
-path, fixed, mean = illustrations.converging_neuron()
+path, fixed, mean = figures.illustrations.converging_neuron()
 style.show(
-    plots.fixed_point(path, fixed, mean),
+    figures.curves.fixed_point(path, fixed, mean),
     "fixed-point",
     alt="Three components of w1 over the updates. Each rises from zero and settles to fluctuate around its pale line, "
     "the gradient-weighted mean input, and stays away from its dotted line, the plain mean input.",
@@ -106,9 +104,9 @@ style.show(
 # reading.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-plane", "caption": "W1, W2 and W of one neuron with two inputs. Thin lines: the ways of W1 and W2 during training; dashed: the decision border."}}
-points, path = illustrations.neuron_in_the_plane()
+points, path = figures.illustrations.neuron_in_the_plane()
 style.show(
-    plots.plane(points, path),
+    figures.curves.plane(points, path),
     "plane",
     alt="A plane with two clouds of points. An arrow W1 ends in the cloud of target points, an arrow W2 in the cloud of "
     "non-target points, and the arrow of their difference W stands at a right angle to the dashed decision border "

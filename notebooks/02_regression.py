@@ -40,29 +40,26 @@ import pandas as pd
 from myst_nb import glue
 
 from weightspace import claims, experiments, names
-from weightspace.analysis import frames as analysis
-from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.analysis import frames
 from weightspace.claims import verdicts
-from weightspace.display import style
-from weightspace.display.figures import curves as plots
-from weightspace.display.tables import common as tables
+from weightspace.display import figures, style, tables
 
 runs = experiments.ensure("dual_regression", scale, seeds, device, recompute)
-reported = analysis.reported_dual_weight()
+reported = frames.reported_dual_weight()
 
 # %% tags=["remove-cell"]
-final = analysis.last_turn(runs)
+final = frames.last_turn(runs)
 sets = list(runs["dataset"].unique())
 n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)
 corner = {"dataset": sets[-1], "layers": int(runs["layers"].max()), "train_size": int(runs["train_size"].min())}
 glue("corner", f"{names.dataset_label(sets[-1])}, {corner['layers']} layers, n = {corner['train_size']}", display=False)
-glue("corner_gd", round(analysis.mean_of(final, method="gradient_descent", **corner)), display=False)
-glue("corner_dual", round(analysis.mean_of(final, method="dual", **corner)), display=False)
-glue("corner_stabilized", round(analysis.mean_of(final, method="dual_stabilized", **corner)), display=False)
-glue("gd_falls", "{} of {}".format(*analysis.still_falling(runs, "gradient_descent")), display=False)
-glue("slow", "{} of {}".format(*analysis.slowest_to_start(runs, "dual_stabilized")), display=False)
+glue("corner_gd", round(frames.mean_of(final, method="gradient_descent", **corner)), display=False)
+glue("corner_dual", round(frames.mean_of(final, method="dual", **corner)), display=False)
+glue("corner_stabilized", round(frames.mean_of(final, method="dual_stabilized", **corner)), display=False)
+glue("gd_falls", "{} of {}".format(*frames.still_falling(runs, "gradient_descent")), display=False)
+glue("slow", "{} of {}".format(*frames.slowest_to_start(runs, "dual_stabilized")), display=False)
 
 # %% [markdown]
 # ## Learning curves
@@ -71,7 +68,7 @@ glue("slow", "{} of {}".format(*analysis.slowest_to_start(runs, "dual_stabilized
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-first", "caption": "Test error over the turns of 10,000 updates, California Housing. Logarithmic axis; lower is better."}}
 style.show(
-    plots.test_curves(runs, sets[0], reported),
+    figures.curves.test_curves(runs, sets[0], reported),
     "curves-first",
     note=band,
     frame=runs,
@@ -81,7 +78,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves-second", "caption": "Test error over the turns of 10,000 updates, Wine Quality (white). Logarithmic axis; lower is better."}}
 style.show(
-    plots.test_curves(runs, sets[-1], reported),
+    figures.curves.test_curves(runs, sets[-1], reported),
     "curves-second",
     note=band,
     frame=runs,
@@ -107,7 +104,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-noise", "caption": "Test error after the last turn with clean inputs (filled) and noisy inputs (open). Dotted: predicting the mean."}}
 style.show(
-    plots.clean_and_noisy(runs, reported),
+    figures.curves.clean_and_noisy(runs, reported),
     "noise",
     frame=runs,
     note=f"n = {n_seeds} seeds per point; vertical lines: 95 % t intervals of the mean; dashes: the paper's single runs.",
@@ -117,7 +114,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.noise_factors(runs),
+    tables.common.noise_factors(runs),
     frame_of=runs,
     note=f"Geometric mean over all settings; interval over n = {n_seeds} seeds. L2 0.1 predicts the mean whatever the input.",
 )
@@ -133,7 +130,7 @@ losses = experiments.ensure("dual_regression_losses", scale, seeds, device, reco
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-losses-deep", "caption": "Share of left-out samples by squared error, 3 layers, after the last turn."}}
 style.show(
-    plots.loss_distribution(losses, layers=3),
+    figures.curves.loss_distribution(losses, layers=3),
     "losses-deep",
     frame=losses,
     note=f"n = {losses['seed'].nunique()} seeds per bar; whiskers: 95 % t intervals of the mean share.",
@@ -143,7 +140,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-losses-shallow", "caption": "Share of left-out samples by squared error, 2 layers, after the last turn."}}
 style.show(
-    plots.loss_distribution(losses, layers=2),
+    figures.curves.loss_distribution(losses, layers=2),
     "losses-shallow",
     frame=losses,
     note=f"n = {losses['seed'].nunique()} seeds per bar; whiskers: 95 % t intervals of the mean share.",
@@ -159,7 +156,7 @@ style.show(
 # put six values outside.
 
 # %% tags=["remove-input"]
-comparison = analysis.against_reported(runs)
+comparison = frames.against_reported(runs)
 inside = int(comparison["inside"].sum()) if len(comparison) else 0
 glue("n_inside", inside, display=False)
 glue("n_reported", len(comparison), display=False)
@@ -168,7 +165,7 @@ reproduced = next(claim for claim in claims.CLAIMS if claim.id == "B5a").finding
 glue("methods_mixed", sum(finding.verdict != "supported" for finding in reproduced), display=False)
 glue("methods_reported", len(reproduced), display=False)
 style.table(
-    tables.comparison_overview(comparison[comparison["turn"] == runs["turn"].max()]),
+    tables.common.comparison_overview(comparison[comparison["turn"] == runs["turn"].max()]),
     frame_of=runs,
     note=f"After the last turn. Above: the reported run; below: our mean over n = {n_seeds} seeds and the 95 % prediction "
     "interval of a single run.",
@@ -182,11 +179,11 @@ style.table(
 # values of this chapter that lie outside:
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
-style.table(tables.comparison(comparison[~comparison["inside"].astype(bool)]), decimals=1, frame_of=runs)
+style.table(tables.common.comparison(comparison[~comparison["inside"].astype(bool)]), decimals=1, frame_of=runs)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every reported value", "code_prompt_hide": "Hide the table"}
 style.table(
-    tables.comparison(comparison),
+    tables.common.comparison(comparison),
     decimals=1,
     frame_of=runs,
     note="All turns; 95 % of the mean: t interval over seeds; 95 % of one run: prediction interval.",
@@ -211,10 +208,10 @@ style.table(
 # band is the margin of 5 %.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-paired-stabilized", "caption": "Error of the stabilized dual method relative to each baseline, clean inputs. Left of the band is better; open markers: not significant after correction."}}
-tests = analysis.paired_tests(final, claims_dual_weight.DUAL, claims_dual_weight.BASELINES)
+tests = frames.paired_tests(final, claims.dual_weights.DUAL, claims.dual_weights.BASELINES)
 ratio_note = f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio."
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / baseline"),
+    figures.curves.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / baseline"),
     "paired-stabilized",
     note=ratio_note,
     frame=runs,
@@ -223,7 +220,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-paired-dual", "caption": "Error of the dual method without stabilizer relative to each baseline, clean inputs."}}
 style.show(
-    plots.ratio_forest(tests, "dual", verdicts.MARGIN, "error ratio, dual / baseline"),
+    figures.curves.ratio_forest(tests, "dual", verdicts.MARGIN, "error ratio, dual / baseline"),
     "paired-dual",
     note=ratio_note,
     frame=runs,
@@ -233,7 +230,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
 style.table(
-    tables.tests(tests),
+    tables.common.tests(tests),
     frame_of=runs,
     note="All comparisons; ratio: geometric mean of method / baseline; d: mean / standard deviation of the paired "
     "log ratios.",
@@ -243,10 +240,10 @@ style.table(
 from weightspace.experiments.dual_weights import regression, tuning
 
 glue("budget", tuning.BUDGET, display=False)
-glue("rates", tables.span(tuning.LEARNING_RATES), display=False)
-glue("strengths", tables.span(regression.L2_STRENGTHS), display=False)
-glue("squared_strengths", tables.span(regression.L2_SQUARED_STRENGTHS), display=False)
-glue("dropouts", tables.span(tuning.DROPOUT_RATES), display=False)
+glue("rates", tables.common.span(tuning.LEARNING_RATES), display=False)
+glue("strengths", tables.common.span(regression.L2_STRENGTHS), display=False)
+glue("squared_strengths", tables.common.span(regression.L2_SQUARED_STRENGTHS), display=False)
+glue("dropouts", tables.common.span(tuning.DROPOUT_RATES), display=False)
 glue("held_out", 100 * tuning.VALIDATION_SHARE, display=False)
 
 # %% [markdown]
@@ -266,10 +263,10 @@ glue("held_out", 100 * tuning.VALIDATION_SHARE, display=False)
 
 # %% tags=["remove-input"]
 tuned = experiments.ensure("dual_regression_tuned", scale, seeds, device, recompute)
-tuned_final = analysis.last_turn(tuned)
-tuned_tests = analysis.paired_tests(tuned_final, claims_dual_weight.DUAL, claims_dual_weight.TUNED_BASELINES)
-both_tuned = analysis.paired_tests(
-    tuned_final, ("tuned_dual", "tuned_dual_stabilized"), claims_dual_weight.TUNED_BASELINES
+tuned_final = frames.last_turn(tuned)
+tuned_tests = frames.paired_tests(tuned_final, claims.dual_weights.DUAL, claims.dual_weights.TUNED_BASELINES)
+both_tuned = frames.paired_tests(
+    tuned_final, ("tuned_dual", "tuned_dual_stabilized"), claims.dual_weights.TUNED_BASELINES
 )
 tuned_note = (
     f"n = {tuned['seed'].nunique()} seeds, each with a training subset of its own; lines: 95 % intervals of the geometric "
@@ -278,7 +275,7 @@ tuned_note = (
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tuned-stabilized", "caption": "The stabilized dual method as published, untuned, relative to tuned baselines. Clean inputs; left of the band is better."}}
 style.show(
-    plots.ratio_forest(
+    figures.curves.ratio_forest(
         tuned_tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
     ),
     "tuned-stabilized",
@@ -290,7 +287,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tuned-both", "caption": "The stabilized dual method with a tuned learning rate relative to tuned baselines: the same budget for all."}}
 style.show(
-    plots.ratio_forest(
+    figures.curves.ratio_forest(
         both_tuned, "tuned_dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
     ),
     "tuned-both",
@@ -301,7 +298,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.tuned(tuned_final),
+    tables.common.tuned(tuned_final),
     frame_of=tuned,
     note=f"Mean test MSE x 10^4 and 95 % interval over n = {tuned['seed'].nunique()} seeds with fresh training "
     "subsets, clean inputs; ± half the 95 % interval; bold: the lowest mean of the row.",
@@ -312,7 +309,7 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.outcomes(pd.concat([tuned_tests, both_tuned])),
+    tables.common.outcomes(pd.concat([tuned_tests, both_tuned])),
     frame_of=tuned,
     note="Win, tie and loss by the rule above; Holm's correction within each claim. A ratio below 1 favours the dual "
     "method.",
@@ -320,14 +317,14 @@ style.table(
 
 # %% tags=["remove-cell"]
 rival = "tuned_l2_squared"
-glue("dual_rival", tables.tally(tuned_tests, "dual", rival), display=False)
-glue("dual_rival_ratio", analysis.overall_ratio(tuned_final, "dual", [rival])[0], display=False)
-glue("stabilized_rival", tables.tally(tuned_tests, "dual_stabilized", rival), display=False)
-ratio, low, high = analysis.overall_ratio(tuned_final, "dual_stabilized", [rival])
+glue("dual_rival", tables.common.tally(tuned_tests, "dual", rival), display=False)
+glue("dual_rival_ratio", frames.overall_ratio(tuned_final, "dual", [rival])[0], display=False)
+glue("stabilized_rival", tables.common.tally(tuned_tests, "dual_stabilized", rival), display=False)
+ratio, low, high = frames.overall_ratio(tuned_final, "dual_stabilized", [rival])
 glue("stabilized_rival_gain", 100 * (1 - ratio), display=False)
 glue("stabilized_rival_gain_low", 100 * (1 - high), display=False)
 glue("stabilized_rival_gain_high", 100 * (1 - low), display=False)
-glue("stabilized_lost", tables.lost_settings(tuned_tests, "dual_stabilized", rival), display=False)
+glue("stabilized_lost", tables.common.lost_settings(tuned_tests, "dual_stabilized", rival), display=False)
 stopping = tuned_final[tuned_final["method"] == "tuned_early_stopping"]
 glue(
     "never_stopped", 100 * float((stopping["chosen_updates"] == stopping["chosen_updates"].max()).mean()), display=False
@@ -355,7 +352,7 @@ glue(
 # %% tags=["remove-input"]
 sizes = {"small": int(tuned["train_size"].min()), "large": int(tuned["train_size"].max())}
 style.table(
-    tables.contrasts(claims_dual_weight.sparsity_contrasts(tuned, rival, **sizes)),
+    tables.common.contrasts(claims.dual_weights.sparsity_contrasts(tuned, rival, **sizes)),
     frame_of=tuned,
     note=f"n = {tuned['seed'].nunique()} paired seeds; Holm's correction over the table.",
 )
@@ -364,7 +361,7 @@ style.table(
 # What the held-out rows chose:
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
-style.table(tables.chosen(tuned_final), decimals=0, frame_of=tuned)
+style.table(tables.common.chosen(tuned_final), decimals=0, frame_of=tuned)
 
 # %% [markdown]
 # **Limits.** The grids are coarse (squared L2 in steps of a factor of three), one setting of each method is tuned, and no
@@ -382,7 +379,7 @@ style.table(tables.chosen(tuned_final), decimals=0, frame_of=tuned)
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if (claim.experiment or "").startswith("dual_regression")]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",

@@ -35,23 +35,20 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import claims, experiments, names
-from weightspace.analysis import frames as analysis
-from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.analysis import frames
 from weightspace.claims import verdicts
-from weightspace.display import style
-from weightspace.display.figures import curves as plots
-from weightspace.display.tables import common as tables
+from weightspace.display import figures, style, tables
 
 runs = experiments.ensure("dual_classification", scale, seeds, device, recompute)
-reported = analysis.reported_dual_weight()
+reported = frames.reported_dual_weight()
 
 # %% tags=["remove-cell"]
-final = analysis.with_error(analysis.last_turn(runs))
+final = frames.with_error(frames.last_turn(runs))
 sets = names.in_order(runs["dataset"].unique())
 n_seeds = runs["seed"].nunique()
 band = f"n = {n_seeds} seeds per curve; bands: 95 % t intervals of the mean; open markers: the paper's single runs."
 glue("n_seeds", n_seeds, display=False)
-spread = analysis.summarize(final, [*analysis.CONFIGURATION, "method"]).groupby(analysis.CONFIGURATION)["mean"]
+spread = frames.summarize(final, [*frames.CONFIGURATION, "method"]).groupby(frames.CONFIGURATION)["mean"]
 glue("largest_spread", float((spread.max() - spread.min()).max()), display=False)
 glue("median_spread", float((spread.max() - spread.min()).median()), display=False)
 
@@ -63,7 +60,7 @@ glue("median_spread", float((spread.max() - spread.min()).median()), display=Fal
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-mnist", "caption": "Test accuracy over the turns of 10,000 updates, MNIST. Higher is better."}}
 style.show(
-    plots.test_curves(runs, sets[0], reported),
+    figures.curves.test_curves(runs, sets[0], reported),
     "class-mnist",
     note=band,
     frame=runs,
@@ -73,7 +70,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-fashion", "caption": "Test accuracy over the turns of 10,000 updates, Fashion-MNIST."}}
 style.show(
-    plots.test_curves(runs, sets[len(sets) // 2], reported),
+    figures.curves.test_curves(runs, sets[len(sets) // 2], reported),
     "class-fashion",
     note=band,
     frame=runs,
@@ -82,7 +79,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-cifar", "caption": "Test accuracy over the turns of 10,000 updates, CIFAR-10 (the 10,000 images of one batch)."}}
 style.show(
-    plots.test_curves(runs, sets[-1], reported),
+    figures.curves.test_curves(runs, sets[-1], reported),
     "class-cifar",
     note=band,
     frame=runs,
@@ -100,7 +97,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-noise", "caption": "Test accuracy after the last turn with clean inputs (filled) and noisy inputs (open)."}}
 style.show(
-    plots.clean_and_noisy(runs, reported),
+    figures.curves.clean_and_noisy(runs, reported),
     "class-noise",
     frame=runs,
     note=f"n = {n_seeds} seeds per point; vertical lines: 95 % t intervals of the mean; dashes: the paper's single runs.",
@@ -110,7 +107,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.noise_losses(runs),
+    tables.common.noise_losses(runs),
     decimals=1,
     frame_of=runs,
     note=f"Accuracy with clean inputs minus accuracy with noisy inputs, in points; mean over the settings of a data set, "
@@ -124,13 +121,13 @@ style.table(
 # (Student's t on the accuracies). Values outside are marked.
 
 # %% tags=["remove-input"]
-comparison = analysis.against_reported(runs)
+comparison = frames.against_reported(runs)
 inside = int(comparison["inside"].sum()) if len(comparison) else 0
 glue("class_inside", inside, display=False)
 glue("class_reported", len(comparison), display=False)
 glue("class_expected", round(0.95 * len(comparison)), display=False)
 style.table(
-    tables.comparison_overview(comparison[comparison["turn"] == runs["turn"].max()]),
+    tables.common.comparison_overview(comparison[comparison["turn"] == runs["turn"].max()]),
     frame_of=runs,
     note=f"After the last turn. Above: the reported run; below: our mean over n = {n_seeds} seeds and the 95 % prediction "
     "interval of a single run. MNIST, 2 layers, n = 1000 was reported twice; the first run is shown.",
@@ -143,7 +140,7 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.inside_by_cell(comparison),
+    tables.common.inside_by_cell(comparison),
     decimals=0,
     frame_of=runs,
     note="Reported values inside the prediction interval, of those reported, over all turns and both kinds of inputs.",
@@ -151,7 +148,7 @@ style.table(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every reported value", "code_prompt_hide": "Hide the table"}
 style.table(
-    tables.comparison(comparison),
+    tables.common.comparison(comparison),
     decimals=1,
     frame_of=runs,
     note="All turns; 95 % of the mean: t interval over seeds; 95 % of one run: prediction interval.",
@@ -164,10 +161,10 @@ style.table(
 # (100 minus accuracy), paired by seed; a win needs a corrected $p$ below 0.05 and an error lower by 5 % or more.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-paired-stabilized", "caption": "Test error of the stabilized dual method relative to each baseline, clean inputs. Left of the band is better; open markers: not significant after correction."}}
-tests = analysis.paired_tests(final, claims_dual_weight.DUAL, claims_dual_weight.BASELINES, "error")
+tests = frames.paired_tests(final, claims.dual_weights.DUAL, claims.dual_weights.BASELINES, "error")
 ratio_note = f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio."
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / baseline"),
+    figures.curves.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / baseline"),
     "class-paired-stabilized",
     note=ratio_note,
     frame=runs,
@@ -177,7 +174,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-class-paired-dual", "caption": "Test error of the dual method without stabilizer relative to each baseline, clean inputs."}}
 style.show(
-    plots.ratio_forest(tests, "dual", verdicts.MARGIN, "error ratio, dual / baseline"),
+    figures.curves.ratio_forest(tests, "dual", verdicts.MARGIN, "error ratio, dual / baseline"),
     "class-paired-dual",
     note=ratio_note,
     frame=runs,
@@ -186,24 +183,24 @@ style.show(
 )
 
 # %% tags=["remove-input"]
-noisy_tests = analysis.paired_tests(
-    analysis.with_error(analysis.last_turn(runs, "noisy")),
-    claims_dual_weight.DUAL,
-    claims_dual_weight.BASELINES,
+noisy_tests = frames.paired_tests(
+    frames.with_error(frames.last_turn(runs, "noisy")),
+    claims.dual_weights.DUAL,
+    claims.dual_weights.BASELINES,
     "error",
 )
 style.table(
-    tables.outcomes(tests),
+    tables.common.outcomes(tests),
     frame_of=runs,
     note="Clean inputs. A ratio below 1 favours the dual method; 18 settings each.",
 )
 
 # %% tags=["remove-input"]
-style.table(tables.outcomes(noisy_tests), frame_of=runs, note="Noisy inputs, likewise.")
+style.table(tables.common.outcomes(noisy_tests), frame_of=runs, note="Noisy inputs, likewise.")
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every comparison", "code_prompt_hide": "Hide the table"}
 style.table(
-    tables.tests(tests),
+    tables.common.tests(tests),
     frame_of=runs,
     note="Clean inputs; ratio: geometric mean of the errors of method / baseline; d: mean / standard deviation of the "
     "paired log ratios.",
@@ -217,7 +214,7 @@ style.table(
 # %% tags=["remove-input"]
 sizes = {"small": int(runs["train_size"].min()), "large": int(runs["train_size"].max())}
 style.table(
-    tables.contrasts(claims_dual_weight.sparsity_contrasts(runs, **sizes)),
+    tables.common.contrasts(claims.dual_weights.sparsity_contrasts(runs, **sizes)),
     frame_of=runs,
     note=f"n = {n_seeds} paired seeds; Holm's correction over the table.",
 )
@@ -232,7 +229,7 @@ style.table(
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_classification"]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",

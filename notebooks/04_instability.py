@@ -19,26 +19,24 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import experiments
-from weightspace.analysis import frames as analysis
-from weightspace.display import style
-from weightspace.display.figures import classification as plots_classification
-from weightspace.display.tables import common as tables
-from weightspace.experiments.dual_weights import instability as dual_instability
+from weightspace.analysis import frames
+from weightspace.display import figures, style, tables
+from weightspace.experiments.dual_weights import instability
 
 runs = experiments.ensure("dual_instability", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
-accuracy = analysis.select(runs, metric="accuracy_percent", unit=-1)
-published = analysis.select(accuracy, inputs="as published")
+accuracy = frames.select(runs, metric="accuracy_percent", unit=-1)
+published = frames.select(accuracy, inputs="as published")
 setting = {name: runs[name].iloc[0] for name in ("dataset", "layers", "train_size")}
-reported = analysis.select(analysis.reported_dual_weight(), test_inputs="clean", **setting)
-falls = dual_instability.drawdowns(runs)
-shown = analysis.select(falls, inputs="as published").set_index(["method", "seed"])["fall"].to_dict()
-restless = dual_instability.fluctuations(runs)
+reported = frames.select(frames.reported_dual_weight(), test_inputs="clean", **setting)
+falls = instability.drawdowns(runs)
+shown = frames.select(falls, inputs="as published").set_index(["method", "seed"])["fall"].to_dict()
+restless = instability.fluctuations(runs)
 n_seeds = runs["seed"].nunique()
 glue("n_seeds", n_seeds, display=False)
-glue("within", tables.within_correlation(restless, "as published", "dual"), display=False)
-for name, value in dual_instability.facts(runs, reported).items():
+glue("within", tables.common.within_correlation(restless, "as published", "dual"), display=False)
+for name, value in instability.facts(runs, reported).items():
     glue(name, value, display=False)
 
 # %% [markdown]
@@ -50,7 +48,7 @@ for name, value in dual_instability.facts(runs, reported).items():
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-instability-runs", "caption": "Test accuracy of single runs: CIFAR-10, 2 layers, n = 500."}}
 style.show(
-    plots_classification.single_runs(published, reported, shown),
+    figures.classification.single_runs(published, reported, shown),
     "instability-runs",
     frame=runs,
     note=f"n = {n_seeds} seeds per method, a thin line each, looked at four times a turn.",
@@ -60,7 +58,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.falls(falls, (2, 4, 6)),
+    tables.common.falls(falls, (2, 4, 6)),
     decimals=1,
     frame_of=runs,
     note=f"At the ends of the turns; largest later fall from any turn; n = {n_seeds} runs per row; Wilson intervals of "
@@ -86,8 +84,8 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-instability-cause", "caption": "Accuracy, output of the strongest hidden unit and step gain of the output layer over the turns. Full lines: as published; dotted: with centred inputs."}}
 style.show(
-    plots_classification.over_updates(
-        analysis.select(runs, unit=-1),
+    figures.classification.over_updates(
+        frames.select(runs, unit=-1),
         (
             ("accuracy_percent", "test accuracy (%)", False),
             ("largest_mean_output", "mean output, strongest hidden unit", True),
@@ -104,7 +102,7 @@ style.show(
 # %% tags=["remove-cell"]
 worst = {
     method: max((seed for name, seed in shown if name == method), key=lambda seed: shown[method, seed])
-    for method in dual_instability.METHODS
+    for method in instability.METHODS
 }
 
 # %% [markdown]
@@ -117,7 +115,7 @@ worst = {
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-instability-units", "caption": "Mean output of every hidden unit over the training samples, in the run of each method whose accuracy falls most. Dark: the unit that is strongest at the end."}}
 style.show(
-    plots_classification.units_over_turns(runs, worst, "mean_output", "mean output of the unit (no unit)"),
+    figures.classification.units_over_turns(runs, worst, "mean_output", "mean output of the unit (no unit)"),
     "instability-units",
     frame=runs,
     note="n = 1 run per panel, 20 hidden units; single runs chosen for their fall, not typical ones.",
@@ -133,7 +131,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.fluctuation(restless),
+    tables.common.fluctuation(restless),
     frame_of=runs,
     note=f"Second half of training: mean change of accuracy from look to look (a quarter of a turn) and mean step gain; "
     f"n = {n_seeds} seeds; Spearman's rank correlation between the two over the seeds of a row.",
@@ -141,7 +139,7 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.accuracy_by_inputs(accuracy),
+    tables.common.accuracy_by_inputs(accuracy),
     frame_of=runs,
     note=f"Test accuracy after the last update: mean ± half the 95 % t interval over n = {n_seeds} seeds.",
 )

@@ -18,28 +18,26 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import experiments
-from weightspace.analysis import frames as analysis
-from weightspace.display import style
-from weightspace.display.figures import classification as plots_classification
-from weightspace.display.tables import common as tables
-from weightspace.experiments.dual_weights import neurons as dual_neurons
+from weightspace.analysis import frames
+from weightspace.display import figures, style, tables
+from weightspace.experiments.dual_weights import neurons
 
 runs = experiments.ensure("dual_neurons", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
 methods = list(runs["method"].unique())
-pictures = {style.method_label(method): dual_neurons.images(runs, "w", method) for method in methods}
+pictures = {style.method_label(method): neurons.images(runs, "w", method) for method in methods}
 parts = {
-    f"{name}, {style.method_label(method)}": dual_neurons.images(runs, part, method)
+    f"{name}, {style.method_label(method)}": neurons.images(runs, part, method)
     for method in ("dual", "dual_stabilized")
     for part, name in (("w1", "W1"), ("w2", "W2"), ("w", "W1 - W2"))
 }
 side = int(next(iter(pictures.values())).shape[1] ** 0.5)
-silent = analysis.select(runs, metric="silent_rms")
+silent = frames.select(runs, metric="silent_rms")
 glue("silent_pixels", int(runs["silent_pixels"].max()), display=False)
 glue("pixels", side * side, display=False)
 for name in ("gradient_descent", "dual", "dual_stabilized", "l2_0.1"):
-    mean = analysis.mean_of(silent, method=name) if len(silent) else float("nan")
+    mean = frames.mean_of(silent, method=name) if len(silent) else float("nan")
     glue(f"silent_{name.replace('.', '')}", 100 * mean, display=False)
 
 # %% [markdown]
@@ -47,7 +45,7 @@ for name in ("gradient_descent", "dual", "dual_stabilized", "l2_0.1"):
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-neurons-methods", "caption": "First-layer weights W (for the dual methods W1 - W2) of hidden neurons 0 to 9 after training. One colour scale: blue negative, white zero, red positive."}}
 style.show(
-    plots_classification.weight_images(pictures, (side, side)),
+    figures.classification.weight_images(pictures, (side, side)),
     "neurons-methods",
     frame=runs,
     note="n = 1 seed (seed 0), 60,000 updates on n = 1000 training images.",
@@ -67,7 +65,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-neurons-parts", "caption": "W1, W2 and their difference for hidden neurons 0 to 9 of the two dual methods. One colour scale."}}
 style.show(
-    plots_classification.weight_images(parts, (side, side)),
+    figures.classification.weight_images(parts, (side, side)),
     "neurons-parts",
     frame=runs,
     note="n = 1 seed (seed 0).",
@@ -87,7 +85,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.metrics_by_method(
+    tables.common.metrics_by_method(
         runs, {"silent_rms": "silent pixels", "roughness": "roughness", "noise_gain": "noise gain"}
     ),
     frame_of=runs,

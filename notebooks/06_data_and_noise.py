@@ -22,36 +22,32 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import claims, experiments
-from weightspace.analysis import frames as analysis
-from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.analysis import frames
 from weightspace.claims import verdicts
-from weightspace.display import style
-from weightspace.display.figures import classification as plots_classification
-from weightspace.display.figures import illustrations
-from weightspace.display.tables import common as tables
+from weightspace.display import figures, style, tables
 
 sparse = experiments.ensure("dual_sparse", scale, seeds, device, recompute)
 noise = experiments.ensure("dual_noise", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
-gains = analysis.paired_tests(analysis.with_error(sparse), claims_dual_weight.DUAL, ["gradient_descent"], "error")
+gains = frames.paired_tests(frames.with_error(sparse), claims.dual_weights.DUAL, ["gradient_descent"], "error")
 band = f"n = {sparse['seed'].nunique()} seeds, each with a training subset of its own; bands: 95 % t intervals of the mean."
-clean_labels = analysis.select(noise, label_noise=0.0)
-wrong_labels = analysis.select(noise, input_noise=0.0)
+clean_labels = frames.select(noise, label_noise=0.0)
+wrong_labels = frames.select(noise, input_noise=0.0)
 noise_band = (
     f"n = {noise['seed'].nunique()} seeds, each with a subset of {noise['train_size'].iloc[0]} samples; bands: 95 % t "
     "intervals of the mean."
 )
-for method in claims_dual_weight.DUAL:
+for method in claims.dual_weights.DUAL:
     for outcome in ("win", "loss"):
-        glue(f"{outcome}_{method}", tables.sizes_with(gains, method, outcome), display=False)
+        glue(f"{outcome}_{method}", tables.common.sizes_with(gains, method, outcome), display=False)
 
 # %% [markdown]
 # ## How many training samples
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sparse-accuracy", "caption": "Accuracy on the official test split against the number of training samples. Logarithmic horizontal axis; 3 layers, 60,000 updates throughout."}}
 style.show(
-    plots_classification.value_curves(sparse, "train_size", "training samples n", log=True),
+    figures.classification.value_curves(sparse, "train_size", "training samples n", log=True),
     "sparse-accuracy",
     note=band,
     frame=sparse,
@@ -61,7 +57,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sparse-gain", "caption": "Test error of the dual methods relative to gradient descent against the number of training samples. Below the band: the dual method is better by more than 5 %."}}
 style.show(
-    plots_classification.gain_curves(gains, "train_size", "training samples n", verdicts.MARGIN),
+    figures.classification.gain_curves(gains, "train_size", "training samples n", verdicts.MARGIN),
     "sparse-gain",
     note=f"n = {sparse['seed'].nunique()} paired seeds; bands: 95 % t intervals of the geometric mean ratio.",
     frame=sparse,
@@ -85,7 +81,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
 style.table(
-    tables.tests(gains),
+    tables.common.tests(gains),
     frame_of=sparse,
     note="Error ratios to gradient descent; Holm's correction over the table.",
 )
@@ -97,7 +93,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-label-noise", "caption": "Accuracy on the official test split against the share of wrong training labels; 3 layers."}}
 style.show(
-    plots_classification.value_curves(wrong_labels, "label_noise", "wrong training labels (%)", percent=True),
+    figures.classification.value_curves(wrong_labels, "label_noise", "wrong training labels (%)", percent=True),
     "label-noise",
     note=noise_band,
     frame=noise,
@@ -105,15 +101,15 @@ style.show(
 )
 
 # %% tags=["remove-input"]
-label_tests = analysis.paired_tests(
-    analysis.with_error(wrong_labels),
-    claims_dual_weight.DUAL,
+label_tests = frames.paired_tests(
+    frames.with_error(wrong_labels),
+    claims.dual_weights.DUAL,
     ["gradient_descent", "l2_0.1"],
     "error",
     ("dataset", "label_noise"),
 )
 style.table(
-    tables.outcomes(label_tests),
+    tables.common.outcomes(label_tests),
     frame_of=noise,
     note="All shares of wrong labels, 0 to 60 %; a ratio below 1 favours the dual method.",
 )
@@ -127,7 +123,7 @@ style.table(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-noisy-images", "caption": "Handwritten digits under the noise of the tests, clipped to the range of the pixels. Scikit-learn's digits, magnified to 28 x 28 pixels, stand in for MNIST: they need no download."}}
 strengths = sorted(clean_labels["input_noise"].unique())
 style.show(
-    plots_classification.noisy_images(illustrations.noisy_digits(strengths), strengths),
+    figures.classification.noisy_images(figures.illustrations.noisy_digits(strengths), strengths),
     "noisy-images",
     note="The same draw of the noise in every picture.",
     alt="Four digits in rows, with noise that grows from left to right. At 0.3 every digit can still be read; at the strongest "
@@ -136,7 +132,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-input-noise", "caption": "Accuracy on the official test split against the standard deviation of the noise on its images, in units of the pixel range; 3 layers."}}
 style.show(
-    plots_classification.value_curves(clean_labels, "input_noise", "standard deviation of the noise"),
+    figures.classification.value_curves(clean_labels, "input_noise", "standard deviation of the noise"),
     "input-noise",
     note=noise_band,
     frame=noise,
@@ -144,15 +140,15 @@ style.show(
 )
 
 # %% tags=["remove-input"]
-input_tests = analysis.paired_tests(
-    analysis.with_error(clean_labels),
-    claims_dual_weight.DUAL,
+input_tests = frames.paired_tests(
+    frames.with_error(clean_labels),
+    claims.dual_weights.DUAL,
     ["gradient_descent", "l2_0.1"],
     "error",
     ("dataset", "input_noise"),
 )
 style.table(
-    tables.outcomes(input_tests),
+    tables.common.outcomes(input_tests),
     frame_of=noise,
     note="All noise levels, 0 to 0.6; a ratio below 1 favours the dual method.",
 )
@@ -165,7 +161,7 @@ style.table(
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_noise"]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=noise,
     note="Verdicts always rest on the records at the scale of the paper.",

@@ -22,28 +22,24 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import claims, experiments
-from weightspace.analysis import frames as analysis
-from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.analysis import frames
 from weightspace.claims import verdicts
-from weightspace.display import style
-from weightspace.display.figures import classification as plots_classification
-from weightspace.display.figures import curves as plots
-from weightspace.display.tables import common as tables
+from weightspace.display import figures, style, tables
 
 runs = experiments.ensure("dual_imbalance", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
-balanced = analysis.select(runs, metric="balanced_accuracy_percent")
-minority = analysis.select(runs, metric="minority_recall_percent")
-majority = analysis.select(runs, metric="majority_recall_percent")
+balanced = frames.select(runs, metric="balanced_accuracy_percent")
+minority = frames.select(runs, metric="minority_recall_percent")
+majority = frames.select(runs, metric="majority_recall_percent")
 n_seeds = runs["seed"].nunique()
 note = f"n = {n_seeds} seeds, each with its own training set and its own rare classes; bands: 95 % t intervals of the mean."
 rules = ["dual", "dual_stabilized", "gradient_descent", "l2_0.1"]
 remedies = ["gradient_descent", "gradient_descent_weighted", "gradient_descent_adjusted", "dual_stabilized_adjusted"]
 top = runs["imbalance_ratio"].max()
 glue("top", int(top), display=False)
-glue("largest_class", int(analysis.select(runs, imbalance_ratio=top)["largest_class"].max()), display=False)
-glue("smallest_class", int(analysis.select(runs, imbalance_ratio=top)["smallest_class"].min()), display=False)
+glue("largest_class", int(frames.select(runs, imbalance_ratio=top)["largest_class"].max()), display=False)
+glue("smallest_class", int(frames.select(runs, imbalance_ratio=top)["smallest_class"].min()), display=False)
 
 # %% [markdown]
 # At ratio {glue:text}`top` the most frequent class has {glue:text}`largest_class` training images and the rarest
@@ -53,7 +49,7 @@ glue("smallest_class", int(analysis.select(runs, imbalance_ratio=top)["smallest_
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-balanced", "caption": "Balanced accuracy on the official test split against the imbalance ratio of the training set."}}
 style.show(
-    plots_classification.value_curves(
+    figures.classification.value_curves(
         balanced, "imbalance_ratio", "imbalance ratio", "balanced accuracy (%)", methods=rules, log=True
     ),
     "imbalance-balanced",
@@ -64,7 +60,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-minority", "caption": "Mean recall of the three rarest classes against the imbalance ratio."}}
 style.show(
-    plots_classification.value_curves(
+    figures.classification.value_curves(
         minority, "imbalance_ratio", "imbalance ratio", "recall of rare classes (%)", methods=rules, log=True
     ),
     "imbalance-minority",
@@ -78,7 +74,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-remedies", "caption": "Balanced accuracy with class weights or logit adjustment. Colour: update rule; dash: loss."}}
 style.show(
-    plots_classification.value_curves(
+    figures.classification.value_curves(
         balanced, "imbalance_ratio", "imbalance ratio", "balanced accuracy (%)", methods=remedies, log=True
     ),
     "imbalance-remedies",
@@ -90,18 +86,18 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.by_ratio(runs, top),
+    tables.common.by_ratio(runs, top),
     decimals=1,
     frame_of=runs,
     note=f"At imbalance ratio {top:g}: mean ± half the 95 % t interval over n = {n_seeds} seeds, in percent.",
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-forest", "caption": "Balanced error of the stabilized dual method (plain loss) relative to three others. Left of the band is better; open markers: not significant after correction."}}
-long_tailed = analysis.with_error(balanced[balanced["imbalance_ratio"] > 1])
-by, others = ("dataset", "imbalance_ratio"), ("gradient_descent", *claims_dual_weight.REMEDIES)
-tests = analysis.paired_tests(long_tailed, claims_dual_weight.DUAL, others, "error", by)
+long_tailed = frames.with_error(balanced[balanced["imbalance_ratio"] > 1])
+by, others = ("dataset", "imbalance_ratio"), ("gradient_descent", *claims.dual_weights.REMEDIES)
+tests = frames.paired_tests(long_tailed, claims.dual_weights.DUAL, others, "error", by)
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / other", by),
+    figures.curves.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / other", by),
     "imbalance-forest",
     note=f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio.",
     frame=runs,
@@ -111,7 +107,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.outcomes(tests),
+    tables.common.outcomes(tests),
     frame_of=runs,
     note="Imbalance ratios 10 to 100; a ratio below 1 favours the dual method with the plain loss.",
 )
@@ -123,9 +119,9 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.contrasts(
-        claims_dual_weight.gain_contrasts(
-            analysis.with_error(balanced), "imbalance_ratio", top, 1, ("dataset",), "gradient_descent"
+    tables.common.contrasts(
+        claims.dual_weights.gain_contrasts(
+            frames.with_error(balanced), "imbalance_ratio", top, 1, ("dataset",), "gradient_descent"
         )
     ),
     frame_of=runs,
@@ -133,8 +129,8 @@ style.table(
 )
 
 # %% tags=["remove-cell"]
-for method in claims_dual_weight.DUAL:
-    glue(f"tally_{method}", tables.tally(tests, method, "gradient_descent"), display=False)
+for method in claims.dual_weights.DUAL:
+    glue(f"tally_{method}", tables.common.tally(tests, method, "gradient_descent"), display=False)
 
 # %% [markdown]
 # ## What it shows
@@ -152,7 +148,7 @@ for method in claims_dual_weight.DUAL:
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_imbalance"]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",

@@ -39,12 +39,9 @@ import pandas as pd
 from myst_nb import glue
 
 from weightspace import claims, experiments
-from weightspace.analysis import frames as analysis
-from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace.analysis import frames
 from weightspace.claims import verdicts
-from weightspace.display import style
-from weightspace.display.figures import curves as plots
-from weightspace.display.tables import common as tables
+from weightspace.display import figures, style, tables
 from weightspace.experiments.dual_weights import classification_tuned, tuning
 
 runs = experiments.ensure("dual_classification_tuned", scale, seeds, device, recompute)
@@ -52,18 +49,18 @@ runs = experiments.ensure("dual_classification_tuned", scale, seeds, device, rec
 # %% tags=["remove-cell"]
 glue("budget", tuning.BUDGET, display=False)
 glue("batch", classification_tuned.BATCH_SIZE, display=False)
-glue("rates", tables.span(tuning.LEARNING_RATES), display=False)
-glue("strengths", tables.span(classification_tuned.L2_SQUARED_STRENGTHS), display=False)
-glue("dropouts", tables.span(tuning.DROPOUT_RATES), display=False)
-glue("minibatch_rates", tables.span(classification_tuned.MINIBATCH_RATES), display=False)
-glue("adam_rates", tables.span(classification_tuned.ADAM_RATES), display=False)
-final = analysis.with_error(analysis.last_turn(runs))
-noisy = analysis.with_error(analysis.last_turn(runs, "noisy"))
+glue("rates", tables.common.span(tuning.LEARNING_RATES), display=False)
+glue("strengths", tables.common.span(classification_tuned.L2_SQUARED_STRENGTHS), display=False)
+glue("dropouts", tables.common.span(tuning.DROPOUT_RATES), display=False)
+glue("minibatch_rates", tables.common.span(classification_tuned.MINIBATCH_RATES), display=False)
+glue("adam_rates", tables.common.span(classification_tuned.ADAM_RATES), display=False)
+final = frames.with_error(frames.last_turn(runs))
+noisy = frames.with_error(frames.last_turn(runs, "noisy"))
 tuned_dual = ("tuned_dual", "tuned_dual_stabilized")
-tests = analysis.paired_tests(final, claims_dual_weight.DUAL, claims_dual_weight.TUNED_CLASSIFIERS, "error")
-both = analysis.paired_tests(final, tuned_dual, claims_dual_weight.TUNED_CLASSIFIERS, "error")
-noisy_tests = analysis.paired_tests(noisy, claims_dual_weight.DUAL, claims_dual_weight.TUNED_CLASSIFIERS, "error")
-noisy_both = analysis.paired_tests(noisy, tuned_dual, claims_dual_weight.TUNED_CLASSIFIERS, "error")
+tests = frames.paired_tests(final, claims.dual_weights.DUAL, claims.dual_weights.TUNED_CLASSIFIERS, "error")
+both = frames.paired_tests(final, tuned_dual, claims.dual_weights.TUNED_CLASSIFIERS, "error")
+noisy_tests = frames.paired_tests(noisy, claims.dual_weights.DUAL, claims.dual_weights.TUNED_CLASSIFIERS, "error")
+noisy_both = frames.paired_tests(noisy, tuned_dual, claims.dual_weights.TUNED_CLASSIFIERS, "error")
 n_seeds = runs["seed"].nunique()
 note = (
     f"n = {n_seeds} seeds, each with a training subset of its own; lines: 95 % intervals of the geometric mean ratio; open "
@@ -75,7 +72,7 @@ note = (
 
 # %% tags=["remove-input"]
 style.table(
-    tables.tuned(final, best="max"),
+    tables.common.tuned(final, best="max"),
     frame_of=runs,
     note=f"Accuracy (%) on the official test split, mean ± half the 95 % t interval over n = {n_seeds} seeds; bold: the "
     "highest mean of the row.",
@@ -86,7 +83,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-stabilized", "caption": "Test error of the stabilized dual method as published, untuned, relative to seven tuned baselines, a panel for each. Left of the band is better."}}
 style.show(
-    plots.ratio_forest(
+    figures.curves.ratio_forest(
         tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (untuned) / tuned baseline"
     ),
     "fair-stabilized",
@@ -100,7 +97,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-both", "caption": "Test error of the stabilized dual method with a tuned learning rate relative to seven tuned baselines."}}
 style.show(
-    plots.ratio_forest(
+    figures.curves.ratio_forest(
         both, "tuned_dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized (tuned) / tuned baseline"
     ),
     "fair-both",
@@ -111,7 +108,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.outcomes(pd.concat([tests, both])),
+    tables.common.outcomes(pd.concat([tests, both])),
     frame_of=runs,
     note="Clean inputs, six settings; win, tie and loss by the rule of the claims page; a ratio below 1 favours the dual "
     "method.",
@@ -119,9 +116,9 @@ style.table(
 
 # %% tags=["remove-cell"]
 rival = "tuned_l2_squared"
-for method in claims_dual_weight.DUAL:
-    glue(f"tally_{method}", tables.tally(tests, method, rival), display=False)
-    glue(f"ratio_{method}", analysis.overall_ratio(final, method, [rival], "error")[0], display=False)
+for method in claims.dual_weights.DUAL:
+    glue(f"tally_{method}", tables.common.tally(tests, method, rival), display=False)
+    glue(f"ratio_{method}", frames.overall_ratio(final, method, [rival], "error")[0], display=False)
 
 # %% [markdown]
 # The strongest rival is again squared L2 with a tuned strength. Against it: dual, {glue:text}`tally_dual`, geometric mean
@@ -138,19 +135,23 @@ for method in claims_dual_weight.DUAL:
 
 # %% tags=["remove-input"]
 style.table(
-    tables.tuned(noisy, best="max"), frame_of=runs, note="As above, noisy inputs (standard deviation 0.3, clipped)."
+    tables.common.tuned(noisy, best="max"),
+    frame_of=runs,
+    note="As above, noisy inputs (standard deviation 0.3, clipped).",
 )
 
 # %% tags=["remove-input"]
 style.table(
-    tables.outcomes(pd.concat([noisy_tests, noisy_both])), frame_of=runs, note="Noisy inputs; exploratory, no claim."
+    tables.common.outcomes(pd.concat([noisy_tests, noisy_both])),
+    frame_of=runs,
+    note="Noisy inputs; exploratory, no claim.",
 )
 
 # %% [markdown]
 # ## What was chosen
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
-style.table(tables.chosen(runs), decimals=0, frame_of=runs)
+style.table(tables.common.chosen(runs), decimals=0, frame_of=runs)
 
 # %% [markdown]
 # **Limits.** The 2-layer network only; the 3-layer network is left for want of computing time. The radii of SAM for CIFAR-10
@@ -164,7 +165,7 @@ style.table(tables.chosen(runs), decimals=0, frame_of=runs)
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_classification_tuned"]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",

@@ -23,8 +23,7 @@ from myst_nb import glue
 
 from weightspace import experiments, spectra
 from weightspace.analysis import primer_facts, training_facts
-from weightspace.display import interactive, style
-from weightspace.display.figures import primer as plots_primer
+from weightspace.display import figures, interactive, style
 from weightspace.experiments.primer import spectra_primer, training_spectra
 from weightspace.spectra import random_matrices
 
@@ -49,7 +48,7 @@ for name, value in (primer_facts.facts(runs) | training_facts.facts(trained)).it
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-density", "caption": "Eigenvalues of one 1000 x 500 matrix of independent entries of variance 1/1000, as ticks and as a histogram, with the Marchenko-Pastur law fitted to them. Band: from the edge of the law to the value that the largest eigenvalue of noise exceeds in 1 % of matrices. Left: normal entries; right: random signs."}}
 style.show(
-    plots_primer.densities(
+    figures.primer.densities(
         {
             "normal entries": spectra.eigenvalues(random_matrices.gaussian(1000, 500, rng, 1000**-0.5)),
             "random signs": spectra.eigenvalues(rng.choice([-1, 1], (1000, 500)) * 1000**-0.5),
@@ -79,7 +78,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-aspect", "caption": "Density of the eigenvalues of noise at four aspect ratios. Points: mean over simulated matrices with M = 200 and entries of variance 1; lines: the Marchenko-Pastur law, with nothing fitted."}}
 style.show(
-    plots_primer.aspect_ratios({Q: random_matrices.noise_spectra(Q, 200, 20) for Q in (1, 2, 4, 8)}),
+    figures.primer.aspect_ratios({Q: random_matrices.noise_spectra(Q, 200, 20) for Q in (1, 2, 4, 8)}),
     "rm-aspect",
     note="n = 20 matrices per panel; bars: 95 % t intervals of the mean.",
     alt="Four panels for Q of 1, 2, 4 and 8. The simulated points lie on the curve in each; the interval shrinks from 0 to "
@@ -98,7 +97,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-edge", "caption": "Largest eigenvalue of noise (Q = 2) against size. Points: single matrices; bars: their mean. Lines: median and 95 % quantile of the Tracy-Widom law, scaled as in Johnstone (2001), and the edge that infinite matrices would have."}}
 style.show(
-    plots_primer.edge(runs),
+    figures.primer.edge(runs),
     "rm-edge",
     frame=runs,
     note=f"n = {n} matrices per size, entries of variance 1.",
@@ -124,7 +123,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-spikes", "caption": "One planted direction of growing strength in noise (Q = 2). Left: the largest eigenvalue and its limit. Right: how often the Marchenko-Pastur fit reports at least one spike; dashed: the 5 % of false reports that its level allows."}}
 style.show(
-    plots_primer.spikes(runs),
+    figures.primer.spikes(runs),
     "rm-spikes",
     frame=runs,
     note=f"n = {n} matrices per strength and size. Left: medians, bars hold 95 % of the matrices; right: bands are 95 % "
@@ -149,7 +148,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-heavy", "caption": "Spectra of matrices with heavy-tailed entries. Left: share of eigenvalues above a value, one 1000 x 500 matrix per tail index, with lines of the slope that theory gives. Right: alpha fitted to 400 x 200 matrices against the tail index, with the theory."}}
 style.show(
-    plots_primer.heavy_tails(
+    figures.primer.heavy_tails(
         {mu: spectra.eigenvalues(random_matrices.heavy_tailed(1000, 500, mu, rng)) for mu in (1.0, 1.5, 3.0)}, runs
     ),
     "rm-heavy",
@@ -174,7 +173,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-fit", "caption": "A power law found: spectrum of a 1000 x 500 matrix with entries of tail index 1.5, for which theory has alpha = 1.75. Left: the tail with its fit and the bootstrap interval. Right: distance D and alpha for every candidate."}}
 style.show(
-    plots_primer.found_power_law(spectra.eigenvalues(random_matrices.heavy_tailed(1000, 500, 1.5, rng))),
+    figures.primer.found_power_law(spectra.eigenvalues(random_matrices.heavy_tailed(1000, 500, 1.5, rng))),
     "rm-fit",
     note="n = 1 matrix; band: 95 % interval from 200 bootstrap samples, xmin searched in each.",
     alt="Left: the share of eigenvalues above x falls along a straight line over three decades, which the fit follows. "
@@ -203,7 +202,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-kinds", "caption": "Alpha of four kinds of spectra of 200 eigenvalues. Left: every point is a matrix. Right: share of the matrices whose tail is not rejected as a power law."}}
 style.show(
-    plots_primer.kinds(runs),
+    figures.primer.kinds(runs),
     "rm-kinds",
     frame=runs,
     note=f"n = {n} matrices per kind. Right: 95 % Wilson intervals; p from {spectra_primer.GOODNESS_REPLICATES} samples each.",
@@ -222,7 +221,7 @@ looks = list(training_spectra.train(training_spectra.configuration("plain", seed
 [(look.update, round(look.train_loss, 4), round(look.test_accuracy_percent, 1)) for look in looks[::4]]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-training", "caption": "The spectrum of the middle layer (512 x 256) while the network learns. Ticks at the bottom: eigenvalues beyond the edge of the fitted Marchenko-Pastur bulk."}}
-figure, pictures = plots_primer.movie(looks, training_spectra.MIDDLE, 512)
+figure, pictures = figures.primer.movie(looks, training_spectra.MIDDLE, 512)
 style.show_animated(
     figure,
     "rm-training",
@@ -247,7 +246,7 @@ style.show_animated(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-metrics", "caption": "Middle layer along training, plain and with the two regularizers: spikes, sigma of the bulk, squared Frobenius norm and fitted alpha."}}
 style.show(
-    plots_primer.along_training(trained, training_spectra.MIDDLE),
+    figures.primer.along_training(trained, training_spectra.MIDDLE),
     "rm-metrics",
     frame=trained,
     note=f"n = {n_trained} networks per line; bands: 95 % t intervals of the mean. Weight decay 0.002, dropout 0.5.",
@@ -296,7 +295,7 @@ style.table(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-pitfalls", "caption": "Four pitfalls. Top left: alpha of the upper half of the spectrum of noise against the aspect ratio. Top right: alpha of the layer trained above when its weights are multiplied by a factor. Bottom left: stable rank of kernels of noise in two unfoldings. Bottom right: alpha of power-law samples against their size."}}
 learned = looks[-1].eigenvalues[training_spectra.MIDDLE - 1]
 style.show(
-    plots_primer.pitfalls(runs, primer_facts.scaled(learned, np.geomspace(1e-3, 10, 33))),
+    figures.primer.pitfalls(runs, primer_facts.scaled(learned, np.geomspace(1e-3, 10, 33))),
     "rm-pitfalls",
     frame=runs,
     note=f"n = {n} matrices, kernels or samples per setting; medians, bars hold 95 % of them. Top right: n = 1 layer, "
@@ -312,14 +311,14 @@ style.show(
 # ```python
 # import weightspace
 # from weightspace import spectra
-# from weightspace.display.figures import spectra as plots_spectra
+# from weightspace.display import figures
 #
 # report = weightspace.spectral_report(model)  # a row per weight matrix
-# plots_spectra.layer_profile(report, "alpha")
+# figures.spectra.layer_profile(report, "alpha")
 #
 # values = spectra.eigenvalues(model.fc.weight)
-# plots_spectra.esd(values, N=max(model.fc.weight.shape), log=True)
-# plots_spectra.tail(values)
+# figures.spectra.esd(values, N=max(model.fc.weight.shape), log=True)
+# figures.spectra.tail(values)
 # ```
 #
 # Look at the picture before you believe a number: is there a bulk, does the law fit it, what lies beyond its edge?

@@ -33,16 +33,12 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import claims, experiments
-from weightspace.analysis import frames as analysis
-from weightspace.analysis import released_scores, shift_checks, spectral_shifts
-from weightspace.display import style
-from weightspace.display.figures import released as plots_released
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import released as tables_released
+from weightspace.analysis import frames, released_scores, shift_checks, spectral_shifts
+from weightspace.display import figures, style, tables
 from weightspace.experiments.diversity.released_measurements import MODELS
 
 runs = experiments.ensure("released_measurements", scale, seeds, device, recompute)
-changes = analysis.select(runs, quantity="change")
+changes = frames.select(runs, quantity="change")
 profile = spectral_shifts.profiles(spectral_shifts.shifts(changes))
 inner = profile[~spectral_shifts.last_layer(profile)]
 
@@ -51,7 +47,7 @@ compared = spectral_shifts.against_reported(changes)
 means = spectral_shifts.category_means(inner)
 noise = shift_checks.expected_correlations(changes)
 noise_inner = shift_checks.expected_correlations(changes, with_last=False)
-for name, value in tables_released.numbers(runs, noise, noise_inner).items():
+for name, value in tables.released.numbers(runs, noise, noise_inner).items():
     glue(name, value, display=False)
 quadrant_means = shift_checks.task_means(changes)
 same = shift_checks.same_quadrant(quadrant_means, "log_norm", "log_spectral_norm")
@@ -81,17 +77,17 @@ layers += "."
 # prints for each data set by itself. The two that differ stand in the {ref}`list of what could not be reproduced <not-reproduced>`.
 
 # %% tags=["remove-input"]
-style.table(tables_released.agreement(compared), frame_of=runs)
+style.table(tables.released.agreement(compared), frame_of=runs)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every value", "code_prompt_hide": "Hide every value"}
-style.table(tables_released.every_value(compared), frame_of=runs)
+style.table(tables.released.every_value(compared), frame_of=runs)
 
 # %% [markdown]
 # ## How large the shifts are
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-means", "caption": "Mean shift per category over all layers but the last, with its value. Every panel has an axis of its own."}}
 style.show(
-    plots_released.category_bars(means),
+    figures.released.category_bars(means),
     "released-means",
     note=layers + " Lines: 95 % t intervals over layers, which are not independent.",
     frame=runs,
@@ -110,14 +106,14 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_released.variance(spectral_shifts.anova(profile), spectral_shifts.anova(inner)),
+    tables.released.variance(spectral_shifts.anova(profile), spectral_shifts.anova(inner)),
     frame_of=runs,
     note="Layers as replicates, as in the release; Holm's correction over each column.",
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-levels", "caption": "Mean shift of the log norm at every level, weakest first, over all layers but the last. Symmetric logarithmic axis, linear below 0.0001."}}
 style.show(
-    plots_released.level_curves(
+    figures.released.level_curves(
         spectral_shifts.level_means(spectral_shifts.shifts(changes[~spectral_shifts.last_layer(changes)])),
         "log_norm",
         1e-4,
@@ -138,7 +134,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-layers", "caption": "Mean shift of every layer in the order of the network. The last layer is drawn as a large marker. Symmetric logarithmic axis, linear below 0.0001."}}
 style.show(
-    plots_released.layer_profiles(profile, ["log_norm", "log_spectral_norm"]),
+    figures.released.layer_profiles(profile, ["log_norm", "log_spectral_norm"]),
     "released-layers",
     note="One unseeded run per setting; lines: mean over levels, then over data sets.",
     frame=runs,
@@ -163,7 +159,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-shared-baseline", "caption": "Pearson correlations over layers between categories, with and without the last layer. Grey: the central 95 % of correlations of pure noise that shares a baseline; tick: their closed form."}}
 style.show(
-    plots_released.shared_baseline(noise, noise_inner),
+    figures.released.shared_baseline(noise, noise_inner),
     "shared-baseline",
     note="2,000 draws; noise of every layer: the spread of its change over the dropout rates. The band is for all layers.",
     frame=runs,
@@ -181,7 +177,7 @@ style.show(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
 drawn = changes.query("model == 'resnet18' and category != 'wd'").groupby("category")["level"].nunique()
 style.show(
-    plots_released.baseline_among_runs(changes, "resnet18", "log_norm"),
+    figures.released.baseline_among_runs(changes, "resnet18", "log_norm"),
     "odd-baseline",
     note=f"{drawn.sum()} unseeded runs on CIFAR-10; weight decay is left out.",
     frame=runs,
@@ -202,7 +198,7 @@ doses = shift_checks.dose_contrasts(changes)
 doses = doses[~spectral_shifts.last_layer(doses)]
 dose_tests = shift_checks.rank_correlations(doses, [("div", "dp"), ("div", "wd")])
 style.show(
-    plots_released.without_sharing(shift_checks.across_tasks(changes), dose_tests),
+    figures.released.without_sharing(shift_checks.across_tasks(changes), dose_tests),
     "nothing-shared",
     note=layers,
     frame=runs,
@@ -212,7 +208,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_released.rank_tests(dose_tests),
+    tables.released.rank_tests(dose_tests),
     frame_of=runs,
     note="Strong minus weak levels, all layers but the last; Holm's correction over the table.",
 )
@@ -229,7 +225,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-quadrants", "caption": "Mean shift of the log spectral norm against that of the log norm, over all layers but the last; a point per data set. Symmetric logarithmic axes, linear below 0.0001."}}
 style.show(
-    plots_released.quadrants(quadrant_means, "log_norm", "log_spectral_norm", 1e-4),
+    figures.released.quadrants(quadrant_means, "log_norm", "log_spectral_norm", 1e-4),
     "quadrants",
     note="One unseeded run per setting, one shared baseline per data set; points: means over the levels of a category.",
     frame=runs,
@@ -248,7 +244,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-leave-one-out", "caption": "Pearson correlation of diversity and dropout over all layers (dot), and its range when one unit at a time is left out. The unit that matters most is named where it moves the value by more than 0.25; layers are counted from the first."}}
 style.show(
-    plots_released.sensitivity(
+    figures.released.sensitivity(
         {over: shift_checks.leave_one_out(changes, over) for over in ("layer", "task", "level")}
     ),
     "leave-one-out",
@@ -262,7 +258,7 @@ style.show(
 per_task = spectral_shifts.shifts(changes[spectral_shifts.last_layer(changes)])
 per_task = per_task.groupby(["model", "metric", "task", "category"])["value"].mean().unstack("category")
 style.show(
-    plots_released.category_bars(spectral_shifts.category_means(per_task)),
+    figures.released.category_bars(spectral_shifts.category_means(per_task)),
     "last-layer",
     note="One unseeded run per setting. Lines: 95 % t intervals over four data sets; one data set has none.",
     frame=runs,
@@ -281,7 +277,7 @@ style.show(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-equivalence", "caption": "Mean differences over layers in units of the margin, with 90 % intervals; the grey band is the margin. Green dots: equivalent after Holm's correction over all tests."}}
 equivalence = shift_checks.equivalence(inner, shift_checks.margins(changes))
 style.show(
-    plots_released.equivalence_intervals(equivalence),
+    figures.released.equivalence_intervals(equivalence),
     "equivalence",
     note=layers + " Symmetric logarithmic axis.",
     frame=runs,
@@ -290,7 +286,7 @@ style.show(
 )
 
 # %% tags=["remove-input"]
-style.table(tables_released.equivalence(equivalence), frame_of=runs, note="Metrics that are equivalent, of four.")
+style.table(tables.released.equivalence(equivalence), frame_of=runs, note="Metrics that are equivalent, of four.")
 
 # %% [markdown]
 # Equivalence of diversity and dropout is shown in few cases. In one of them, the log norm of CLIP RN50, both are also
@@ -308,7 +304,7 @@ style.table(tables_released.equivalence(equivalence), frame_of=runs, note="Metri
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-distances", "caption": "Left: distance of diversity to dropout relative to its distance to the baseline; pink tick: the value that noise alone gives; 1: dropout is no closer than the baseline. Right: how much farther weight decay is than dropout, in units of the distance to the baseline."}}
 style.show(
-    plots_released.distance_ratios(shift_checks.distances(inner, shift_checks.level_counts(changes))),
+    figures.released.distance_ratios(shift_checks.distances(inner, shift_checks.level_counts(changes))),
     "distances",
     note=layers + " Lines: 95 % bootstrap intervals over layers. Green: on the side of the claim; dark: on the other.",
     frame=runs,
@@ -328,9 +324,9 @@ style.show(
 # task is not a regularizer, whatever the spectra say.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-accuracy", "caption": "CLIP RN50: test accuracy of every setting, and the Vendi score of the embeddings of every training set. Grey line: the baseline."}}
-scores = analysis.select(runs, quantity="score")
+scores = frames.select(runs, quantity="score")
 style.show(
-    plots_released.scores_by_setting(scores),
+    figures.released.scores_by_setting(scores),
     "released-accuracy",
     note="One unseeded run per setting.",
     frame=runs,
@@ -340,7 +336,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_released.scores(released_scores.vendi_correlations(scores)),
+    tables.released.scores(released_scores.vendi_correlations(scores)),
     frame_of=runs,
     note="Spearman correlation over the baseline and the ten augmentation sets; Holm's correction over the table.",
 )
@@ -356,7 +352,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-text-accuracy", "caption": "BERT on Twitter complaints: test accuracy on every training set. Edits: kind and strength; synthetic texts: share of real texts kept, or of the verified pool added. Line and band: the baseline."}}
 style.show(
-    plots_released.text_accuracies(released_scores.text_accuracies()),
+    figures.released.text_accuracies(released_scores.text_accuracies()),
     "text-accuracy",
     note="As reported; one unseeded run each, n = 345 test texts. Bars and band: Wilson's 95 % intervals.",
     frame=runs,
@@ -377,7 +373,7 @@ style.show(
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "released_measurements"]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=runs,
     note="Effect: mean over metrics (A3a: data sets) with the smallest and largest. n: layers (A3a: training sets). Verdicts "

@@ -37,10 +37,8 @@ recompute = False
 # %%
 from weightspace import experiments
 from weightspace.analysis import diversity_shifts, spectral_shifts
-from weightspace.display import interactive, quotes, style
-from weightspace.display.figures import diversity as plots_diversity
-from weightspace.display.tables import diversity as tables_diversity
-from weightspace.experiments.diversity import spectra as diversity_spectra
+from weightspace.display import figures, interactive, quotes, style, tables
+from weightspace.experiments.diversity.spectra import METRICS
 
 runs = experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
@@ -78,7 +76,7 @@ layers = "Convolutions as the paper takes them: the eigenvalues of the k x k sli
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-campaign-outcomes", "caption": "Loss on the unaltered training images and test accuracy after training, every setting. Line and band: the baseline."}}
 outcomes = diversity_shifts.outcomes(spectra)
 style.show(
-    plots_diversity.outcomes(outcomes),
+    figures.diversity.outcomes(outcomes),
     "campaign-outcomes",
     note=f"Means with 95 % t intervals over {len(profiles)} seeds.",
     frame=spectra,
@@ -87,11 +85,11 @@ style.show(
 )
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the numbers", "code_prompt_hide": "Hide the numbers"}
-style.table(tables_diversity.recipe(outcomes), frame_of=spectra, note="Mean ± half the 95 % t interval over seeds.")
+style.table(tables.diversity.recipe(outcomes), frame_of=spectra, note="Mean ± half the 95 % t interval over seeds.")
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tuning", "code_prompt_hide": "Hide the tuning"}
 style.table(
-    tables_diversity.tuning(tuning),
+    tables.diversity.tuning(tuning),
     frame_of=tuning,
     note="Baseline only, four fifths of the training images, means over seeds. Chosen: the first row.",
 )
@@ -112,7 +110,7 @@ style.table(
 layer = "layer4.1.conv2"
 one_layer = diversity_shifts.pooled_eigenvalues(runs, layer)
 style.show(
-    plots_diversity.densities(*one_layer),
+    figures.diversity.densities(*one_layer),
     "campaign-densities",
     note=f"{layer}; eigenvalues of all slices and {len(profiles)} seeds pooled.",
     frame=runs,
@@ -126,7 +124,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-campaign-layers", "caption": "Mean shift of every layer against the baseline of the same seed, over the levels of a category."}}
 style.show(
-    plots_diversity.layer_shifts(diversity_shifts.layer_means(shifts)),
+    figures.diversity.layer_shifts(diversity_shifts.layer_means(shifts)),
     "campaign-layers",
     note=f"Bands: 95 % t intervals over {len(profiles)} seeds. {layers}",
     frame=spectra,
@@ -143,10 +141,10 @@ style.show(
 # ({doc}`09_random_matrices`).
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-campaign-doses", "caption": "Mean shift over all layers at every level, weakest first, for nine metrics."}}
-every = spectral_shifts.shifts(diversity_shifts.changes(spectra, metrics=diversity_spectra.METRICS))
+every = spectral_shifts.shifts(diversity_shifts.changes(spectra, metrics=METRICS))
 doses = diversity_shifts.over_seeds(every, ["category", "level", "order", "metric"])
 style.show(
-    plots_diversity.dose_response(doses, diversity_spectra.METRICS),
+    figures.diversity.dose_response(doses, METRICS),
     "campaign-doses",
     note=f"Means with 95 % t intervals over {len(profiles)} seeds. {layers}",
     frame=spectra,
@@ -170,8 +168,8 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-campaign-theirs", "caption": "Mean shift per category over all layers: the release of paper A (left, one run per setting, 10 epochs, full size) and ours (right). Every panel has an axis of its own."}}
 style.show(
-    plots_diversity.beside_theirs(
-        diversity_shifts.over_seeds(shifts, ["category", "metric"]), tables_diversity.theirs("category_mean")
+    figures.diversity.beside_theirs(
+        diversity_shifts.over_seeds(shifts, ["category", "metric"]), tables.diversity.theirs("category_mean")
     ),
     "campaign-theirs",
     note=f"Ours: lines are 95 % t intervals over {len(profiles)} seeds.",
@@ -182,7 +180,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_diversity.paper_statistics(profiles),
+    tables.diversity.paper_statistics(profiles),
     frame_of=spectra,
     note="Ours: computed for every seed by itself; mean, smallest and largest over seeds. p: of the analysis of variance, not "
     "corrected, the largest over seeds. Layers are the replicates, as in the paper, although they are not independent.",
@@ -197,7 +195,7 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_diversity.choices(spectra),
+    tables.diversity.choices(spectra),
     frame_of=spectra,
     note="Pearson correlation over layers of the shift of diversity with that of dropout and of weight decay, mean over seeds.",
 )

@@ -40,10 +40,7 @@ import numpy as np
 
 from weightspace import claims, experiments
 from weightspace.analysis import diversity_shifts, fair_tests, frames, shift_checks
-from weightspace.display import interactive, quotes, style
-from weightspace.display.figures import diversity as plots_diversity
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import diversity as tables_diversity
+from weightspace.display import figures, interactive, quotes, style, tables
 from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.names import METRIC_LABELS
 
@@ -65,7 +62,7 @@ quotes.glue(
     levels_loss=quote(distances, "levels", match="equal training loss", metric="alpha", against="wd"),
     levels_accuracy=quote(distances, "levels", match="equal test accuracy", metric="alpha", against="wd"),
 )
-layers = tables_diversity.layers_used(spectra)
+layers = tables.diversity.layers_used(spectra)
 
 pearson = frames.means(correlations, ["metric", "baseline", "a", "b"], "pearson")
 pearson = pearson[(pearson["a"] == "div") & pearson["b"].isin({"dp", diversity_shifts.PLACEBO})]
@@ -99,7 +96,7 @@ quotes.glue(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-baselines", "caption": "Pearson correlations over layers between categories, by what they share. Dots: seeds (or pairs of seeds), bars: their mean, crosses: the value of the release."}}
 style.show(
-    plots_diversity.correlations(correlations, tables_diversity.theirs("pearson")),
+    figures.diversity.correlations(correlations, tables.diversity.theirs("pearson")),
     "fair-baselines",
     note=f"{n} seeds, {layers} layers.",
     frame=spectra,
@@ -143,7 +140,7 @@ noise = {f"as in the {METRIC_LABELS[metric]}": found.unit for metric, found in f
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-nothing", "caption": "Correlation over layers between the mean shifts of two categories of settings, none of which has any effect: pure noise, drawn many times, with one baseline for both categories or one for each."}}
 style.show(
-    plots_diversity.nothing(nothing_shared, nothing_own, expected_nothing),
+    figures.diversity.nothing(nothing_shared, nothing_own, expected_nothing),
     "nothing",
     note=f"{levels[0]} and {levels[1]} settings, {layers - 1} layers with the same noise; {len(nothing_own):,} draws.",
     alt="Two histograms of correlations. With one baseline for both they heap up near the formula, 0.85; with one for each they "
@@ -156,7 +153,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}
 style.show(
-    plots_diversity.sizes(sizes),
+    figures.diversity.sizes(sizes),
     "fair-sizes",
     note=f"{n} seeds; {layers - 1} layers, the last left out.",
     frame=spectra,
@@ -172,7 +169,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-map", "caption": "The settings in the plane through the baseline that holds most of their shifts, all four metrics and all layers together, in units of the spread between baselines. Large markers: means over seeds; dots: single seeds. Grey: within the spread; the axes are linear there and logarithmic outside."}}
 style.show(
-    plots_diversity.map_of_settings(*fair_tests.settings_map(spectra)),
+    figures.diversity.map_of_settings(*fair_tests.settings_map(spectra)),
     "fair-map",
     note=f"{n} seeds; {layers - 1} layers, the last left out.",
     frame=spectra,
@@ -182,7 +179,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-trajectories", "caption": "Mean shift over layers and levels along training. Thin lines: seeds."}}
 style.show(
-    plots_diversity.trajectories(diversity_shifts.trajectories(spectra)),
+    figures.diversity.trajectories(diversity_shifts.trajectories(spectra)),
     "fair-trajectories",
     note=f"{n} seeds; against the baseline of the same seed and epoch.",
     frame=spectra,
@@ -202,7 +199,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-strength", "caption": "Strength of every setting, mean over seeds against the baseline of the same seed. Grey: the range that dropout and weight decay both reach. Open: augmentation levels without a partner."}}
 style.show(
-    plots_diversity.strengths({match: fair_tests.strengths(spectra, match) for match in fair_tests.STRENGTHS}),
+    figures.diversity.strengths({match: fair_tests.strengths(spectra, match) for match in fair_tests.STRENGTHS}),
     "fair-strength",
     note=f"{n} seeds.",
     frame=spectra,
@@ -214,7 +211,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-similarity", "caption": "Similarity of the shifts of two categories: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
+    figures.diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
     "fair-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} seeds, {layers - 1} layers. The right column is for orientation and not judged.",
     frame=spectra,
@@ -231,7 +228,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_diversity.similarities(similarities),
+    tables.diversity.similarities(similarities),
     frame_of=spectra,
     note="Levels: augmentation levels compared. Holm's correction over the eight judged rows of a comparison.",
 )
@@ -241,7 +238,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-distance", "caption": "Left: distance of diversity to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
 style.show(
-    plots_diversity.distances(distances),
+    figures.diversity.distances(distances),
     "fair-distance",
     note=f"Lines: 95 % bootstrap intervals; {n} seeds, {layers - 1} layers. The axes are linear up to 1.",
     frame=spectra,
@@ -258,7 +255,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_diversity.distances(distances),
+    tables.diversity.distances(distances),
     frame_of=spectra,
     note="Squared, per layer, in units of the variance between baselines; below 0: no distance seen. Holm's correction over the "
     "metrics of a comparison.",
@@ -272,7 +269,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-equivalence", "caption": "Mean difference over layers in units of the margin (grey), with 90 % intervals. Green and filled: equivalent after Holm's correction."}}
 style.show(
-    plots_diversity.equivalence(equivalence),
+    figures.diversity.equivalence(equivalence),
     "fair-equivalence",
     note=f"{n} seeds, {layers - 1} layers. Axes linear between -1 and 1.",
     frame=spectra,
@@ -280,7 +277,7 @@ style.show(
 )
 
 # %% tags=["remove-input"]
-style.table(tables_diversity.equivalence(equivalence), frame_of=spectra, note="Metrics that are equivalent.")
+style.table(tables.diversity.equivalence(equivalence), frame_of=spectra, note="Metrics that are equivalent.")
 
 # %% [markdown]
 # At equal strength, diversity and dropout are equivalent in entropy and both norms, by a margin of a fifth of what training does. So
@@ -306,7 +303,7 @@ style.table(tables_diversity.equivalence(equivalence), frame_of=spectra, note="M
 
 # %% tags=["remove-input"]
 style.table(
-    tables.findings([claim for claim in claims.CLAIMS if claim.id in ("A1", "A2", "A2c")]),
+    tables.common.findings([claim for claim in claims.CLAIMS if claim.id in ("A1", "A2", "A2c")]),
     across="claim",
     frame_of=spectra,
     note="Effect: mean over metrics with the smallest and largest. A1: similarity; A2: distance to dropout / to weight decay; A2c: "

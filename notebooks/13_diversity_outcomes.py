@@ -36,10 +36,7 @@ recompute = False
 # %%
 from weightspace import claims, experiments
 from weightspace.analysis import diversity_outcomes, frames
-from weightspace.display import quotes, style
-from weightspace.display.figures import outcomes as plots_outcomes
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import outcomes as tables_outcomes
+from weightspace.display import figures, quotes, style, tables
 
 runs = experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_sets", scale, seeds, device, recompute)
@@ -145,7 +142,7 @@ quotes.glue(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-outcomes", "caption": "Every setting minus the baseline of the same seed after the last epoch, with 95 % t intervals; those much wider than a panel are cut. Grey: what two groups of baselines differ by if nothing but the seeds does."}}
 style.show(
-    plots_outcomes.effects(differences, baseline, noise),
+    figures.outcomes.effects(differences, baseline, noise),
     "outcomes",
     note=n
     + " Accuracies and ECE in percent. Effective robustness: corruption accuracy beyond what the accuracy on the "
@@ -157,7 +154,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_outcomes.groups(diversity_outcomes.differences(diversity_outcomes.grouped(outcomes))),
+    tables.outcomes.groups(diversity_outcomes.differences(diversity_outcomes.grouped(outcomes))),
     frame_of=runs,
     note="Points of difference to the baseline of the same seed with 95 % t intervals over seeds; groups of settings that "
     "train alike, mean within each seed. Bold: p below 0.05 after Holm's correction over the table.",
@@ -185,14 +182,14 @@ style.table(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every setting", "code_prompt_hide": "Hide every setting"}
 style.table(
-    tables_outcomes.settings(outcomes),
+    tables.outcomes.settings(outcomes),
     frame_of=runs,
     note="Mean ± half the 95 % interval over seeds. Training loss: as the network trained, with augmentation and dropout.",
 )
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_outcomes.effects(differences),
+    tables.outcomes.effects(differences),
     decimals=1,
     frame_of=runs,
     note="Paired t-tests over seeds; Holm's correction over the table.",
@@ -203,7 +200,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-accuracy-line", "caption": "Accuracy on corrupted images against accuracy on the same images without corruption, a point per run. Line: least squares over the runs without augmentation."}}
 style.show(
-    plots_outcomes.accuracy_line(outcomes),
+    figures.outcomes.accuracy_line(outcomes),
     "accuracy-line",
     note="Corruption accuracy: mean over 15 kinds and 5 severities. Baselines of all seeds, independent ones included.",
     frame=runs,
@@ -218,7 +215,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-corruptions", "caption": "Accuracy minus that of the baseline of the same seed, in points, per kind of corruption, mean over five severities. Blue: better, orange: worse. Bold: the 95 % interval over seeds leaves out 0; of a hundred such cells without an effect, five are bold."}}
 style.show(
-    plots_outcomes.corruption_map(diversity_outcomes.corruption_differences(runs)),
+    figures.outcomes.corruption_map(diversity_outcomes.corruption_differences(runs)),
     "corruptions",
     note=n,
     frame=runs,
@@ -234,7 +231,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-severities", "caption": "The same by severity, for groups of settings that train alike: mean over a group within each seed, 95 % t bands over seeds. Above each panel: accuracy of the baseline from severity 0 to 5."}}
 style.show(
-    plots_outcomes.severities(
+    figures.outcomes.severities(
         diversity_outcomes.corruption_differences(diversity_outcomes.grouped(runs), ["kind", "severity"])
     ),
     "severities",
@@ -248,7 +245,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-scores", "caption": "Scores of what each augmentation level makes of the same images: Vendi score, resemblance to the images as they are (a cosine), and their product, the weighted score. Lines: 95 % t intervals over seeds; vertical line: images as they are."}}
 style.show(
-    plots_outcomes.scores_of_sets(both),
+    figures.outcomes.scores_of_sets(both),
     "scores",
     note="Embeddings: features before the last layer of a baseline network of a seed of its own.",
     frame=sets,
@@ -268,7 +265,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-scores-outcomes", "caption": "Outcome against score, a point per training set, means over seeds. Above: Vendi score of embeddings, below: weighted. The dotted line joins the cumulative levels in their order."}}
 style.show(
-    plots_outcomes.scores_against_outcomes(both, "embeddings"),
+    figures.outcomes.scores_against_outcomes(both, "embeddings"),
     "scores-outcomes",
     note=n,
     frame=runs,
@@ -278,7 +275,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-correlations", "caption": "Spearman correlation over training sets of each score with each outcome, of means over seeds, with 95 % bootstrap intervals over sets and seeds. To the right: the higher the score, the better."}}
 style.show(
-    plots_outcomes.correlations(everything, diversity_outcomes.seed_correlations(both, scores)),
+    figures.outcomes.correlations(everything, diversity_outcomes.seed_correlations(both, scores)),
     "correlations",
     note=n + " The images as they are and ten augmentation levels per design.",
     frame=runs,
@@ -304,7 +301,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the correlations", "code_prompt_hide": "Hide the correlations"}
 style.table(
-    tables_outcomes.correlations(correlations),
+    tables.outcomes.correlations(correlations),
     frame_of=runs,
     note="p: of no correlation over sets; Holm's correction over the table.",
 )
@@ -318,7 +315,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-traces", "caption": "Trace of the Hessian of the training loss after each epoch, in the mode in which the network trains. Left: mean over seeds with 95 % t intervals. Right: every seed against its training loss, with two standard errors of the estimate."}}
 style.show(
-    plots_outcomes.traces(traces),
+    figures.outcomes.traces(traces),
     "traces",
     note="Hutchinson's estimate over 32 batches of 32 images with two probes each.",
     frame=traces,
@@ -350,7 +347,7 @@ style.show(
 # %% tags=["remove-input"]
 mine = [claim for claim in claims.CLAIMS if claim.besides == ("diversity_sets",)]
 style.table(
-    tables.findings(mine),
+    tables.common.findings(mine),
     across="claim",
     frame_of=runs,
     note="Effect: mean over designs and outcomes with the smallest and largest. n: training sets. Verdicts rest on the "

@@ -33,12 +33,7 @@ recompute = False
 # %%
 from weightspace import claims, experiments
 from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests, frames, spectral_shifts
-from weightspace.display import quotes, style
-from weightspace.display.figures import diversity as plots_diversity
-from weightspace.display.figures import outcomes as plots_outcomes
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import diversity as tables_diversity
-from weightspace.display.tables import outcomes as tables_outcomes
+from weightspace.display import figures, quotes, style, tables
 
 tuning = experiments.ensure("diversity_transfer_tuning", scale, seeds, device, recompute)
 runs = experiments.ensure("diversity_transfer", scale, seeds, device, recompute)
@@ -52,7 +47,7 @@ differences = diversity_outcomes.differences(outcomes, measured)
 cases = fair_tests.cases(spectra)
 similarities, distances = fair_tests.similarities(cases), fair_tests.distances(cases)
 correlations = diversity_shifts.correlations(spectra)
-layers, seeds_used = tables_diversity.layers_used(spectra), int(differences["n"].min())
+layers, seeds_used = tables.diversity.layers_used(spectra), int(differences["n"].min())
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
@@ -144,7 +139,7 @@ quotes.glue(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_diversity.tuning(tuning),
+    tables.diversity.tuning(tuning),
     frame_of=tuning,
     note="A fifth of the training images held out; no regularizer; the rate with the lowest held-out loss was taken. "
     "The rate of the paper is 1e-05.",
@@ -156,7 +151,7 @@ style.table(
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-outcomes", "caption": "Every setting minus the baseline of the same seed after fine-tuning, with 95 % t intervals; those much wider than a panel are cut. Grey: what two groups of baselines differ by if nothing but the seeds does."}}
 baseline = outcomes[outcomes["setting"] == "baseline"].groupby("arm").mean(numeric_only=True).loc["main"]
 style.show(
-    plots_outcomes.effects(differences, baseline, diversity_outcomes.seed_noise(outcomes, measured)),
+    figures.outcomes.effects(differences, baseline, diversity_outcomes.seed_noise(outcomes, measured)),
     "transfer-outcomes",
     note=n + " Accuracies and ECE in percent.",
     frame=runs,
@@ -177,7 +172,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every setting", "code_prompt_hide": "Hide every setting"}
 style.table(
-    tables_outcomes.settings(outcomes),
+    tables.outcomes.settings(outcomes),
     frame_of=runs,
     note="Mean ± half the 95 % interval over seeds. Training loss: as the network trained, with augmentation and dropout.",
 )
@@ -193,7 +188,7 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_outcomes.batch_norm(statistics),
+    tables.outcomes.batch_norm(statistics),
     frame_of=statistics,
     note="Test accuracy in percent, mean ± half the 95 % interval over seeds, of networks fine-tuned on changed images. New "
     "statistics: means and variances of batch norm taken again from training images as they are, the weights left alone.",
@@ -204,7 +199,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-baselines", "caption": "Pearson correlations over layers between categories, by what they share. Dots: seeds (or pairs of seeds), bars: their mean, crosses: the value that the release reports for CLIP RN50, the convolutional network of the paper."}}
 style.show(
-    plots_diversity.correlations(correlations, tables_diversity.theirs("pearson", "clip_rn50")),
+    figures.diversity.correlations(correlations, tables.diversity.theirs("pearson", "clip_rn50")),
     "transfer-baselines",
     note=f"{n} {layers} layers.",
     frame=spectra,
@@ -224,7 +219,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}
 style.show(
-    plots_diversity.sizes(sizes),
+    figures.diversity.sizes(sizes),
     "transfer-sizes",
     note=f"{n} The last layer is left out.",
     frame=spectra,
@@ -243,7 +238,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-similarity", "caption": "Similarity of the shifts of two categories: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
+    figures.diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
     "transfer-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} The right column is for orientation and not judged.",
     frame=spectra,
@@ -262,7 +257,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_diversity.similarities(similarities),
+    tables.diversity.similarities(similarities),
     frame_of=spectra,
     note="Levels: augmentation levels compared. Holm's correction over the eight judged rows of a comparison.",
 )
@@ -272,7 +267,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-distance", "caption": "Left: distance of diversity to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
 style.show(
-    plots_diversity.distances(distances),
+    figures.diversity.distances(distances),
     "transfer-distance",
     note=f"Lines: 95 % bootstrap intervals; {n} The axes are linear up to 1.",
     frame=spectra,
@@ -282,7 +277,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_diversity.distances(distances),
+    tables.diversity.distances(distances),
     frame_of=spectra,
     note="Squared, per layer, in units of the variance between baselines; below 0: no distance seen. Holm's correction over the "
     "metrics of a comparison.",
@@ -303,7 +298,7 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.findings([claim for claim in claims.CLAIMS if claim.id in ("A1f", "A2f", "A2cf")]),
+    tables.common.findings([claim for claim in claims.CLAIMS if claim.id in ("A1f", "A2f", "A2cf")]),
     across="claim",
     frame_of=spectra,
     note="Effect: mean over metrics with the smallest and largest. A1f: similarity; A2f: distance to dropout / to weight decay; "

@@ -31,13 +31,7 @@ from scipy import stats
 
 from weightspace import claims, experiments
 from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests, frames, text_outcomes
-from weightspace.display import quotes, style
-from weightspace.display.figures import diversity as plots_diversity
-from weightspace.display.figures import outcomes as plots_outcomes
-from weightspace.display.figures import texts as plots_texts
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import diversity as tables_diversity
-from weightspace.display.tables import texts as tables_texts
+from weightspace.display import figures, quotes, style, tables
 from weightspace.names import dataset_label
 
 runs = experiments.ensure("diversity_text", scale, seeds, device, recompute)
@@ -48,15 +42,15 @@ spectra = experiments.ensure("diversity_text_spectra", scale, seeds, "cpu", reco
 outcomes = text_outcomes.outcomes(runs[runs["arm"] != "paper_rate"])
 both = text_outcomes.training_sets(outcomes, sets)
 correlations = diversity_outcomes.rank_correlations(both, outcomes=text_outcomes.JUDGED)
-complaints, sst2 = tables_texts.tasks(outcomes)
+complaints, sst2 = tables.texts.tasks(outcomes)
 reported = text_outcomes.against_reported(complaints)
-similarities, distances = tables_texts.shift_tests(spectra)
+similarities, distances = tables.texts.shift_tests(spectra)
 seeds_used = int(reported["n"].min())
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
 quote = quotes.at(scale)
-complaints_differences, sst2_differences = tables_texts.effects(complaints), tables_texts.effects(sst2)
+complaints_differences, sst2_differences = tables.texts.effects(complaints), tables.texts.effects(sst2)
 of_complaints, of_sst2 = frames.count_tests(complaints_differences), frames.count_tests(sst2_differences)
 at_the_paper_rate = frames.means(frames.select(text_outcomes.outcomes(runs), arm="paper_rate"), ["dataset"], "accuracy")
 quotes.glue(
@@ -87,7 +81,7 @@ tested, correlated = frames.count_tests(correlations)
 rho = frames.select(correlations, of="embeddings", outcome="accuracy")
 resemblances = text_outcomes.resemblances(frames.select(sets, dataset=sets["dataset"].iloc[0]))
 resemblances = frames.means(resemblances, ["augmentation"], "resemblance_embeddings")
-edited = diversity_shifts.with_diversity(tables_texts.tasks(spectra)[0], "augmentation")
+edited = diversity_shifts.with_diversity(tables.texts.tasks(spectra)[0], "augmentation")
 shifts = fair_tests.shifts_of(edited, ("log_norm",))["log_norm"]
 of_decay = abs(shifts.values[shifts.settings["category"] == "wd"].mean(axis=(0, 1)))  # layer by layer
 quotes.glue(
@@ -115,7 +109,7 @@ quotes.glue(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-words-reported", "caption": "Accuracy on 345 test tweets minus that of the baseline, for every training set. Above: as reported, one run of BERT each, with Wilson's 95 % interval; below: ours, with 95 % t intervals over seeds. Under generated sets the share of real texts; under added ones the share of generated texts added. Grey: interval of the baseline."}}
 style.show(
-    plots_texts.beside_reported(reported),
+    figures.texts.beside_reported(reported),
     "words-reported",
     note=n,
     frame=runs,
@@ -134,7 +128,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every training set", "code_prompt_hide": "Hide every training set"}
 style.table(
-    tables_texts.reported(reported), decimals=1, frame_of=runs, note="Complaints task, accuracy on 345 test texts."
+    tables.texts.reported(reported), decimals=1, frame_of=runs, note="Complaints task, accuracy on 345 test texts."
 )
 
 # %% [markdown]
@@ -144,7 +138,7 @@ style.table(
 noise = diversity_outcomes.seed_noise(complaints, text_outcomes.OUTCOMES)
 baseline = complaints.query("setting == 'baseline' and arm == 'main'").mean(numeric_only=True)
 style.show(
-    plots_outcomes.effects(tables_texts.effects(complaints), baseline, noise),
+    figures.outcomes.effects(tables.texts.effects(complaints), baseline, noise),
     "words-complaints",
     note=n + " All in percent.",
     frame=runs,
@@ -155,7 +149,7 @@ style.show(
 noise = diversity_outcomes.seed_noise(sst2, text_outcomes.OUTCOMES)
 baseline = sst2.query("setting == 'baseline' and arm == 'main'").mean(numeric_only=True)
 style.show(
-    plots_outcomes.effects(tables_texts.effects(sst2), baseline, noise),
+    figures.outcomes.effects(tables.texts.effects(sst2), baseline, noise),
     "words-sst2",
     note=n + " All in percent.",
     frame=runs,
@@ -175,7 +169,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-words-accuracy", "caption": "Test accuracy against the diversity of the training set, a point per set with its 95 % t interval over seeds (cut where it leaves the panel)."}}
 style.show(
-    plots_texts.scores_against(
+    figures.texts.scores_against(
         both, "accuracy", [("vendi", "ngrams"), ("vendi", "embeddings"), ("weighted_vendi", "embeddings")]
     ),
     "words-accuracy",
@@ -201,7 +195,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables_texts.pairing(sets),
+    tables.texts.pairing(sets),
     frame_of=sets,
     note="Resemblance: cosine between the embeddings of a set and those of the baseline, row by row (of an added set, of the "
     "added rows). Weighted score = Vendi score x resemblance.",
@@ -211,7 +205,7 @@ style.table(
 numbers_of_sets = both.groupby("design")["level"].nunique()
 of_tasks = ", ".join(f"{dataset_label(task)} {number}" for task, number in numbers_of_sets.items())
 style.show(
-    plots_outcomes.correlations(
+    figures.outcomes.correlations(
         correlations, diversity_outcomes.seed_correlations(both, outcomes=text_outcomes.JUDGED)
     ),
     "words-correlations",
@@ -228,7 +222,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-words-similarity", "caption": "Similarity of the shifts of two categories of settings, for every task and kind of training set: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(tables_texts.as_they_are(similarities), fair_tests.MIN_SIMILARITY),
+    figures.diversity.similarities(tables.texts.as_they_are(similarities), fair_tests.MIN_SIMILARITY),
     "words-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} Judged: edited texts.",
     frame=spectra,
@@ -243,7 +237,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-words-distance", "caption": "Left: distance of changed texts to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
 style.show(
-    plots_diversity.distances(tables_texts.as_they_are(distances)),
+    figures.diversity.distances(tables.texts.as_they_are(distances)),
     "words-distance",
     note=f"Lines: 95 % bootstrap intervals; {n} The axes are linear up to 1.",
     frame=spectra,
@@ -260,9 +254,9 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_diversity.similarities(similarities), frame_of=spectra, note="Holm's correction within a comparison."
+    tables.diversity.similarities(similarities), frame_of=spectra, note="Holm's correction within a comparison."
 )
-style.table(tables_diversity.distances(distances), frame_of=spectra, note="Holm's correction within a comparison.")
+style.table(tables.diversity.distances(distances), frame_of=spectra, note="Holm's correction within a comparison.")
 
 # %% [markdown]
 # ## Verdict
@@ -279,7 +273,7 @@ style.table(tables_diversity.distances(distances), frame_of=spectra, note="Holm'
 
 # %% tags=["remove-input"]
 style.table(
-    tables.findings([claim for claim in claims.CLAIMS if claim.id in ("A1w", "A2w", "A2cw", "A3w", "A3bw")]),
+    tables.common.findings([claim for claim in claims.CLAIMS if claim.id in ("A1w", "A2w", "A2cw", "A3w", "A3bw")]),
     across="claim",
     frame_of=runs,
     note="Effects with their smallest and largest. A1w: similarity; A2w: distance to dropout / to weight decay; A2cw: distance "

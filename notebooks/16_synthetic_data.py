@@ -25,13 +25,7 @@ recompute = False
 # %%
 from weightspace import claims, experiments
 from weightspace.analysis import diversity_outcomes, fair_tests, frames, synthetic_outcomes
-from weightspace.display import quotes, style
-from weightspace.display.figures import diversity as plots_diversity
-from weightspace.display.figures import outcomes as plots_outcomes
-from weightspace.display.figures import synthetic as plots_synthetic
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import diversity as tables_diversity
-from weightspace.display.tables import synthetic as tables_synthetic
+from weightspace.display import figures, quotes, style, tables
 
 generator = experiments.ensure("diversity_synthetic_generator", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_synthetic_sets", scale, seeds, device, recompute)
@@ -43,7 +37,7 @@ outcomes = diversity_outcomes.outcomes(runs)
 differences = diversity_outcomes.differences(outcomes)
 both = synthetic_outcomes.training_sets(outcomes, sets)
 correlations = diversity_outcomes.rank_correlations(both)
-similarities, distances = tables_synthetic.shift_tests(spectra)
+similarities, distances = tables.synthetic.shift_tests(spectra)
 seeds_used = int(differences["n"].min())
 n = f"n = {seeds_used} seeds per setting."
 
@@ -126,7 +120,7 @@ quotes.glue(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-samples", "caption": "Synthetic images of every class, not chosen, and under each the training image nearest to it in pixels."}}
 style.show(
-    plots_synthetic.samples(generator),
+    figures.synthetic.samples(generator),
     "synthetic-samples",
     note="The first four of each class; one generator (seed 0).",
     frame=generator,
@@ -136,7 +130,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-loss", "caption": "Loss of the generator along its training, of its averaged weights, with the same draws of time and noise for every point. Lines: seeds."}}
 style.show(
-    plots_synthetic.generator_losses(generator),
+    figures.synthetic.generator_losses(generator),
     "synthetic-loss",
     note=n,
     frame=generator,
@@ -154,7 +148,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-fidelity", "caption": "How real the images of each set are. Left: classes that a judge recognises; middle: Frechet distance between the judge's features of the set and of test images; right: distance to the nearest training image, median. Lines: 95 % t intervals over seeds, cut at 0.1 in the middle."}}
 style.show(
-    plots_synthetic.fidelity(sets),
+    figures.synthetic.fidelity(sets),
     "synthetic-fidelity",
     note=n,
     frame=sets,
@@ -164,7 +158,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the numbers", "code_prompt_hide": "Hide the numbers"}
 style.table(
-    tables_synthetic.sets(sets),
+    tables.synthetic.sets(sets),
     frame_of=sets,
     note="Mean ± half the 95 % interval over seeds. Frechet distances are of the judge's features and have no meaning beside those "
     "of other networks. Nearest training image: Euclidean, of values from 0 to 1; of a training image itself it is 0.",
@@ -183,7 +177,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-shares", "caption": "Accuracy on clean and on corrupted test images and calibration error by the share of synthetic images, and beside them under augmentation. Lines: 95 % t intervals over seeds; grey: that of all runs on real images alone."}}
 style.show(
-    plots_synthetic.by_fraction(outcomes),
+    figures.synthetic.by_fraction(outcomes),
     "synthetic-shares",
     note=n,
     frame=runs,
@@ -211,7 +205,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_synthetic.tests(outcomes, sets),
+    tables.synthetic.tests(outcomes, sets),
     frame_of=runs,
     note="Against training images: Dunnett's test, with the baselines of all seeds as the control of accuracy. Against "
     "augmentation: Tukey's test over all shares and augmentations. Intervals and p are for all rows of a test together. Both tests "
@@ -223,7 +217,7 @@ style.table(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-scores", "caption": "Diversity of each training set: Vendi score, resemblance to the real images, and their product. Lines: 95 % t intervals over seeds; vertical line: real images."}}
 style.show(
-    plots_outcomes.scores_of_sets(both),
+    figures.outcomes.scores_of_sets(both),
     "synthetic-scores",
     note=n,
     frame=sets,
@@ -233,7 +227,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-correlations", "caption": "Rank correlation over training sets of each score with each outcome, means over seeds. Lines: 95 % bootstrap intervals over sets and seeds; ticks: single seeds."}}
 style.show(
-    plots_outcomes.correlations(correlations, diversity_outcomes.seed_correlations(both)),
+    figures.outcomes.correlations(correlations, diversity_outcomes.seed_correlations(both)),
     "synthetic-correlations",
     note=f"{n} {both['level'].nunique()} training sets.",
     frame=runs,
@@ -252,7 +246,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-similarity", "caption": "Similarity of the shifts of two categories of settings: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
-    plots_diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
+    figures.diversity.similarities(similarities, fair_tests.MIN_SIMILARITY),
     "synthetic-similarity",
     note=f"Lines: 95 % bootstrap intervals; {n} Judged: synthetic images.",
     frame=spectra,
@@ -262,7 +256,7 @@ style.show(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-distance", "caption": "Left: distance to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
 style.show(
-    plots_diversity.distances(distances),
+    figures.diversity.distances(distances),
     "synthetic-distance",
     note=f"Lines: 95 % bootstrap intervals; {n} The axes are linear up to 1.",
     frame=spectra,
@@ -285,9 +279,9 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
-    tables_diversity.similarities(similarities), frame_of=spectra, note="Holm's correction within a comparison."
+    tables.diversity.similarities(similarities), frame_of=spectra, note="Holm's correction within a comparison."
 )
-style.table(tables_diversity.distances(distances), frame_of=spectra, note="Holm's correction within a comparison.")
+style.table(tables.diversity.distances(distances), frame_of=spectra, note="Holm's correction within a comparison.")
 
 # %% [markdown]
 # ## Verdict
@@ -304,7 +298,7 @@ style.table(tables_diversity.distances(distances), frame_of=spectra, note="Holm'
 # %% tags=["remove-input"]
 asked = ("A4", "A4b", "A3s", "A3bs", "A1s", "A2s", "A2cs")
 style.table(
-    tables.findings([claim for claim in claims.CLAIMS if claim.id in asked]),
+    tables.common.findings([claim for claim in claims.CLAIMS if claim.id in asked]),
     across="claim",
     frame_of=runs,
     note="Effects with their smallest and largest. A4: ratio to real images alone; A4b: points; A3s: rank correlation; A3bs: how "

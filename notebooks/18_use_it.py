@@ -24,10 +24,9 @@ from myst_nb import glue
 
 from weightspace import DualConv2d, experiments
 from weightspace.analysis import inference_ratios
-from weightspace.display import style
-from weightspace.display.figures import illustrations
+from weightspace.display import figures, style
 
-batches = illustrations.digit_batches(number=24, size=32)
+batches = figures.illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []
 
 # %%

@@ -45,10 +45,9 @@ device = "cpu"
 recompute = False
 
 # %% tags=["remove-input"]
-from weightspace.display import style
-from weightspace.display.tables import common as tables
+from weightspace.display import style, tables
 
-style.table(tables.status())
+style.table(tables.common.status())
 
 # %% [markdown]
 # ## How the notebooks of this build ran

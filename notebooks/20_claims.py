@@ -29,11 +29,8 @@ recompute = False
 
 # %% tags=["remove-input"]
 from weightspace import claims, experiments
-from weightspace.analysis import frames as analysis
-from weightspace.analysis import spectral_shifts
-from weightspace.display import style
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import diversity as tables_diversity
+from weightspace.analysis import frames, spectral_shifts
+from weightspace.display import style, tables
 
 paper_b = [claim for claim in claims.CLAIMS if claim.id.startswith("B")]
 paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
@@ -63,11 +60,11 @@ ours = [claim for claim in claims.CLAIMS if claim.id.startswith("C")]
 # error. Without the stabilizer the method as published was not shown to, and in classification neither method was ({doc}`08_fair_baselines`).
 
 # %% tags=["remove-input"]
-judged_b = tables.judged(paper_b)
-style.table(tables.verdict_rows(judged_b), across="claim", note="n: paired seeds.")
+judged_b = tables.common.judged(paper_b)
+style.table(tables.common.verdict_rows(judged_b), across="claim", note="n: paired seeds.")
 
 # %% tags=["remove-input"]
-style.table(tables.measures(paper_b))
+style.table(tables.common.measures(paper_b))
 
 # %% [markdown]
 # ## Paper A: data diversity
@@ -77,9 +74,9 @@ style.table(tables.measures(paper_b))
 # the small one with synthetic images. Each has three seeds per setting and a reduced scale.
 
 # %% tags=["remove-input"]
-judged = tables.judged(paper_a)
+judged = tables.common.judged(paper_a)
 style.table(
-    tables_diversity.agreement(judged),
+    tables.diversity.agreement(judged),
     note="Wins / ties / losses of comparisons. Empty: not asked of this family; open: its runs are not all on record.",
 )
 
@@ -116,10 +113,10 @@ style.table(
 # of seeds.
 
 # %% tags=["remove-input"]
-style.table(tables.verdict_rows(judged), across="claim")
+style.table(tables.common.verdict_rows(judged), across="claim")
 
 # %% tags=["remove-input"]
-style.table(tables.measures([claim for claim in paper_a if claim.experiment]))
+style.table(tables.common.measures([claim for claim in paper_a if claim.experiment]))
 
 # %% [markdown]
 # ## Our own: where the two papers meet
@@ -128,10 +125,10 @@ style.table(tables.measures([claim for claim in paper_a if claim.experiment]))
 # rule of its own ({doc}`../book/rules`).
 
 # %% tags=["remove-input"]
-style.table(tables.findings(ours), across="claim")
+style.table(tables.common.findings(ours), across="claim")
 
 # %% tags=["remove-input"]
-style.table(tables.measures(ours))
+style.table(tables.common.measures(ours))
 
 # %% [markdown]
 # (not-reproduced)=
@@ -142,7 +139,9 @@ style.table(tables.measures(ours))
 # %% tags=["remove-input"]
 released = experiments.load("released_measurements", experiments.committed_scale("released_measurements"))
 style.table(
-    tables.not_reproduced(judged_b, spectral_shifts.against_reported(analysis.select(released, quantity="change"))),
+    tables.common.not_reproduced(
+        judged_b, spectral_shifts.against_reported(frames.select(released, quantity="change"))
+    ),
     note="Every group of reported values of which some were not met. Of a hundred values of paper B, five are expected "
     "outside if theirs and ours are draws of the same experiment; the values of one reported run rise and fall together.",
 )

@@ -19,11 +19,10 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import data
-from weightspace.display import style
-from weightspace.display.tables import common as tables
+from weightspace.display import style, tables
 
 style.table(
-    tables.data_sets(),
+    tables.common.data_sets(),
     note="Digest: sha256 over the digests of the files that were read, the same on every machine. "
     "Records and registry as of this build.",
 )

@@ -35,19 +35,16 @@ device = "cpu"
 recompute = False
 
 # %%
-from weightspace import experiments
-from weightspace.analysis import frames as analysis
-from weightspace.claims import dual_weights as claims_dual_weight
+from weightspace import claims, experiments
+from weightspace.analysis import frames
 from weightspace.claims import verdicts
-from weightspace.display import style
-from weightspace.display.figures import curves as plots
-from weightspace.display.tables import common as tables
+from weightspace.display import figures, style, tables
 
 runs = experiments.ensure("dual_contrastive", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
-final = analysis.with_error(analysis.last_turn(runs))
-noisy = analysis.with_error(analysis.last_turn(runs, "noisy"))
+final = frames.with_error(frames.last_turn(runs))
+noisy = frames.with_error(frames.last_turn(runs, "noisy"))
 n_seeds = runs["seed"].nunique()
 others = ("tuned_contrastive", "tuned_minibatch")
 
@@ -56,7 +53,7 @@ others = ("tuned_contrastive", "tuned_minibatch")
 
 # %% tags=["remove-input"]
 style.table(
-    tables.tuned(final, best="max"),
+    tables.common.tuned(final, best="max"),
     frame_of=runs,
     note=f"Accuracy (%) on the official test split, mean ± half the 95 % t interval over n = {n_seeds} seeds; bold: the "
     "highest mean of the row.",
@@ -64,15 +61,15 @@ style.table(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.tuned(noisy, best="max"),
+    tables.common.tuned(noisy, best="max"),
     frame_of=runs,
     note="Likewise, with noisy test inputs (standard deviation 0.3, clipped).",
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-contrastive", "caption": "Test error of the stabilized dual method relative to contrastive learning and to cross entropy in mini-batches. Left of the band is better; open markers: not significant after correction."}}
-tests = analysis.paired_tests(final, claims_dual_weight.DUAL, others, "error")
+tests = frames.paired_tests(final, claims.dual_weights.DUAL, others, "error")
 style.show(
-    plots.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / other"),
+    figures.curves.ratio_forest(tests, "dual_stabilized", verdicts.MARGIN, "error ratio, dual stabilized / other"),
     "contrastive",
     note=f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio.",
     frame=runs,
@@ -82,7 +79,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    tables.outcomes(tests),
+    tables.common.outcomes(tests),
     frame_of=runs,
     note="Clean inputs; a ratio below 1 favours the dual method; exploratory, no claim.",
 )
@@ -91,9 +88,9 @@ style.table(
 from myst_nb import glue
 
 glue("n_seeds", n_seeds, display=False)
-for method in claims_dual_weight.DUAL:
-    glue(f"tally_{method}", tables.tally(tests, method, "tuned_contrastive"), display=False)
-    glue(f"ratio_{method}", analysis.overall_ratio(final, method, ["tuned_contrastive"], "error")[0], display=False)
+for method in claims.dual_weights.DUAL:
+    glue(f"tally_{method}", tables.common.tally(tests, method, "tuned_contrastive"), display=False)
+    glue(f"ratio_{method}", frames.overall_ratio(final, method, ["tuned_contrastive"], "error")[0], display=False)
 
 # %% [markdown]
 # Against contrastive learning at this budget: dual, {glue:text}`tally_dual`, geometric mean error ratio

@@ -38,7 +38,7 @@ def test_lazy_names_complete_before_they_are_used(name):
     assert torch == "False"
 
 
-@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("name", [*PACKAGES, "weightspace.display.figures", "weightspace.display.tables"])
 def test_an_unknown_name_is_an_attribute_error(name):
     with pytest.raises(AttributeError, match=f"'{name}' has no attribute 'dualise'"):
         importlib.import_module(name).dualise  # noqa: B018 looking it up is the test

@@ -123,16 +123,15 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from weightspace import experiments
-    from weightspace.analysis import frames as analysis
-    from weightspace.analysis import spectral_shifts
+    from weightspace.analysis import frames, spectral_shifts
 
     if arguments.experiment == "released_measurements":
         runs = experiments.load(arguments.experiment)
-        table = spectral_shifts.against_reported(analysis.select(runs, quantity="change"))
+        table = spectral_shifts.against_reported(frames.select(runs, quantity="change"))
         print(table.replace({"agrees": {True: "agrees", False: "DIFFERS"}}).to_string(index=False))
         print(f"\n{int(table['agrees'].sum())} of {len(table)} reported values agree in every digit that was printed.")
         return 0
-    table = analysis.against_reported(experiments.load(arguments.experiment))
+    table = frames.against_reported(experiments.load(arguments.experiment))
     if table.empty:
         raise ValueError(f"no values are reported for {arguments.experiment}")
     print(

@@ -6,7 +6,7 @@ import pytest
 
 from weightspace import claims
 from weightspace.analysis import diversity_outcomes, text_outcomes
-from weightspace.display.tables import texts as tables_texts
+from weightspace.display import tables
 from weightspace.experiments.diversity.text_sets import SETS, sets_of
 
 TASKS = ("complaints", "sst2")
@@ -105,7 +105,7 @@ def test_differences_of_one_task_pair_by_seed(planted):
 
 def test_every_reported_accuracy_stands_beside_ours(planted):
     """Some of the reported values, as printed in the release, by hand."""
-    complaints, _ = tables_texts.tasks(text_outcomes.outcomes(planted[0]))
+    complaints, _ = tables.texts.tasks(text_outcomes.outcomes(planted[0]))
     found = text_outcomes.against_reported(complaints).set_index("setting")
     assert len(found) == 27
     known = {"baseline": 87.5, "gen": 83.5, "comb_0.7": 88.4, "verified_gen": 86.4, "verified_0.1": 86.7}

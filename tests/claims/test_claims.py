@@ -8,12 +8,11 @@ import pandas as pd
 import pytest
 
 from weightspace import claims, experiments
-from weightspace.analysis import frames as analysis
+from weightspace.analysis import frames
 from weightspace.campaigns import records
 from weightspace.claims import dual_weights as claims_dual_weight
 from weightspace.claims import history, verdicts
-from weightspace.display.tables import common as tables
-from weightspace.display.tables import diversity as tables_diversity
+from weightspace.display import tables
 
 
 def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05, sizes=(100, 1000)):
@@ -44,14 +43,14 @@ def made_up(effect, methods=("dual", "gradient_descent"), seeds=12, spread=0.05,
 
 
 def test_pairing_sees_an_effect_that_the_spread_over_seeds_hides():
-    tests = analysis.paired_tests(made_up(lambda *_: 0.8), ["dual"], ["gradient_descent"])
+    tests = frames.paired_tests(made_up(lambda *_: 0.8), ["dual"], ["gradient_descent"])
     assert len(tests) == 8 and (tests["p_holm"] < 0.001).all()
     assert tests["ratio"].between(0.75, 0.85).all()
     assert [verdicts.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])] == ["win"] * 8
 
 
 def test_no_effect_gives_no_wins():
-    tests = analysis.paired_tests(made_up(lambda *_: 1.0), ["dual"], ["gradient_descent"])
+    tests = frames.paired_tests(made_up(lambda *_: 1.0), ["dual"], ["gradient_descent"])
     assert {verdicts.outcome(r, p) for r, p in zip(tests["ratio"], tests["p_holm"])} == {"tie"}
 
 
@@ -118,9 +117,9 @@ def test_balanced_updates_are_held_against_the_records_without(results):
 def test_unequal_seeds_are_an_error():
     frame = made_up(lambda *_: 0.8)
     with pytest.raises(ValueError, match="same configurations and seeds"):
-        analysis.paired(frame.drop(frame.index[0]), "dual", "gradient_descent")
+        frames.paired(frame.drop(frame.index[0]), "dual", "gradient_descent")
     with pytest.raises(ValueError, match="same configurations and seeds"):
-        analysis.paired(frame, "dual", "l2_0.1")
+        frames.paired(frame, "dual", "l2_0.1")
 
 
 def test_claims_stay_open_until_the_campaign_is_whole(results):
@@ -128,9 +127,9 @@ def test_claims_stay_open_until_the_campaign_is_whole(results):
     assert len({claim.id for claim in claims.CLAIMS}) == len(claims.CLAIMS)
 
 
-def rule(*frames):
+def rule(*read):
     """Made up: won if every frame is handed over at the reduced scale, and in the order of the claim."""
-    scales = [(frame.attrs["experiment"], frame.attrs["scale"]) for frame in frames]
+    scales = [(frame.attrs["experiment"], frame.attrs["scale"]) for frame in read]
     won = scales == [("diversity_sets", "laptop"), ("diversity_hessian", "laptop")]
     return [verdicts.Finding("", 1.0, 1.0, 1.0, int(won), 0, int(not won), 3, "supported" if won else "mixed")]
 
@@ -146,19 +145,19 @@ def test_a_claim_on_two_experiments_rests_on_the_scale_that_is_committed(results
     claim = verdicts.Claim("X", "", "", "", names[0], rule, besides=names[1:])
     on_record(names[0], "laptop")
     on_record(names[1], "laptop", runs=-1)
-    assert claim.findings() == [] and "at scale" not in tables.findings([claim])["verdict"].iloc[0]
+    assert claim.findings() == [] and "at scale" not in tables.common.findings([claim])["verdict"].iloc[0]
     on_record(names[1], "laptop")
     assert claim.scales() == dict.fromkeys(names, "laptop")
-    shown = tables.findings([claim])["verdict"].iloc[0]
+    shown = tables.common.findings([claim])["verdict"].iloc[0]
     assert ">supported<" in shown and shown.endswith("<small>at scale laptop</small>")
     for name in names:
         on_record(name, "paper")
-    assert "at scale" not in tables.findings([claim])["verdict"].iloc[0]
+    assert "at scale" not in tables.common.findings([claim])["verdict"].iloc[0]
     assert claim.findings()[0].verdict == "mixed"  # the frames are now those of the other scale
 
 
 def test_reported_values_are_complete():
-    reported = analysis.reported_dual_weight()
+    reported = frames.reported_dual_weight()
     regression = reported[reported["task"] == "regression"]
     assert len(regression) == 12 * 5 * 7
     cell = regression[
@@ -178,13 +177,13 @@ def test_reported_values_are_complete():
 
 
 def test_against_reported_marks_what_a_single_run_would_hardly_give(results):
-    reported = analysis.reported_dual_weight()
+    reported = frames.reported_dual_weight()
     reported = reported[reported["task"] == "regression"].reset_index(drop=True)
     rng = np.random.default_rng(3)
-    frames = []
+    parts = []
     for seed in range(20):
         far = np.where(reported["method"] == "dual", 2.0, 1.0)  # ours is twice theirs for one method
-        frames.append(
+        parts.append(
             reported.assign(
                 seed=seed,
                 value=reported["value"] * far * rng.lognormal(0, 0.05, len(reported)),
@@ -192,11 +191,11 @@ def test_against_reported_marks_what_a_single_run_would_hardly_give(results):
             )
         )
     rows = (
-        pd.concat(frames)
+        pd.concat(parts)
         .drop(columns="run")
         .assign(device="cpu", versions="v", data_digest="d", data_variant="canonical", seconds=0.1, time="2026-01-01")
     )
-    table = analysis.against_reported(rows)
+    table = frames.against_reported(rows)
     assert len(table) == 420 and (table["n"] == 20).all()
     inside = table.groupby("method")["inside"].mean()
     assert inside["dual"] == 0 and (inside.drop("dual") > 0.95).all()
@@ -217,7 +216,7 @@ def test_committed_records_are_whole(root):
             assert np.isfinite(records.load(name, scale)["value"]).all(), name
     frame = records.load("dual_regression")
     assert not frame.duplicated(["run_key", "turn", "test_inputs"]).any() and len(frame) == 12 * 5 * 20 * 7
-    final = analysis.last_turn(frame)
+    final = frames.last_turn(frame)
     # L2 0.1 collapses: predicting the mean scores about 100, as in the paper.
     assert final[final["method"] == "l2_0.1"]["value"].between(98, 102).all()
 
@@ -235,7 +234,7 @@ def test_families_stand_side_by_side():
             claim | {"claim": "A1f"} | vars(verdicts.Finding("", 0.0, 0.0, 0.0, 0, 0, 0, 0, "open")),
         ]
     )
-    table = tables_diversity.agreement(judged)
+    table = tables.diversity.agreement(judged)
     (line,) = table[table["claim"].str.contains(">A1<")].to_dict("records")
     scratch, fine_tuned, texts, synthetic = list(line.values())[1:]
     assert scratch.endswith("not supported</span><br><small>like dropout 1/3/0<br>like weight decay 0/4/0</small>")
@@ -251,7 +250,7 @@ def test_every_claim_says_which_was_first_its_rule_or_its_records():
     late = {id_ for id_, order in history.HISTORY.items() if not order.rule_first}
     assert late == {"B6", "A1", "A2", "A2c", "A3", "A3b", "A1o", "A2o", "A2co", "A5o", "A3o"}
     assert all(history.HISTORY[id_].note for id_ in late - {"B6"})
-    shown = tables.measures(claims.CLAIMS).set_index("claim")["which was first"]
+    shown = tables.common.measures(claims.CLAIMS).set_index("claim")["which was first"]
     assert shown["<strong>B6</strong>"].startswith("<strong>the records</strong>")
     assert shown["<strong>B1a</strong>"].startswith("the rule<br>")
 
@@ -283,7 +282,7 @@ def test_what_could_not_be_reproduced_is_listed_and_nothing_else():
             "agrees": [True, False],
         }
     )
-    table = tables.not_reproduced(judged, released)
+    table = tables.common.not_reproduced(judged, released)
     assert list(table["not reproduced"]) == ["4 of 84", "1 of 2"]
     assert "reported -0.78, ours -0.77" in table["in what way"].iloc[1]
-    assert tables.not_reproduced(judged[1:], released[:1]).empty
+    assert tables.common.not_reproduced(judged[1:], released[:1]).empty

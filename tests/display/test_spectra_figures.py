@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import weightspace
-from weightspace.display.figures import spectra as plots_spectra
+from weightspace.display import figures
 from weightspace.spectra import eigenvalues, marchenko_pastur, power_law, random_matrices
 
 N, M = 300, 150
@@ -46,7 +46,7 @@ def area(x, y):
 
 @pytest.mark.parametrize("log", [False, True])
 def test_density_histogram_and_law_have_the_areas_they_should(spiked, log):
-    ax = plots_spectra.esd(spiked, N, log=log)
+    ax = figures.spectra.esd(spiked, N, log=log)
     heights, limits, _ = ax.patches[0].get_data()
     x, law = ax.lines[0].get_data()
     scale = np.log10 if log else np.asarray
@@ -56,7 +56,7 @@ def test_density_histogram_and_law_have_the_areas_they_should(spiked, log):
 
 
 def test_density_marks_the_spikes_and_the_edge(spiked):
-    ax = plots_spectra.esd(spiked, N)
+    ax = figures.spectra.esd(spiked, N)
     np.testing.assert_array_equal(ax.lines[1].get_xdata(), spiked[-2:])
     band = next(patch for patch in ax.patches if hasattr(patch, "get_x"))
     fit = marchenko_pastur.fit(spiked, N)
@@ -67,14 +67,14 @@ def test_density_marks_the_spikes_and_the_edge(spiked):
 
 def test_zero_eigenvalues_are_left_out(spiked):
     with_zeros = np.concatenate([np.zeros(2), [1e-28], spiked])
-    one, other = plots_spectra.esd(spiked, N), plots_spectra.esd(with_zeros, N)
+    one, other = figures.spectra.esd(spiked, N), figures.spectra.esd(with_zeros, N)
     np.testing.assert_array_equal(one.lines[0].get_ydata(), other.lines[0].get_ydata())
 
 
 def test_tail_is_a_line_of_slope_one_minus_alpha_inside_its_band():
     values = random_matrices.power_law_sample(400, 3.0, np.random.default_rng(1))
     law = power_law.fit(values)
-    ax = plots_spectra.tail(values, replicates=50)
+    ax = figures.spectra.tail(values, replicates=50)
     points, line = ax.lines[0], ax.lines[1]
     x, y = np.log(line.get_data())
     assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(1 - law.alpha)
@@ -85,12 +85,12 @@ def test_tail_is_a_line_of_slope_one_minus_alpha_inside_its_band():
     ends = np.log(corners[np.isclose(corners[:, 0], values.max()), 1] / (law.n_tail / 400)) / (x[1] - x[0])
     assert (ends.min(), ends.max()) == pytest.approx((1 - high, 1 - low))
     assert ax.texts[0].get_text() == f"α = {law.alpha:.2f} (95 %: {low:.2f} to {high:.2f})"
-    assert not plots_spectra.tail(values, replicates=0).collections
+    assert not figures.spectra.tail(values, replicates=0).collections
 
 
 def test_profile_marks_the_smallest_distance():
     values = random_matrices.power_law_sample(200, 2.5, np.random.default_rng(2))
-    upper, lower = plots_spectra.scan_profile(values)
+    upper, lower = figures.spectra.scan_profile(values)
     xmin, D = upper.lines[0].get_data()
     chosen = upper.lines[1].get_xydata()[0]
     assert tuple(chosen) == (xmin[D.argmin()], D.min())
@@ -100,17 +100,17 @@ def test_profile_marks_the_smallest_distance():
 
 
 def test_layers_stand_in_the_order_of_the_model_with_gaps(report):
-    ax = plots_spectra.layer_profile(report, "alpha")
+    ax = figures.spectra.layer_profile(report, "alpha")
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [3.0, np.nan, 2.0])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["conv", "broken", "fc"]
     assert [tuple(path.vertices[:, 1]) for path in ax.collections[0].get_paths()][-1] == (1.8, 2.6)
     many = pd.DataFrame({"name": [str(k) for k in range(100)], "norm": np.arange(100.0)})
-    assert len(plots_spectra.layer_profile(many, "norm").get_xticklabels()) == 34
+    assert len(figures.spectra.layer_profile(many, "norm").get_xticklabels()) == 34
 
 
 def test_comparison_matches_layers_by_name(report):
     other = pd.DataFrame({"name": ["new", "fc", "conv"], "alpha": [9.0, 2.5, 3.5]})
-    ax = plots_spectra.compare(report, other, labels=("before", "after"))
+    ax = figures.spectra.compare(report, other, labels=("before", "after"))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["conv", "fc"]
     first, second = ax.lines
     assert (first.get_label(), second.get_label()) == ("before", "after")
@@ -120,19 +120,19 @@ def test_comparison_matches_layers_by_name(report):
 
 def test_comparison_says_how_many_layers_it_leaves_out(report):
     other = pd.DataFrame({"name": ["new", "fc", "conv"], "alpha": [9.0, 2.5, 3.5]})
-    ax = plots_spectra.compare(report, other)
+    ax = figures.spectra.compare(report, other)
     assert [text.get_text() for text in ax.texts] == ["2 of 4 layers\nwithout a value in both"]  # broken and new
     whole = report[report["name"] != "broken"]
-    assert not plots_spectra.compare(whole, whole).texts
+    assert not figures.spectra.compare(whole, whole).texts
     twice = pd.concat([whole, whole])
     with pytest.raises(ValueError, match="two layers of a report are called 'conv'"):
-        plots_spectra.compare(twice, whole)
+        figures.spectra.compare(twice, whole)
 
 
 def test_one_number_of_spikes_in_table_and_figure():
     values = np.logspace(-5, 5, 40)
     assert marchenko_pastur.fit(values, 40).saturated
-    ax = plots_spectra.esd(values, 40)
+    ax = figures.spectra.esd(values, 40)
     assert [text.get_text() for text in ax.texts] == ["no bulk of noise"] and not ax.lines
 
 
@@ -143,26 +143,26 @@ def test_reports_of_the_package_can_be_drawn():
     with torch.no_grad():
         model[2].weight.mul_(10)
     after = weightspace.spectral_report(model, intervals=5, progress=False)
-    assert len(plots_spectra.layer_profile(after, "alpha").collections) == 1  # with intervals
-    first, second = plots_spectra.compare(before, after, "log_norm").lines
+    assert len(figures.spectra.layer_profile(after, "alpha").collections) == 1  # with intervals
+    first, second = figures.spectra.compare(before, after, "log_norm").lines
     np.testing.assert_allclose(second.get_xdata() - first.get_xdata(), [0, 2])
 
 
 def test_bad_reports_are_named(report):
     with pytest.raises(ValueError, match="no column 'entropy': it has name, alpha"):
-        plots_spectra.layer_profile(report, "entropy")
+        figures.spectra.layer_profile(report, "entropy")
     with pytest.raises(ValueError, match="no layer in common that has a value in 'alpha'"):
-        plots_spectra.compare(report, report.assign(name=["x", "y", "z"]))
+        figures.spectra.compare(report, report.assign(name=["x", "y", "z"]))
 
 
 def test_axes_that_are_given_are_used(spiked, report):
     figure, axes = plt.subplots(2, 3)
     given = axes.ravel().tolist()
     returned = [
-        plots_spectra.esd(spiked, N, ax=given[0]),
-        plots_spectra.tail(spiked, replicates=0, ax=given[1]),
-        *plots_spectra.scan_profile(spiked, axes=given[2:4]),
-        plots_spectra.layer_profile(report, "alpha", ax=given[4]),
-        plots_spectra.compare(report, report, ax=given[5]),
+        figures.spectra.esd(spiked, N, ax=given[0]),
+        figures.spectra.tail(spiked, replicates=0, ax=given[1]),
+        *figures.spectra.scan_profile(spiked, axes=given[2:4]),
+        figures.spectra.layer_profile(report, "alpha", ax=given[4]),
+        figures.spectra.compare(report, report, ax=given[5]),
     ]
     assert returned == given and plt.get_fignums() == [figure.number]

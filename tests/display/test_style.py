@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightspace.display import style
-from weightspace.display.figures import curves as plots
+from weightspace.display import figures, style
 
 
 @pytest.fixture
@@ -173,7 +172,7 @@ def test_colours_read_as_text_and_stay_apart_for_the_colour_blind(mode, page):
 
 
 def test_labels_are_moved_apart_and_keep_their_order():
-    spread = plots._spread_labels(pd.Series([0.5, 0.5, 0.9, 0.52]).to_numpy(), 0.1)
+    spread = figures.curves._spread_labels(pd.Series([0.5, 0.5, 0.9, 0.52]).to_numpy(), 0.1)
     ordered = sorted(spread)
     assert min(b - a for a, b in itertools.pairwise(ordered)) > 0.0999
     assert spread[2] == max(spread) and spread[3] > min(spread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from weightspace.analysis import frames as analysis
+from weightspace.analysis import frames
 from weightspace.experiments.dual_weights.inference_cost import FORMS, MODELS
 from weightspace.measures.statistics import mean_interval
 
@@ -44,10 +44,10 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def range_of(frame: pd.DataFrame, form: str) -> tuple[str, str]:
     """Smallest and largest time ratio of a form over models and batch sizes, as text with one decimal."""
-    found = analysis.select(ratios(frame), form=form)["ratio"]
+    found = frames.select(ratios(frame), form=form)["ratio"]
     return f"{found.min():.1f}", f"{found.max():.1f}"
 
 
 def largest_deviation(frame: pd.DataFrame, form: str) -> float:
     """How far the time ratio of a form lies from 1 in the model and batch size where it lies farthest, e.g. 0.02."""
-    return float((analysis.select(ratios(frame), form=form)["ratio"] - 1).abs().max())
+    return float((frames.select(ratios(frame), form=form)["ratio"] - 1).abs().max())

@@ -11,13 +11,13 @@ from weightspace.analysis import (
     diversity_outcomes,
     diversity_shifts,
     fair_tests,
+    frames,
     released_scores,
     shift_checks,
     spectral_shifts,
     synthetic_outcomes,
     text_outcomes,
 )
-from weightspace.analysis import frames as analysis
 from weightspace.claims.verdicts import ALPHA, Claim, Finding, finding
 from weightspace.experiments.diversity import released_measurements
 from weightspace.names import dataset_label, score_label
@@ -55,7 +55,7 @@ def _judged_by_sign(table: pd.DataFrame, unit: str) -> pd.DataFrame:
 
 
 def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
-    contrasts = shift_checks.dose_contrasts(analysis.select(frame, quantity="change"))
+    contrasts = shift_checks.dose_contrasts(frames.select(frame, quantity="change"))
     contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
     table = shift_checks.rank_correlations(contrasts, [("div", "dp"), ("div", "wd")])
     return _findings_of_shifts(_judged_by_sign(table, "model"), released_measurements.MODELS.__getitem__, DESCRIBED)
@@ -63,7 +63,7 @@ def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
 
 def _nearer(against: str):
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        changes = analysis.select(frame, quantity="change")
+        changes = frames.select(frame, quantity="change")
         profile = _released_profiles(changes)
         comparisons = len(profile.index.droplevel("layer").unique())
         counts = shift_checks.level_counts(changes)
@@ -81,7 +81,7 @@ def _nearer(against: str):
 
 
 def _vendi_and_accuracy(frame: pd.DataFrame) -> list[Finding]:
-    table = released_scores.vendi_correlations(analysis.select(frame, quantity="score"))
+    table = released_scores.vendi_correlations(frames.select(frame, quantity="score"))
     label = {"vendi_pixels": "of pixels", "vendi_embeddings": "of embeddings"}.__getitem__
     return _findings_of_shifts(_judged_by_sign(table, "metric"), label)
 
@@ -114,7 +114,7 @@ def _by_task(frame: pd.DataFrame, diversity: str) -> Iterator[tuple[str, pd.Data
     """The records of every data set, with how its findings are marked where there are several."""
     names = frame["dataset"].unique()
     for name in names:
-        own = diversity_shifts.with_diversity(analysis.select(frame, dataset=name), diversity)
+        own = diversity_shifts.with_diversity(frames.select(frame, dataset=name), diversity)
         yield f", {dataset_label(name)}" if len(names) > 1 else "", own
 
 
@@ -140,7 +140,7 @@ def _closer_to_dropout(than: str, diversity: str) -> Callable[[pd.DataFrame], li
     def assess(frame: pd.DataFrame) -> list[Finding]:
         found = []
         for task, own in _by_task(frame, diversity):
-            table = analysis.select(fair_tests.distances(fair_tests.cases(own)), against=than)
+            table = frames.select(fair_tests.distances(fair_tests.cases(own)), against=than)
             # A squared distance below 0 is an estimate of none; there is no ratio to none.
             effect = (table[above].clip(lower=0) / table[below].where(table[below] > 0)) ** 0.5
             table = table.assign(unit=table["match"] + task, effect=effect)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy.stats import gmean
 
-from weightspace.analysis import frames as analysis
-from weightspace.analysis import inference_ratios
+from weightspace.analysis import frames, inference_ratios
 from weightspace.claims.verdicts import MARGIN, Claim, Finding, counts, finding, outcomes
 from weightspace.measures.statistics import cluster_interval, compare_paired, holm
 
@@ -41,64 +40,64 @@ def _judge(
     methods: Sequence[str],
     baselines: Sequence[str],
     value: str = "error",
-    by: Sequence[str] = analysis.CONFIGURATION,
+    by: Sequence[str] = frames.CONFIGURATION,
 ) -> list[Finding]:
     """Each method against all baselines in every configuration ``by``, Holm's correction over all comparisons."""
-    tests = analysis.paired_tests(frame, methods, baselines, value, by)
+    tests = frames.paired_tests(frame, methods, baselines, value, by)
     findings = []
     for method in methods:
-        own = analysis.select(tests, method=method)
-        mean, low, high = analysis.overall_ratio(frame, method, baselines, value, by)
+        own = frames.select(tests, method=method)
+        mean, low, high = frames.overall_ratio(frame, method, baselines, value, by)
         findings.append(finding(method, own, low, mean, high, counts(own)))
     return findings
 
 
 def _against(methods: tuple[str, ...], baselines: tuple[str, ...], test_inputs: str = "clean"):
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        return _judge(analysis.with_error(analysis.last_turn(frame, test_inputs)), methods, baselines)
+        return _judge(frames.with_error(frames.last_turn(frame, test_inputs)), methods, baselines)
 
     return assess
 
 
 def _overfitting(frame: pd.DataFrame) -> list[Finding]:
     # l2_0.1 is left out: it falls back to predicting the mean, so there is no fit that could be too close.
-    frame = analysis.last_turn(frame)
+    frame = frames.last_turn(frame)
     return _judge(frame.assign(gap=frame["value"] / frame["train_value"]), DUAL, ("gradient_descent", "l2_0.01"), "gap")
 
 
 def _accuracy_gap(frame: pd.DataFrame) -> list[Finding]:
-    frame = analysis.last_turn(frame)
+    frame = frames.last_turn(frame)
     return _judge(frame.assign(gap=frame["train_value"] - frame["value"]), DUAL, BASELINES, "gap")
 
 
 def _label_noise(frame: pd.DataFrame) -> list[Finding]:
     frame = frame[frame["label_noise"].isin(LABEL_NOISE_JUDGED) & (frame["input_noise"] == 0)]
-    return _judge(analysis.with_error(frame), DUAL, ("gradient_descent", "l2_0.1"), by=("dataset", "label_noise"))
+    return _judge(frames.with_error(frame), DUAL, ("gradient_descent", "l2_0.1"), by=("dataset", "label_noise"))
 
 
 def _imbalance(baselines: tuple[str, ...]):
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        frame = analysis.select(frame, metric="balanced_accuracy_percent")
+        frame = frames.select(frame, metric="balanced_accuracy_percent")
         frame = frame[frame["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
-        return _judge(analysis.with_error(frame), DUAL, baselines, by=("dataset", "imbalance_ratio"))
+        return _judge(frames.with_error(frame), DUAL, baselines, by=("dataset", "imbalance_ratio"))
 
     return assess
 
 
 def _deep(methods: tuple[str, ...]):
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        frame = analysis.last_turn(analysis.select(frame, label_noise=0.0))
-        return _judge(analysis.with_error(frame), methods, DEEP_BASELINES)
+        frame = frames.last_turn(frames.select(frame, label_noise=0.0))
+        return _judge(frames.with_error(frame), methods, DEEP_BASELINES)
 
     return assess
 
 
 def wrong_labels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """(errors with wrong labels, those baselines of ``AGAINST_WRONG_LABELS`` that win somewhere by the rule)."""
-    frame = analysis.with_error(analysis.last_turn(frame[frame["label_noise"] > 0]))
+    frame = frames.with_error(frames.last_turn(frame[frame["label_noise"] > 0]))
     by = ("dataset", "label_noise")
     controls = pd.concat(
-        analysis.paired_tests(frame, [name], [plain], "error", by) for name, plain in AGAINST_WRONG_LABELS.items()
+        frames.paired_tests(frame, [name], [plain], "error", by) for name, plain in AGAINST_WRONG_LABELS.items()
     )
     controls = controls.assign(p_holm=holm(controls["p"]))
     helpful = controls["method"][[outcome == "win" for outcome in outcomes(controls)]]
@@ -113,9 +112,9 @@ def _tuned_label_noise(frame: pd.DataFrame) -> list[Finding]:
 
 def _balanced(baseline: str):
     def assess(frame: pd.DataFrame, plain: pd.DataFrame) -> list[Finding]:
-        both = analysis.select(pd.concat([frame, plain]), metric="balanced_accuracy_percent")
+        both = frames.select(pd.concat([frame, plain]), metric="balanced_accuracy_percent")
         both = both[both["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
-        return _judge(analysis.with_error(both), ("dual_weighted",), (baseline,), by=("dataset", "imbalance_ratio"))
+        return _judge(frames.with_error(both), ("dual_weighted",), (baseline,), by=("dataset", "imbalance_ratio"))
 
     return assess
 
@@ -130,7 +129,7 @@ def gain_contrasts(
     """
     rows = []
     for method in DUAL:
-        pairs = analysis.paired(frame, method, baseline, "error", (*by, varied))
+        pairs = frames.paired(frame, method, baseline, "error", (*by, varied))
         pairs = pairs.assign(ratio=pairs["ours"] / pairs["baseline"])
         for cell, group in pairs.groupby(list(by), sort=False):
             by_seed = group.pivot(index="seed", columns=varied, values="ratio")
@@ -143,7 +142,7 @@ def sparsity_contrasts(
     frame: pd.DataFrame, baseline: str = "gradient_descent", small: int = 100, large: int = 1000
 ) -> pd.DataFrame:
     """The gain at few samples against that at many, clean inputs, per dual method, data set and depth."""
-    final = analysis.with_error(analysis.last_turn(frame))
+    final = frames.with_error(frames.last_turn(frame))
     return gain_contrasts(final, "train_size", small, large, ("dataset", "layers"), baseline)
 
 
@@ -157,17 +156,17 @@ def _sparsity(frame: pd.DataFrame) -> list[Finding]:
 
 def _reproduction(frame: pd.DataFrame) -> list[Finding]:
     findings = []
-    for method, own in analysis.against_reported(frame).groupby("method", sort=False):
+    for method, own in frames.against_reported(frame).groupby("method", sort=False):
         fraction, inside = own["inside"].mean(), own["inside"].sum()
         # The values of one reported run rise and fall together: runs are drawn, not values.
-        low, high = cluster_interval(own["inside"], own.groupby([*analysis.CONFIGURATION, "run"]).ngroup())
+        low, high = cluster_interval(own["inside"], own.groupby([*frames.CONFIGURATION, "run"]).ngroup())
         judged = "supported" if fraction >= 0.9 else "mixed" if fraction >= 0.75 else "not supported"
         findings.append(finding(method, own, low, fraction, high, (inside, 0, len(own) - inside), judged))
     return findings
 
 
 def _inference(frame: pd.DataFrame) -> list[Finding]:
-    ratios = analysis.select(inference_ratios.ratios(frame), form="folded")
+    ratios = frames.select(inference_ratios.ratios(frame), form="folded")
     equal = ((ratios["low"] > MARGIN) & (ratios["high"] < 1 / MARGIN)).sum()
     slower = (ratios["low"] > 1 / MARGIN).sum()
     number = (equal, len(ratios) - equal - slower, slower)

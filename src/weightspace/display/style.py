@@ -103,7 +103,7 @@ _VARIABLES = (
 
 
 def use_theme() -> None:
-    """Set the look of every figure of the book; called once per notebook by importing ``figures.curves``."""
+    """Set the look of every figure of the book; called once per notebook by importing ``figures``."""
     sns.set_theme(
         context="notebook",
         style="ticks",

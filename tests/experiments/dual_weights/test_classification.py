@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from weightspace import data, experiments
-from weightspace.analysis import frames as analysis
+from weightspace import claims, data, experiments
+from weightspace.analysis import frames
 from weightspace.campaigns import records
 from weightspace.campaigns.configuration import with_changes
-from weightspace.claims import dual_weights as claims_dual_weight
 from weightspace.data import Dataset, sampling
+from weightspace.display import tables
 from weightspace.display.figures import illustrations
-from weightspace.display.tables import common as tables
 from weightspace.dual.methods import PAPER_METHODS
 from weightspace.experiments.dual_weights import classification_tuned, curves, protocol, tuning
 from weightspace.experiments.dual_weights import imbalance as dual_imbalance
@@ -69,7 +68,7 @@ def test_the_quick_scale_fills_the_contract():
     assert len(frame) == 30 * 7 and set(frame["method"]) == set(PAPER_METHODS)
     assert set(frame["metric"]) == {"accuracy_percent"} and set(frame["task"]) == {"classification"}
     assert frame["value"].between(0, 100).all()
-    gd = analysis.select(frame, method="gradient_descent", test_inputs="clean")
+    gd = frames.select(frame, method="gradient_descent", test_inputs="clean")
     assert gd[gd["turn"] == 6]["value"].mean() > 15 + gd[gd["turn"] == 1]["value"].mean()  # it learns
 
 
@@ -191,7 +190,7 @@ def test_falls_and_fluctuations_of_known_series():
     restless = dual_instability.fluctuations(frame)
     assert restless["change"].tolist() == [pytest.approx((4 + 1 + 2) / 3), 1.0]
     assert restless["step_gain"].tolist() == [pytest.approx(0.45)] * 2
-    shown = tables.falls(falls, (2, 7))
+    shown = tables.common.falls(falls, (2, 7))
     assert shown["runs that fall 2 points or more"].iloc[0].startswith("1 of 2 ")
     assert shown["runs that fall 7 points or more"].iloc[0].startswith("0 of 2 ")
 
@@ -203,7 +202,7 @@ def test_the_step_gain_is_what_an_update_does_to_its_own_output(method):
     runs = protocol.ProtocolRuns([c for c in plan if c.layers == 2])
     runs.train_turn()
     runs.train_indices = runs.train_indices[:1]
-    gain = analysis.select(dual_instability.unit_statistics(runs, 0), layer=2)["step_gain"].to_numpy()
+    gain = frames.select(dual_instability.unit_statistics(runs, 0), layer=2)["step_gain"].to_numpy()
     x, y = runs.problem.x[runs.train_indices], runs.problem.y[runs.train_indices]
     (w1, w2, b), (v1, v2, c) = [tuple(part.copy() for part in layer) for layer in runs.networks.layers(0)]
     h = np.maximum(x[0] @ (w1 - w2).T + b, 0)
@@ -259,14 +258,14 @@ def test_judge_is_error_then_cross_entropy():
 def test_every_tuned_classifier_has_the_same_budget_and_is_judged(dataset):
     tuned = classification_tuned.candidates(dataset)
     assert {len(set(group)) for group in tuned.values()} == {tuning.BUDGET}
-    assert set(claims_dual_weight.TUNED_CLASSIFIERS) < set(tuned)
+    assert set(claims.dual_weights.TUNED_CLASSIFIERS) < set(tuned)
 
 
 def test_the_deep_classifiers_have_the_same_budget_and_are_judged():
     for group in (classification_tuned.DEEP, classification_tuned.NOISY_DEEP):
         assert {len(set(own)) for own in group.values()} == {tuning.BUDGET}
-    assert set(claims_dual_weight.DEEP_BASELINES) < set(classification_tuned.DEEP)
-    known = {*claims_dual_weight.AGAINST_WRONG_LABELS, *claims_dual_weight.AGAINST_WRONG_LABELS.values()}
+    assert set(claims.dual_weights.DEEP_BASELINES) < set(classification_tuned.DEEP)
+    known = {*claims.dual_weights.AGAINST_WRONG_LABELS, *claims.dual_weights.AGAINST_WRONG_LABELS.values()}
     assert known <= {*classification_tuned.NOISY_DEEP, *tuning.UNTUNED}
     plan = experiments.planned("dual_classification_deep").values()
     cells = {(c.dataset, c.train_size, c.label_noise) for c in plan}
@@ -324,7 +323,7 @@ def test_errors_of_accuracies_and_of_squared_errors():
     frame = pd.DataFrame(
         {"metric": ["accuracy_percent", "mse_x1e4", "minority_recall_percent"], "value": [90.0, 7, 20]}
     )
-    assert analysis.with_error(frame)["error"].tolist() == [10, 7, 80]
+    assert frames.with_error(frame)["error"].tolist() == [10, 7, 80]
 
 
 def test_pictures_of_noise_are_the_noise_of_the_tests():

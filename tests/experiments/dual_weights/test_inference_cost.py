@@ -8,7 +8,7 @@ import torch
 from weightspace import experiments
 from weightspace.analysis import inference_ratios
 from weightspace.campaigns import records
-from weightspace.display.tables import common as tables
+from weightspace.display import tables
 from weightspace.experiments.dual_weights import inference_cost
 
 
@@ -25,7 +25,7 @@ def test_the_quick_scale_fills_the_record(results):
     assert size["plain"] == size["folded"] == 4 * (weights + biases)
     assert size["dual"] == 4 * (2 * weights + biases)
     assert len(inference_ratios.table(frame)) == 4
-    assert "none" not in " ".join(tables.data_sets()["files used by the records"]).replace("none yet", "")
+    assert "none" not in " ".join(tables.common.data_sets()["files used by the records"]).replace("none yet", "")
 
 
 def test_paper_scale_is_both_models_at_both_batch_sizes():

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightspace.analysis import frames as analysis
+from weightspace.analysis import frames
 from weightspace.analysis.frames import select
 from weightspace.display.figures.curves import label_lines, plain_log_axis
 from weightspace.display.style import INK, METHODS, MUTED, method_label
@@ -55,7 +55,7 @@ def value_curves(
     methods = [name for name in METHODS if name in set(frame["method"])] if methods is None else list(methods)
     datasets = in_order(frame["dataset"].unique())
     figure, axes = _panels(datasets, xlabel, ylabel, 3.2)
-    summary = analysis.summarize(frame, ["dataset", x, "method"])
+    summary = frames.summarize(frame, ["dataset", x, "method"])
     for axis, dataset in zip(axes, datasets):
         lines = [select(summary, dataset=dataset, method=method).sort_values(x) for method in methods]
         for method, line in zip(methods, lines):
@@ -128,7 +128,7 @@ def over_updates(frame: pd.DataFrame, panels: Sequence[tuple[str, str, bool]]) -
     figure, axes = plt.subplots(1, len(panels), figsize=(3.1 * len(panels) + 0.6, 3.2), squeeze=False)
     per_turn = frame["updates"].max() / 6
     for axis, (metric, label, log) in zip(axes[0], panels):
-        summary = analysis.summarize(select(frame, metric=metric), ["inputs", "method", "updates"])
+        summary = frames.summarize(select(frame, metric=metric), ["inputs", "method", "updates"])
         for method in methods:
             look = METHODS[method]
             for inputs, dash in (("as published", "-"), ("centred", ":")):

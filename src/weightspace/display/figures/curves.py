@@ -12,14 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from weightspace import names
-from weightspace.analysis import frames as analysis
+from weightspace.analysis import frames
 from weightspace.analysis.frames import select
 from weightspace.display import style
 from weightspace.display.style import INK, METHODS, MUTED
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import DATASETS, dataset_label
-
-style.use_theme()
 
 CHANCE = {"mse_x1e4": 100.0, "accuracy_percent": 10.0}
 """What knows nothing scores: the mean prediction, or one of ten classes at random."""
@@ -72,7 +70,7 @@ def test_curves(frame: pd.DataFrame, dataset: str, reported: pd.DataFrame) -> Fi
         sharey="row",
         squeeze=False,
     )
-    summary = analysis.summarize(frame, ["layers", "train_size", "method", "turn"])
+    summary = frames.summarize(frame, ["layers", "train_size", "method", "turn"])
     for row, layers in enumerate(depths):
         for column, train_size in enumerate(sizes):
             axis = axes[row, column]
@@ -116,7 +114,7 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
     """Value after the last turn, clean (left of a pair) and noisy: mean, 95 % interval, reported runs as dashes."""
     metric = frame["metric"].iloc[0]
     frame, reported = (select(rows, turn=frame["turn"].max()) for rows in (frame, reported))
-    summary = analysis.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
+    summary = frames.summarize(frame, ["dataset", "layers", "train_size", "method", "test_inputs"])
     datasets, depths = names.in_order(frame["dataset"].unique()), sorted(frame["layers"].unique())
     figure, axes = plt.subplots(
         len(datasets), len(depths), figsize=(3.8 * len(depths), 2.9 * len(datasets)), sharey="row", squeeze=False
@@ -207,7 +205,7 @@ def setting_label(setting: Mapping[str, object]) -> str:
 
 
 def ratio_forest(
-    tests: pd.DataFrame, ours: str, margin: float, xlabel: str, by: Sequence[str] = analysis.CONFIGURATION
+    tests: pd.DataFrame, ours: str, margin: float, xlabel: str, by: Sequence[str] = frames.CONFIGURATION
 ) -> Figure:
     """Error ratio of one method to each baseline in each configuration, 95 % intervals; left of 1 is better.
 

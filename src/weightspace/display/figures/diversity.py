@@ -17,11 +17,9 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
-from weightspace.display.style import INK, METHODS, MUTED, at_end, pair_label, row_heading, use_theme
+from weightspace.display.style import INK, METHODS, MUTED, at_end, pair_label, row_heading
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
 from weightspace.names import METRIC_LABELS
-
-use_theme()
 
 ORDER = ("dp", "wd", "div")
 """Categories from left to right."""

@@ -11,10 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
-from weightspace.display.style import INK, METHODS, MUTED, method_label, use_theme
+from weightspace.display.style import INK, METHODS, MUTED, method_label
 from weightspace.names import dataset_label, in_order
-
-use_theme()
 
 _PARTS = {"W1": ("W1", "--"), "W2": ("W2", ":"), "W": ("W = W1 - W2", "-")}
 _ANSWERS = {

@@ -22,11 +22,9 @@ from weightspace.analysis.diversity_shifts import LEVELS as SETTINGS
 from weightspace.analysis.frames import select
 from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.display.labels import setting_label
-from weightspace.display.style import INK, METHODS, MUTED, use_theme
+from weightspace.display.style import INK, METHODS, MUTED
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import DESIGN_LABELS, OUTCOME_LABELS, SCORE_LABELS, score_label
-
-use_theme()
 
 BETTER, WORSE = "#2f6fb5", "#c25a12"
 """Cells of the heat map: blue above the baseline, orange below, the paler the closer."""

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from weightspace.analysis import frames as analysis
+from weightspace.analysis import frames
 from weightspace.analysis.frames import select
 from weightspace.analysis.primer_facts import detection, spread
 from weightspace.display import style
@@ -23,8 +23,6 @@ from weightspace.experiments.primer.spectra_primer import ALPHA_TRUE, P_PASSES
 from weightspace.experiments.primer.training_spectra import Checkpoint
 from weightspace.measures.statistics import fraction_interval, mean_interval
 from weightspace.spectra import marchenko_pastur
-
-style.use_theme()
 
 _ARMS = {
     "plain": replace(METHODS["gradient_descent"], label="plain", dash="-"),
@@ -252,7 +250,7 @@ def along_training(frame: pd.DataFrame, layer: int) -> Figure:
     figure, axes = plt.subplots(2, 2, figsize=(8.4, 5.0), sharex=True)
     for axis, (metric, label) in zip(axes.flat, panels.items()):
         rows = select(frame, layer=layer, metric=metric)
-        summary = analysis.summarize(rows, ["arm", "update"])
+        summary = frames.summarize(rows, ["arm", "update"])
         for arm, look in _ARMS.items():
             line = select(summary, arm=arm)
             axis.fill_between(line["update"], line["low"], line["high"], color=look.colour, alpha=0.2, linewidth=0)

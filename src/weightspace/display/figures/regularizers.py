@@ -11,10 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
-from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, use_theme
+from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED
 from weightspace.spectra import marchenko_pastur
-
-use_theme()
 
 LOOKS = {"augmentation": METHODS["div"], "dropout": METHODS["dp"], "weight_decay": METHODS["wd"]}
 _BINS = 40

@@ -12,11 +12,9 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import CATEGORIES
-from weightspace.display.style import INK, METHODS, MUTED, pair_label, row_heading, use_theme
+from weightspace.display.style import INK, METHODS, MUTED, pair_label, row_heading
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS, MODELS, TASKS
 from weightspace.names import METRIC_LABELS
-
-use_theme()
 
 
 def category_bars(means: pd.DataFrame) -> Figure:

@@ -12,12 +12,10 @@ from PIL import Image
 
 from weightspace.analysis.frames import select
 from weightspace.display.labels import setting_label
-from weightspace.display.style import INK, METHODS, MUTED, use_theme
+from weightspace.display.style import INK, METHODS, MUTED
 from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS, SHARES, SYNTHETIC
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import OUTCOME_LABELS
-
-use_theme()
 
 CLASSES = {
     "fashion_mnist": "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot".split(),

@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.display.labels import setting_label
-from weightspace.display.style import INK, METHODS, MUTED, use_theme
+from weightspace.display.style import INK, METHODS, MUTED
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import OUTCOME_LABELS, TEXT_SET_LABELS, dataset_label, score_label
-
-use_theme()
 
 _LOOKS = {
     "augmentation": {"color": METHODS["div"].colour, "marker": "o"},

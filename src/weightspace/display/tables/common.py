@@ -11,7 +11,7 @@ from scipy.stats import gmean, spearmanr
 from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import data, experiments
-from weightspace.analysis import frames as analysis
+from weightspace.analysis import frames
 from weightspace.campaigns import records
 from weightspace.claims import history, verdicts
 from weightspace.display.style import interval, method_label, p_value, verdict_badge
@@ -83,7 +83,7 @@ def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
             for row in table.itertuples()
         ]
     )
-    wide = _wide(shown, [*analysis.CONFIGURATION, "test_inputs"], "method")
+    wide = _wide(shown, [*frames.CONFIGURATION, "test_inputs"], "method")
     return _labelled(wide).rename(columns={"test_inputs": "inputs"} | _method_labels(table))
 
 
@@ -126,8 +126,8 @@ def outcomes(table: pd.DataFrame) -> pd.DataFrame:
 
 def _clean_and_noisy(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Values after the last turn without and with noise on the inputs, by configuration, method and seed."""
-    keys = [*analysis.CONFIGURATION, "method", "seed"]
-    clean, noisy = (analysis.last_turn(frame, kind).set_index(keys)["value"] for kind in ("clean", "noisy"))
+    keys = [*frames.CONFIGURATION, "method", "seed"]
+    clean, noisy = (frames.last_turn(frame, kind).set_index(keys)["value"] for kind in ("clean", "noisy"))
     return clean, noisy
 
 
@@ -152,7 +152,7 @@ def noise_losses(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     """How many points of accuracy noise costs: a row per method, a column per data set, ± half the 95 % interval."""
     clean, noisy = _clean_and_noisy(frame)
     losses = (clean - noisy).groupby(["method", "dataset", "seed"], sort=False).mean().reset_index(name="value")
-    summary = analysis.summarize(losses, ["method", "dataset"])
+    summary = frames.summarize(losses, ["method", "dataset"])
     return _means(summary, ["method"], "dataset", decimals).rename(columns=dataset_label)
 
 
@@ -183,18 +183,18 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
 
 def sizes_with(gains: pd.DataFrame, method: str, outcome: str) -> str:
     """In words: the training sizes of each data set at which a method has an outcome by the rule of the claims."""
-    own = analysis.select(gains, method=method)
+    own = frames.select(gains, method=method)
     own = own.assign(outcome=verdicts.outcomes(own))
     parts = []
     for dataset in in_order(own["dataset"].unique()):
-        found = analysis.select(own, dataset=dataset, outcome=outcome)["train_size"]
+        found = frames.select(own, dataset=dataset, outcome=outcome)["train_size"]
         parts.append(f"{dataset_label(dataset)}: " + (", ".join(f"{size:,}" for size in found) or "none"))
     return "; ".join(parts)
 
 
 def by_ratio(frame: pd.DataFrame, ratio: float) -> pd.DataFrame:
     """Balanced accuracy and recalls at one imbalance ratio: a row per data set and method."""
-    summary = analysis.summarize(analysis.select(frame, imbalance_ratio=ratio), ["dataset", "method", "metric"])
+    summary = frames.summarize(frames.select(frame, imbalance_ratio=ratio), ["dataset", "method", "metric"])
     names = {
         "balanced_accuracy_percent": "balanced accuracy",
         "minority_recall_percent": "recall, rare",
@@ -210,7 +210,7 @@ def _published_first(frame: pd.DataFrame):
 def accuracy_by_inputs(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Accuracy after the last update, as published and with centred inputs: a row per method."""
     last = accuracy[accuracy["updates"] == accuracy["updates"].max()].sort_values("inputs", kind="stable")
-    summary = analysis.summarize(last, ["method", "inputs"])
+    summary = frames.summarize(last, ["method", "inputs"])
     headings = {name: f"{name} (%)" for name in last["inputs"].unique()}
     return _means(summary, ["method"], "inputs", 1).rename(columns=headings)
 
@@ -253,16 +253,16 @@ def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
 
 def within_correlation(frame: pd.DataFrame, inputs: str, method: str) -> float:
     """Spearman's correlation of restlessness and step gain over the seeds of one method."""
-    own = analysis.select(frame, inputs=inputs, method=method)
+    own = frames.select(frame, inputs=inputs, method=method)
     return float(spearmanr(own["change"], own["step_gain"]).statistic)
 
 
 def tuned(frame: pd.DataFrame, decimals: int = 1, best: str = "min") -> pd.DataFrame:
     """Mean value and interval per setting (rows) and method (columns); the best mean of a row stands out."""
-    summary = analysis.summarize(frame, [*analysis.CONFIGURATION, "method"])
-    leading = summary["mean"] == summary.groupby(analysis.CONFIGURATION)["mean"].transform(best)
+    summary = frames.summarize(frame, [*frames.CONFIGURATION, "method"])
+    leading = summary["mean"] == summary.groupby(frames.CONFIGURATION)["mean"].transform(best)
     cells = [f"<strong>{cell}</strong>" if first else cell for cell, first in zip(_cells(summary, decimals), leading)]
-    wide = _wide(summary.assign(cell=cells), analysis.CONFIGURATION, "method")
+    wide = _wide(summary.assign(cell=cells), frames.CONFIGURATION, "method")
     return _labelled(wide).rename(columns=_method_labels(frame))
 
 
@@ -287,7 +287,7 @@ def span(values: Sequence[float]) -> str:
 
 def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
     """In words, such as "9 wins, 2 ties, 1 loss": one method against one baseline, from ``frames.paired_tests``."""
-    own = analysis.select(table, method=method, baseline=baseline)
+    own = frames.select(table, method=method, baseline=baseline)
     found = verdicts.outcomes(own)
     words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
     return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
@@ -295,7 +295,7 @@ def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
 
 def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     """The settings in which a method loses to a baseline by the rule, with the error ratio; "none" if it never does."""
-    own = analysis.select(table, method=method, baseline=baseline)
+    own = frames.select(table, method=method, baseline=baseline)
     lost = own[[found == "loss" for found in verdicts.outcomes(own)]]
     names = [
         f"{dataset_label(row.dataset)}, {row.layers} layers, n = {row.train_size} (error ratio {row.ratio:.2f})"
