@@ -4,6 +4,9 @@
 # The abstract of the paper {cite:p}`wang2025` claims robustness to class imbalance; the released code has no such
 # experiment. **This design is ours.**
 #
+# **In short:** imbalance costs both dual methods more than gradient descent. Scaling their rates by class frequency mends this on
+# MNIST and Fashion-MNIST, and leaves them better than gradient descent with the same class weights; on CIFAR-10 it mends nothing.
+#
 # | | |
 # | --- | --- |
 # | Training sets | Long tailed: class sizes fall exponentially from the most frequent to the rarest class, by the imbalance ratio in all. The total stays at 500, so that only the balance changes. Which classes are rare is drawn per seed. |
@@ -19,14 +22,17 @@ device = "cpu"
 recompute = False
 
 # %%
+import pandas as pd
 from myst_nb import glue
 
 from weightspace import claims, experiments
 from weightspace.analysis import frames
 from weightspace.claims import verdicts
 from weightspace.display import figures, style, tables
+from weightspace.experiments.dual_weights import imbalance
 
 runs = experiments.ensure("dual_imbalance", scale, seeds, device, recompute)
+balanced_runs = experiments.ensure("dual_imbalance_balanced", scale, seeds, device, recompute)
 
 # %% tags=["remove-cell"]
 balanced = frames.select(runs, metric="balanced_accuracy_percent")
@@ -113,6 +119,37 @@ style.table(
 )
 
 # %% [markdown]
+# ## Updates that are balanced by class
+#
+# If samples of a rare class push back too seldom, let each of their pushes count for more: multiply the rates $r_1$ and $r_2$ of
+# a sample by the weight of its class, $n / (K n_k)$. For dual weights without stabilizer, whose rates are linear in the loss, this
+# is the class weight of the loss.
+
+# %% tags=["remove-input"]
+every = pd.concat([balanced_runs, runs])
+weighted = frames.with_error(frames.select(every, metric="balanced_accuracy_percent"))
+weighted = weighted[weighted["imbalance_ratio"] > 1]
+rivals = ("dual", "gradient_descent", "gradient_descent_weighted", "gradient_descent_adjusted")
+weighted_tests = frames.paired_tests(weighted, list(imbalance.BALANCED), rivals, "error", by)
+style.table(
+    tables.common.outcomes(weighted_tests),
+    frame_of=balanced_runs,
+    note="Imbalance ratios 10 to 100; a ratio below 1 favours the first method. The rows of logit adjustment are exploratory.",
+)
+
+# %% tags=["remove-cell"]
+mended = frames.select(weighted_tests, method="dual_weighted", baseline="dual").groupby("dataset")["ratio"]
+for dataset in ("mnist", "fashion_mnist", "cifar10"):
+    glue(f"mended_{dataset}_low", mended.min().get(dataset, float("nan")), display=False)
+    glue(f"mended_{dataset}_high", mended.max().get(dataset, float("nan")), display=False)
+
+# %% [markdown]
+# On MNIST the balanced error falls to {glue:text}`mended_mnist_low:.2f` to {glue:text}`mended_mnist_high:.2f` of that without
+# weights, on Fashion-MNIST to {glue:text}`mended_fashion_mnist_low:.2f` to {glue:text}`mended_fashion_mnist_high:.2f`. On
+# CIFAR-10 it stays between {glue:text}`mended_cifar10_low:.2f` and {glue:text}`mended_cifar10_high:.2f`: class weights do not
+# help gradient descent there either, so this data set says nothing about dual updates. Logit adjustment, which needs no larger
+# steps, helps dual weights more than class weights do.
+#
 # **Robust, or just better?** A method that is better on balanced data too is not robust for it. The ratio below compares
 # the gain, the error ratio to gradient descent, at imbalance ratio {glue:text}`top` with that on balanced sets: below 1
 # means that imbalance costs the dual method less.
@@ -141,12 +178,12 @@ for method in claims.dual_weights.DUAL:
 # all the time, while samples of a rare class push back seldom. Logit adjustment helps both kinds of network and is the better
 # remedy; it can be had together with dual weights.
 #
-# **Limits.** One kind of imbalance, one total, two layers; the method has no part made for imbalance that could be tuned.
+# **Limits.** One kind of imbalance, one total, two layers; nothing was tuned for imbalance.
 #
 # ## Verdicts
 
 # %% tags=["remove-input"]
-mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_imbalance"]
+mine = [claim for claim in claims.CLAIMS if (claim.experiment or "").startswith("dual_imbalance")]
 style.table(
     tables.common.findings(mine),
     across="claim",

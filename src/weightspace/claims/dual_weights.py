@@ -268,7 +268,9 @@ CLAIMS = (
         "B2a",
         "paper B, abstract",
         "The gain is largest where training data are sparse (regression).",
-        "Gain over gradient descent at n = 100 divided by the gain at n = 1000: 2 data sets x 2 depths per method.",
+        "Gain over gradient descent at n = 100 divided by the gain at n = 1000: 2 data sets x 2 depths per method. "
+        "This is a gain over gradient descent only: in the sparsest corner, the 3-layer network on 100 wines, a tuned "
+        "squared L2 has the lower error (chapter on regression).",
         "dual_regression",
         _sparsity,
         spread="range",

@@ -57,6 +57,7 @@ _SCRATCH_RUNS = Commit("193cd93", "2026-11-22 08:14:53")
 _TRANSFER_RUNS = Commit("2ef3d21", "2026-11-22 13:27:49")
 _TEXT_RUNS = Commit("bce6e22", "2026-11-22 14:23:20")
 _SYNTHETIC_RUNS = Commit("d6d04c4", "2026-11-22 16:55:54")
+_BALANCED_RUNS = Commit("a3fa89b", "2026-11-26 23:29:59")
 _OVERFITTING_RUNS = Commit("c185c46", "2026-11-26 11:05:46")
 
 _TRIALS = (
@@ -104,7 +105,8 @@ HISTORY: dict[str, Order] = {
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
     "A3o": Order(_TRAINING_SETS, _OVERFITTING_RUNS, _ACCURACIES_ALONE),
     **dict.fromkeys(("A3d", "A4o", "A4h"), Order(_TRAINING_SETS, None)),
-    **dict.fromkeys(("B1i", "B1j", "B3d", "B4c", "B4d"), Order(_LOOSE_ENDS, None, _OTHERS_READ)),
+    **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, None, _OTHERS_READ)),
+    **dict.fromkeys(("B4c", "B4d"), Order(_LOOSE_ENDS, _BALANCED_RUNS, _OTHERS_READ)),
     "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
 }
 """The order of rule and records for every claim, by its id."""
