@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import dependencies
 import execution
@@ -198,24 +199,36 @@ def copy_mathjax(app) -> None:
 
 
 def load_scripts(app, pagename, templatename, context, doctree) -> None:
-    """A page with a figure that can be touched loads what moves it; no other page does."""
-    if 'class="ws-touch' in context.get("body", ""):
+    """A page loads what it uses: MathJax where there are formulas, D3 where there is a figure that can be touched."""
+    body = context.get("body", "")
+    if 'class="math' not in body:
+        context["script_files"] = [file for file in context["script_files"] if MATHJAX not in str(file.filename)]
+    if 'class="ws-touch' in body:
         app.add_js_file("d3.min.js", loading_method="defer")
         app.add_js_file("touch.js", loading_method="defer")
 
 
-#: A link of a page to a record.
+#: Links of a page to a record, and to values that the notebook put into the link itself.
 RECORD = re.compile(r'href="\.\./records/(\w+/\w+\.parquet)"')
+VALUES = re.compile(r'(?<=download=")([\w-]+\.csv)" href="data:text/csv;charset=utf-8,([^"]*)"')
 
 
-def copy_records(app, pagename, templatename, context, doctree) -> None:
-    """The records that a page links to become part of the site."""
+def give_away(app, pagename, templatename, context, doctree) -> None:
+    """What a page offers to take away becomes files of the site: records, and the values of figures."""
     results = Path(os.environ.get("WEIGHTSPACE_RESULTS") or Path(app.srcdir) / "results")
-    for name in set(RECORD.findall(context.get("body", ""))):
-        target = Path(app.outdir) / "records" / name
-        if (results / name).is_file() and not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(results / name, target)
+    out, body = Path(app.outdir), context.get("body", "")
+    for name in set(RECORD.findall(body)):
+        if (results / name).is_file() and not (out / "records" / name).is_file():
+            (out / "records" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(results / name, out / "records" / name)
+
+    def written(link: re.Match) -> str:
+        file = out / "values" / Path(pagename).name / link[1]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(unquote(link[2]), encoding="utf-8")
+        return f'{link[1]}" href="../{file.relative_to(out).as_posix()}"'
+
+    context["body"] = VALUES.sub(written, body)
 
 
 #: What reStructuredText would take for markup in a docstring: code, which stays, and signs of formulas, which do not.
@@ -239,7 +252,7 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
-    app.connect("html-page-context", load_scripts)
-    app.connect("html-page-context", copy_records)
+    app.connect("html-page-context", load_scripts, priority=800)  # after Sphinx, which puts MathJax everywhere
+    app.connect("html-page-context", give_away)
     app.connect("build-finished", note_site, priority=900)  # after the theme, which rewrites a style
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
