@@ -12,9 +12,9 @@
 
   /* One system of axes. Its scales x and y hold after fit(); marks() joins data to elements of a layer. */
   class Panel {
-    constructor(parent, { role = "img", xLabel, yLabel, ratio = 0.7, yScale = d3.scaleLinear }) {
+    constructor(parent, { role = "img", xLabel, yLabel, ratio = 0.7, yScale = d3.scaleLinear, yFormat }) {
       this.svg = parent.append("svg").attr("role", role).attr("aria-label", `${yLabel} against ${xLabel}`);
-      Object.assign(this, { ratio, yScale });
+      Object.assign(this, { ratio, yScale, yFormat });
       this.axes = ["x", "y"].map(() => this.svg.append("g"));
       this.names = [xLabel, yLabel].map((text) => this.svg.append("text").attr("class", "ws-name").text(text));
     }
@@ -27,7 +27,7 @@
       this.x = d3.scaleLinear(xDomain, [MARGIN.left, right]);
       this.y = this.yScale(yDomain, [low, MARGIN.top]);
       this.axes[0].attr("transform", `translate(0,${low})`).call(d3.axisBottom(this.x).ticks(5).tickSizeOuter(0));
-      this.axes[1].attr("transform", `translate(${MARGIN.left},0)`).call(d3.axisLeft(this.y).ticks(5).tickSizeOuter(0));
+      this.axes[1].attr("transform", `translate(${MARGIN.left},0)`).call(d3.axisLeft(this.y).ticks(5, this.yFormat).tickSizeOuter(0));
       this.names[0].attr("x", right).attr("y", height - 6).attr("text-anchor", "end");
       this.names[1].attr("transform", `translate(12,${MARGIN.top}) rotate(-90)`).attr("text-anchor", "end");
     }
@@ -324,7 +324,8 @@
     const epoch = stage.slider("epoch", { min: 0, max: epochs.length - 1, value: epochs.length - 1 },
       (k) => `${epochs[k]}`);
     const FLOOR = 0.005; // of a logarithmic axis
-    const panel = stage.panel({ xLabel: "log₁₀ of the eigenvalue", yLabel: "density", ratio: 0.5, yScale: d3.scaleLog });
+    const panel = stage.panel({ xLabel: "log₁₀ of the eigenvalue", yLabel: "density", ratio: 0.5, yScale: d3.scaleLog,
+      yFormat: "~g" });
     setting.value = settings.length - 1;
     const steps = (heights) => heights.flatMap((h, k) => [limits[k], limits[k + 1]].map((x) => [x, Math.max(h, FLOOR)]));
     const top = 2 * d3.max([start, ...settings.flatMap(({ heights }) => heights)].flat());

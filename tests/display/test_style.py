@@ -38,7 +38,7 @@ def drawing(name="one", **arguments):
 def test_a_figure_has_alt_text_searchable_text_and_page_colours(frame):
     html = drawing(note="n = 2 seeds", frame=frame)
     assert 'role="img"' in html and 'aria-label="A &quot;line&quot; &amp; more"' in html
-    assert "A title to find" in html
+    assert "A title to find" in html and "font-family: var(--pst-font-family-base, sans-serif)" in html
     assert "var(--ws-dual, #1f77c9)" in html and "var(--ws-ink, " in html
     assert not re.search(r"(?<!, )#1f77c9", html)
     assert "n = 2 seeds" in html
@@ -211,3 +211,21 @@ def test_a_figure_says_how_it_was_made_and_gives_its_values_away(frame):
     address = re.search(r'download="one\.csv" href="data:text/csv;charset=utf-8,([^"]*)"', source)[1]
     assert unquote(address).splitlines()[:2] == ["panel,series,mark,number,x,y", "A title to find,dual,line,0,0,0"]
     assert "<pre>" not in source  # no notebook runs here: the tests of the chapters see its lines
+
+
+def test_colours_and_the_order_of_categories_are_said_once():
+    for source in (Path(style.__file__).parent / "figures").glob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        assert not re.search(r"#[0-9a-f]{6}\b", text), source.name
+        assert not re.search(r'"dp", "wd", "div"|"div", "dp", "wd"|"wd", "dp"|"wd", "div"', text), source.name
+
+
+def test_no_letter_of_a_wide_figure_is_too_small_to_read():
+    for width in (5, 12):
+        figure, axis = plt.subplots(figsize=(width, 3))
+        axis.set_xticks([0, 1], ["a", "b"], fontsize=4)
+        axis.text(0, 0, "small", fontsize=4)
+        html = style.show(figure, "one", alt="Letters")._repr_html_()
+        shown = min(1, style._COLUMN / (96 * width)) * 96 / 72
+        sizes = [float(size) * shown for size in re.findall(r"font-size: ([\d.]+)px", html)]
+        assert sizes and min(sizes) >= 9 - 1e-3

@@ -89,6 +89,10 @@ METHODS |= {
     for loss, (words, dash, marker) in _LOSSES.items()
 }
 """The same colour for the same method all through the book; line and marker tell them apart without colour."""
+BETTER, WORSE = "#2f6fb5", "#c25a12"
+"""Cells of a heat map: blue above what they are held against, orange below, the paler the closer."""
+CATEGORY_ORDER = ("dp", "wd", "div")
+"""The order of the categories of paper A wherever a figure lists them."""
 
 
 EIGENVALUES, BULK, EDGE, TAIL = "#1f4fa8", "#985a00", "#6a0f45", "#1d7f7a"
@@ -234,7 +238,7 @@ def _drawing(figure: Figure, name: str, alt: str) -> str:
     return drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
 
 
-_COLUMN, _SMALLEST = 736, 9
+_COLUMN, _SMALLEST = 660, 9
 """Pixels: how wide the column is in a window of 1280, and how high the smallest letters of a figure are there."""
 
 
@@ -297,7 +301,7 @@ def _page_colours(svg: str) -> str:
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable}, {colour})")
     # Matplotlib names its own font; the page's font is there on every machine.
-    return re.sub(r"font: ([^;\"]*?px)[^;\"]*", r"font: \1 var(--pst-font-family-base, sans-serif)", svg)
+    return re.sub(r"font-family: [^;\"]*", "font-family: var(--pst-font-family-base, sans-serif)", svg)
 
 
 def describe(frame: pd.DataFrame | None) -> str:

@@ -17,19 +17,17 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
-from weightspace.display.style import INK, METHODS, MUTED, at_end, pair_label, row_heading
+from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, at_end, pair_label, row_heading
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
 from weightspace.names import METRIC_LABELS
 
-ORDER = ("dp", "wd", "div")
-"""Categories from left to right."""
 SHORT = {level.name: level.short for level in augmentations.REGISTRY if level.short}
 
 
 def _places(table: pd.DataFrame) -> dict[tuple[str, int], int]:
-    """Where each setting stands on the axis: categories in ``ORDER``, levels in theirs, gaps between categories."""
+    """Where each setting stands on the axis: categories and levels in their order, gaps between categories."""
     place, at = {}, 0
-    for category in ORDER:
+    for category in CATEGORY_ORDER:
         for order in sorted(set(select(table, category=category)["order"])):
             at += 1
             place[category, order] = at
@@ -49,7 +47,7 @@ def _ticks(axis: Axes, place: Mapping[tuple[str, int], int], labels: bool = True
 
 def _by_level(axis: Axes, table: pd.DataFrame, place: Mapping[tuple[str, int], int]) -> None:
     """Mean with interval of every level, weakest first, in the look of its category."""
-    for category in ORDER:
+    for category in CATEGORY_ORDER:
         own = select(table, category=category).sort_values("order")
         at = [place[category, order] for order in own["order"]]
         look = METHODS[category]
@@ -59,7 +57,7 @@ def _by_level(axis: Axes, table: pd.DataFrame, place: Mapping[tuple[str, int], i
 
 def _names(axis: Axes, place: Mapping[tuple[str, int], int]) -> None:
     """The categories' names above their levels."""
-    for category in ORDER:
+    for category in CATEGORY_ORDER:
         at = [x for (name, _), x in place.items() if name == category]
         if at:
             text = METHODS[category].label.replace(" ", "\n") if len(at) < 3 else METHODS[category].label
@@ -102,7 +100,7 @@ def densities(spectra: pd.DataFrame, start: np.ndarray) -> Figure:
         density, _ = np.histogram(np.log10(np.maximum(eigenvalues, 10 ** edges[0])), edges, density=True)
         axis.stairs(np.maximum(density, 1e-3), edges, **look)
 
-    for axis, category in zip(axes, ORDER):
+    for axis, category in zip(axes, CATEGORY_ORDER):
         own = select(spectra, category=category).sort_values("order")
         # All levels of diversity look alike; the weakest and the strongest by name stand for them.
         wanted = {0, len(own) // 2, len(own) - 1} if category != "div" else {4, 0, len(own) - 1}
@@ -155,7 +153,7 @@ def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figur
     figure, axes = plt.subplots(len(metrics), 1, figsize=(7.4, 1.75 * len(metrics)), sharex=True)
     for axis, metric in zip(np.atleast_1d(axes), metrics):
         axis.axhline(0, color=MUTED, linewidth=0.8)
-        for category in ORDER:
+        for category in CATEGORY_ORDER:
             own, look = select(table, category=category, metric=metric).sort_values("layer"), METHODS[category]
             axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
             axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
@@ -169,22 +167,23 @@ def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figur
 
 def dose_response(table: pd.DataFrame, metrics: Iterable[str]) -> Figure:
     """Mean shift over layers at every level with its interval over seeds, a panel per metric."""
-    metrics = list(metrics)
-    columns = 3
-    figure, axes = plt.subplots(
-        -(-len(metrics) // columns), columns, figsize=(9.6, 2.2 * -(-len(metrics) // columns)), sharex=True
-    )
+    metrics, columns = list(metrics), 2
+    rows = -(-len(metrics) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(8.4, 1.9 * rows), sharex=True)
     place = _places(table)
     for axis, metric in zip(axes.flat, metrics):
         axis.axhline(0, color=MUTED, linewidth=0.8)
         _by_level(axis, select(table, metric=metric), place)
         axis.set_title(METRIC_LABELS[metric], fontsize=9)
         _ticks(axis, place)
+    for above, empty in zip(axes.flat[len(metrics) - columns :], axes.flat[len(metrics) :]):
+        above.tick_params(labelbottom=True)
+        empty.set_axis_off()
     handles = [
         plt.Line2D(
             [], [], color=METHODS[c].colour, marker=METHODS[c].marker, linestyle=METHODS[c].dash, label=METHODS[c].label
         )
-        for c in ORDER
+        for c in CATEGORY_ORDER
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     figure.supylabel("mean shift over layers", fontsize=9, color=INK)
@@ -199,7 +198,7 @@ def beside_theirs(ours: pd.DataFrame, theirs: Mapping[tuple[str, str], float]) -
     figure, axes = plt.subplots(len(METRICS), 2, figsize=(8.2, 1.35 * len(METRICS) + 0.4), sharey=True)
     for line, metric in zip(axes, METRICS):
         for axis, title in zip(line, ("paper's release", "ours")):
-            for height, category in enumerate(reversed(ORDER)):
+            for height, category in enumerate(reversed(CATEGORY_ORDER)):
                 look = METHODS[category]
                 if title == "ours":
                     row = select(ours, metric=metric, category=category).iloc[0]
@@ -213,7 +212,7 @@ def beside_theirs(ours: pd.DataFrame, theirs: Mapping[tuple[str, str], float]) -
             axis.xaxis.set_major_locator(plt.MaxNLocator(4))
             axis.margins(x=0.12)
             axis.set_title(title if metric == METRICS[0] else "")
-        line[0].set_yticks(range(len(ORDER)), [METHODS[name].label for name in reversed(ORDER)])
+        line[0].set_yticks(range(len(CATEGORY_ORDER)), [METHODS[name].label for name in reversed(CATEGORY_ORDER)])
         line[0].set_ylabel(METRIC_LABELS[metric], fontweight="bold")
     return figure
 
@@ -268,12 +267,13 @@ def sizes(table: pd.DataFrame) -> Figure:
 
     table: category, order, metric, size (0 or NaN: not seen above the noise, drawn at the bottom as an open marker).
     """
-    figure, axes = plt.subplots(1, len(METRICS), figsize=(10.2, 3.0), sharey=True)
+    figure, grid = plt.subplots(2, -(-len(METRICS) // 2), figsize=(8.4, 4.8), sharex=True, sharey=True)
+    axes = list(grid.flat)
     place = _places(table)
     seen = table["size"][table["size"] > 0]
     floor = 10 ** np.floor(np.log10(seen.min()) - 0.15)
     for axis, metric in zip(axes, METRICS):
-        for category in ORDER:
+        for category in CATEGORY_ORDER:
             own, look = select(table, metric=metric, category=category).sort_values("order"), METHODS[category]
             at = np.array([place[category, order] for order in own["order"]])
             shown = (own["size"] > 0).to_numpy()
@@ -291,7 +291,7 @@ def sizes(table: pd.DataFrame) -> Figure:
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.set_title(METRIC_LABELS[metric])
         _ticks(axis, place)
-    axes[0].set_ylabel("shift / spread between\nbaselines (rms over layers)")
+    figure.supylabel("shift / spread between baselines (rms over layers)", fontsize=9, color=INK)
     return figure
 
 
@@ -429,7 +429,7 @@ def map_of_settings(table: pd.DataFrame, shares: tuple[float, float]) -> Figure:
     axis.axhline(0, color=MUTED, linewidth=0.6)
     axis.axvline(0, color=MUTED, linewidth=0.6)
     axis.add_patch(plt.Rectangle((-1, -1), 2, 2, color=MUTED, alpha=0.15, linewidth=0))
-    for category in ORDER:
+    for category in CATEGORY_ORDER:
         look = METHODS[category]
         cloud = table[(table["category"] == category) & (table["seed"] >= 0)]
         axis.plot(cloud["x"], cloud["y"], ".", color=look.colour, alpha=0.4, markersize=4)
@@ -459,7 +459,7 @@ def trajectories(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, len(METRICS), figsize=(10.2, 2.7))
     for axis, metric in zip(axes, METRICS):
         axis.axhline(0, color=MUTED, linewidth=0.8)
-        for category in ORDER:
+        for category in CATEGORY_ORDER:
             own, look = select(table, metric=metric, category=category), METHODS[category]
             for _, line in own.groupby("seed"):
                 axis.plot(line["epoch"], line["value"], color=look.colour, linewidth=0.6, alpha=0.6)

@@ -22,12 +22,9 @@ from weightspace.analysis.diversity_shifts import LEVELS as SETTINGS
 from weightspace.analysis.frames import select
 from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.display.labels import setting_label
-from weightspace.display.style import INK, METHODS, MUTED
+from weightspace.display.style import BETTER, CATEGORY_ORDER, INK, METHODS, MUTED, WORSE
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import DESIGN_LABELS, OUTCOME_LABELS, SCORE_LABELS, score_label
-
-BETTER, WORSE = "#2f6fb5", "#c25a12"
-"""Cells of the heat map: blue above the baseline, orange below, the paler the closer."""
 
 
 def _look(category: str):
@@ -144,7 +141,7 @@ def corruption_map(differences: pd.DataFrame, limit: float = 20) -> Figure:
 _GROUP_LOOKS = {
     name: (colour, dash)
     for name, colour, dash in zip(
-        GROUPS, (METHODS[c].colour for c in ("dp", "wd", "div", "div")), ("--", ":", "-", (0, (4, 1, 1, 1)))
+        GROUPS, (METHODS[c].colour for c in (*CATEGORY_ORDER, "div")), ("--", ":", "-", (0, (4, 1, 1, 1)))
     )
 }
 

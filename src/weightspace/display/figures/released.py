@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
-from weightspace.analysis.spectral_shifts import CATEGORIES
-from weightspace.display.style import INK, METHODS, MUTED, pair_label, row_heading
+from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, pair_label, row_heading
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS, MODELS, TASKS
 from weightspace.names import METRIC_LABELS
 
@@ -23,7 +22,7 @@ def category_bars(means: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(len(METRICS), len(models), figsize=(2.3 * len(models), 7.0), squeeze=False)
     for line, metric in zip(axes, METRICS):
         for axis, model in zip(line, models):
-            for place, category in enumerate(CATEGORIES):
+            for place, category in enumerate(CATEGORY_ORDER):
                 row = select(means, model=model, metric=metric, category=category).iloc[0]
                 axis.barh(place, row["mean"], color=METHODS[category].colour, height=0.36, alpha=0.65)
                 if np.isfinite(row["low"]):
@@ -39,7 +38,7 @@ def category_bars(means: pd.DataFrame) -> Figure:
                 )
             axis.axvline(0, color=MUTED, linewidth=0.8)
             axis.set_ylim(2.75, -0.4)
-            axis.set_yticks(range(3), [METHODS[name].label for name in CATEGORIES] if axis is line[0] else [])
+            axis.set_yticks(range(3), [METHODS[name].label for name in CATEGORY_ORDER] if axis is line[0] else [])
             axis.ticklabel_format(axis="x", scilimits=(-2, 2))
             axis.xaxis.get_offset_text().set_size(7)
             axis.xaxis.set_major_locator(plt.MaxNLocator(3))
@@ -60,7 +59,7 @@ def layer_profiles(profile: pd.DataFrame, metrics: Iterable[str], linear: float 
             own = profile.loc[model, metric].sort_index()
             place = np.arange(1, len(own) + 1)
             axis.axhline(0, color=MUTED, linewidth=0.8)
-            for category in CATEGORIES:
+            for category in CATEGORY_ORDER:
                 look = METHODS[category]
                 axis.plot(place, own[category], look.dash, color=look.colour, linewidth=1.1, label=look.label)
                 axis.plot(place[-1], own[category].iloc[-1], look.marker, color=look.colour, markersize=6)
@@ -83,7 +82,7 @@ def quadrants(means: pd.DataFrame, x: str, y: str, linear: float) -> Figure:
         1, len(models), figsize=(2.4 * len(models), 2.9), sharex=True, sharey=True, squeeze=False
     )
     for axis, model in zip(axes[0], models):
-        for category in CATEGORIES:
+        for category in CATEGORY_ORDER:
             own = select(means, model=model, category=category).pivot(index="task", columns="metric", values="mean")
             look = METHODS[category]
             axis.plot(own[x], own[y], look.marker, color=look.colour, linestyle="none", markersize=6, label=look.label)
@@ -109,7 +108,7 @@ def level_curves(levels: pd.DataFrame, metric: str, linear: float) -> Figure:
     figure, axes = plt.subplots(1, len(models), figsize=(2.5 * len(models), 3.1), sharey=True, squeeze=False)
     for axis, model in zip(axes[0], models):
         start, middles = 0, []
-        for category in ("dp", "wd", "div"):
+        for category in CATEGORY_ORDER:
             own = select(levels, model=model, metric=metric, category=category).sort_values("order")
             look, at = METHODS[category], start + own["order"]
             axis.vlines(at, own["low"], own["high"], color=look.colour, linewidth=1.1)
@@ -141,7 +140,7 @@ def scores_by_setting(scores: pd.DataFrame, model: str = "clip_rn50") -> Figure:
             axis.axhline(base, color=MUTED, linewidth=0.9)
             axis.annotate("baseline", (0.5, 0.96 * base), color=MUTED, fontsize=7, va="top")
             start, ticks = 0, {}
-            for category in ("dp", "wd", "div"):
+            for category in CATEGORY_ORDER:
                 line = select(rows, category=category).sort_values("order")
                 names = select(own, task=task, metric="accuracy_percent", category=category).sort_values("order")
                 at = start + np.arange(1, len(names) + 1)
@@ -156,7 +155,7 @@ def scores_by_setting(scores: pd.DataFrame, model: str = "clip_rn50") -> Figure:
         axes[0, number].set_title(TASKS[task])
     handles = [
         plt.Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dash, linewidth=0.8, label=look.label)
-        for look in (METHODS[name] for name in ("dp", "wd", "div"))
+        for look in (METHODS[name] for name in CATEGORY_ORDER)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
@@ -200,7 +199,7 @@ def baseline_among_runs(changes: pd.DataFrame, model: str, metric: str, linear: 
     own = own[own["task"] == own["task"].iloc[0]]
     figure, axis = plt.subplots(figsize=(6.6, 3.3))
     place = {layer: number for number, layer in enumerate(sorted(own["layer"].unique()), 1)}
-    for category in ("div", "dp"):
+    for category in ("dp", "div"):
         for number, (_, line) in enumerate(select(own, category=category).groupby("level")):
             line = line.sort_values("layer")
             look = METHODS[category]
