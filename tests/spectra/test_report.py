@@ -23,7 +23,7 @@ from weightspace import DualConv2d, DualLinear, spectral_report
 from weightspace.__main__ import main
 from weightspace.spectra import metrics, power_law, random_matrices
 from weightspace.spectra import report as report_module
-from weightspace.spectra.checkpoints import named_tensors
+from weightspace.spectra.checkpoints import named_weights
 from weightspace.spectra.matrices import layer_matrices
 from weightspace.spectra.report import layer_spectra, report_of
 
@@ -41,6 +41,10 @@ def spectrum(source, row=0) -> np.ndarray:
     found = layer_spectra(source, progress=False)[row]
     assert not found.reason
     return found.eigenvalues
+
+
+def matrix(layer) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(layer.matrices[0]))
 
 
 def names(source) -> list[str]:
@@ -108,7 +112,7 @@ def test_gates_are_named_in_the_order_of_pytorch():
     rows = dict(zip((layer.name for layer in layer_matrices(cell)), layer_matrices(cell)))
     gates = {}
     for label in "ifgo":
-        inner, outer = (torch.from_numpy(rows[f"weight_{kind}[{label}]"].matrices[0]) for kind in ("ih", "hh"))
+        inner, outer = (matrix(rows[f"weight_{kind}[{label}]"]) for kind in ("ih", "hh"))
         gates[label] = x @ inner.T + state[0] @ outer.T
     c = gates["f"].sigmoid() * state[1] + gates["i"].sigmoid() * gates["g"].tanh()
     h = gates["o"].sigmoid() * c.tanh()
@@ -121,8 +125,7 @@ def test_gates_are_named_in_the_order_of_pytorch():
 def test_bilinear_is_linear_in_the_outer_product():
     layer = nn.Bilinear(3, 4, 5, bias=False)
     a, b = torch.randn(3), torch.randn(4)
-    matrix = torch.from_numpy(layer_matrices(layer)[0].matrices[0])
-    torch.testing.assert_close(matrix @ torch.outer(a, b).flatten(), layer(a, b))
+    torch.testing.assert_close(matrix(layer_matrices(layer)[0]) @ torch.outer(a, b).flatten(), layer(a, b))
 
 
 def test_shared_weights_are_taken_once():
@@ -455,12 +458,12 @@ def test_the_report_leaves_the_model_alone():
     assert set(vars(model[0])) == attributes and all(p.grad is None for p in model.parameters())
 
 
-def test_progress_counts_the_matrices(monkeypatch):
+def test_progress_goes_with_the_operations(monkeypatch):
     seen = []
 
     class Bar:
-        def __init__(self, total, disable, **_):
-            seen.append((total, disable))
+        def __init__(self, total, **_):
+            seen.append(total)
 
         def __enter__(self):
             return self
@@ -470,11 +473,11 @@ def test_progress_counts_the_matrices(monkeypatch):
 
         update = seen.append
 
-    monkeypatch.setattr(report_module, "tqdm", Bar)
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
     spectral_report(nn.Sequential(nn.Linear(4, 5), nn.MultiheadAttention(8, 2)), progress=True)
-    assert seen[0] == (5, False) and sum(seen[1:]) == 5
+    assert seen[0] == 4**2 * 9 + 4 * 8**2 * 16 == sum(seen[1:]) and len(seen) == 6
     spectral_report(nn.Linear(4, 5), progress=False)
-    assert (1, True) in seen
+    assert len(seen) == 6
 
 
 # Files
@@ -533,10 +536,10 @@ def test_a_flipped_bit_never_gives_other_numbers(data):
         path = Path(folder, "model.pt")
         path.write_bytes(content)
         try:
-            found = named_tensors(path)
+            found = named_weights(path)
         except ValueError:
             return
-        assert list(found) == list(state) and all(torch.equal(found[name], state[name]) for name in state)
+        assert list(found) == list(state) and all(np.array_equal(found[name], state[name]) for name in state)
 
 
 def test_a_damaged_array_is_named(tmp_path):
@@ -565,7 +568,7 @@ def test_no_array_of_a_nested_mapping_is_left_out(content):
 
     source = {"first": np.zeros((2, 2)), "rest": content, "epoch": 3}
     try:
-        found = named_tensors(source)
+        found = named_weights(source)
     except ValueError:
         assert "1" in str(content)  # under both of its keys
     else:
@@ -575,19 +578,19 @@ def test_no_array_of_a_nested_mapping_is_left_out(content):
 def test_names_of_nested_arrays():
     w = torch.ones(3, 4)
     state = {"state": {0: {"exp_avg": w}}, "param_groups": [{"params": [0]}]}
-    assert list(named_tensors({"encoder": {"fc.weight": w}, "heads": [w, w]})) == [
+    assert list(named_weights({"encoder": {"fc.weight": w}, "heads": [w, w]})) == [
         "encoder.fc.weight",
         "heads.0",
         "heads.1",
     ]
-    assert list(named_tensors({"model": {"fc.weight": w}, "optimizer_states": [state], "best": w[0]})) == ["fc.weight"]
+    assert list(named_weights({"model": {"fc.weight": w}, "optimizer_states": [state], "best": w[0]})) == ["fc.weight"]
     # A second model beside the first is not left out.
-    assert list(named_tensors({"model": {"w": w}, "ema": {"w": w}, "optimizer": state})) == ["model.w", "ema.w"]
+    assert list(named_weights({"model": {"w": w}, "ema": {"w": w}, "optimizer": state})) == ["model.w", "ema.w"]
     for clash in ({1: w, "1": w}, {"a.b": w, "a": {"b": w}}):
         with pytest.raises(ValueError, match="two arrays called"):
-            named_tensors(clash)
+            named_weights(clash)
     with pytest.raises(ValueError, match="'net' is a module: pass the model itself"):
-        named_tensors({"net": nn.Linear(3, 4)})
+        named_weights({"net": nn.Linear(3, 4)})
 
 
 def test_masked_weights_have_a_reason():
@@ -663,6 +666,5 @@ def test_cuda_gives_the_same_table():
 def test_convolution_rows_are_what_unfold_makes_of_the_input():
     """The unfolded matrix times the patches of an image is the convolution."""
     layer, images = nn.Conv2d(3, 8, 3, padding=1, bias=False), torch.randn(2, 3, 7, 7)
-    matrix = torch.from_numpy(layer_matrices(layer)[0].matrices[0])
     patches = F.unfold(images, 3, padding=1)
-    torch.testing.assert_close((matrix @ patches).reshape(2, 8, 7, 7), layer(images))
+    torch.testing.assert_close((matrix(layer_matrices(layer)[0]) @ patches).reshape(2, 8, 7, 7), layer(images))

@@ -154,11 +154,10 @@ def test_it_has_no_intervals():
         spectral_report(nn.Linear(20, 30), convention="weightwatcher", intervals=10)
 
 
-@pytest.mark.parametrize("bad", ["meta", "sparse", "nan"])
+@pytest.mark.parametrize("bad", ["meta", "nan"])
 def test_one_bad_tensor_does_not_end_the_table(bad):
     tensor = {
         "meta": torch.empty(20, 30, device="meta"),
-        "sparse": torch.eye(20).to_sparse(),
         "nan": torch.full((20, 30), torch.nan),
     }[bad]
     table = spectral_report({"a.weight": torch.randn(20, 30), "b.weight": tensor}, convention="weightwatcher")

@@ -1,4 +1,4 @@
-"""Named arrays from a state_dict, from any mapping, or from a file."""
+"""Named weights from a state_dict, from any mapping, or from a file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+
+from weightspace.spectra.weights import Weight, of_array, of_tensor
 
 _NESTED = ("state_dict", "model_state_dict", "model")  # where training scripts put the weights in a checkpoint
 _FOLDER = 0x10  # among the attributes of an entry of a zip archive
 _WRAPPERS = ("module.", "_orig_mod.")  # what nn.DataParallel and torch.compile put before every name
 
 
-def named_tensors(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Tensor]:
+def named_weights(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Weight]:
     """Every array of ``source`` by its name; other entries (epochs, options) are left out.
 
     ``source``: a state_dict, a mapping of names to arrays, or the path of a checkpoint: ``.safetensors``, or
@@ -42,26 +43,27 @@ def named_tensors(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[st
         raise ValueError(f"{origin} holds a {type(content).__name__}, not a state_dict: save model.state_dict()")
     found = list(_arrays(content))
     for key in _NESTED:
-        if isinstance(content.get(key), Mapping) and all(path[0] == key for path, array in found if array.ndim > 1):
+        inside = (path[0] == key for path, weight in found if len(weight.shape) > 1)
+        if isinstance(content.get(key), Mapping) and all(inside):
             content = content[key]
             found = list(_arrays(content))
     if not found:
         raise ValueError(
             f"{origin} holds no arrays: give a state_dict, or a checkpoint with one under {' or '.join(_NESTED)}"
         )
-    tensors: dict[str, Tensor] = {}
-    for path, array in found:
+    weights: dict[str, Weight] = {}
+    for path, weight in found:
         name = ".".join(map(str, path))
-        if name in tensors:
+        if name in weights:
             raise ValueError(f"{origin} holds two arrays called {name!r} (one is at {path}): rename one of them")
-        tensors[name] = _tensor(array)
+        weights[name] = weight
     for prefix in _WRAPPERS:
-        if all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return tensors
+        if all(name.startswith(prefix) for name in weights):
+            weights = {name.removeprefix(prefix): weight for name, weight in weights.items()}
+    return weights
 
 
-def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Weight]]:
     """Every array in mappings and lists in each other, and the keys that lead to it."""
     if isinstance(content, Mapping):
         if {"state", "param_groups"} <= set(content):
@@ -69,8 +71,14 @@ def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
         entries: Iterable[tuple[Any, Any]] = content.items()
     elif isinstance(content, list | tuple):
         entries = enumerate(content)
-    elif _is_array(content):
+    elif isinstance(content, Weight):
         yield path, content
+        return
+    elif isinstance(content, Tensor):
+        yield path, of_tensor(content)
+        return
+    elif isinstance(content, np.ndarray) and content.dtype.kind in "biufc":
+        yield path, of_array(content)
         return
     elif isinstance(content, nn.Module):
         raise ValueError(
@@ -80,20 +88,6 @@ def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
         return
     for key, entry in entries:
         yield from _arrays(entry, (*path, key))
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "biufc")
-
-
-def _tensor(value: Tensor | np.ndarray) -> Tensor:
-    if isinstance(value, Tensor):
-        return value if is_lazy(value) else value.detach()
-    if np.ma.is_masked(value) and value.dtype.kind in "fc":
-        value = np.ma.filled(value, np.nan)
-    # PyTorch shares the memory of an array that is writable, in native byte order and without negative strides.
-    kind = np.float64 if value.dtype == np.longdouble else value.dtype.newbyteorder("=")
-    return torch.from_numpy(np.require(value, kind, ["C", "W"]))
 
 
 def _load(path: Path) -> Any:

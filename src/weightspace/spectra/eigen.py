@@ -12,9 +12,11 @@ at 4,096 a third. It works on a copy, though: the largest are done in place, see
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -52,41 +54,66 @@ def eigenvalues_of(
     """``eigenvalues`` of every matrix, in order. Matrices of one shape are solved in batches.
 
     On the CPU the batches are spread over threads with one BLAS thread each; on a GPU each is one call.
-    progress: called with the number of matrices just done, such as ``tqdm.update``.
+    progress: called with 1 for each matrix that is done, such as ``tqdm.update``.
     ``ValueError`` as for ``eigenvalues``, naming the position of the matrix.
     """
     matrices = [matrix if hasattr(matrix, "shape") else np.asarray(matrix) for matrix in matrices]
+    found: list[np.ndarray] = [np.empty(0)] * len(matrices)
+    for position, values in solved(matrices, device=device):
+        if isinstance(values, Exception):
+            raise values
+        found[position] = values
+        if progress is not None:
+            progress(1)
+    return found
+
+
+def solved(matrices: Sequence[Any], *, device: Device = "cpu") -> Iterator[tuple[int, np.ndarray | Exception]]:
+    """The position of every matrix with its ``eigenvalues``, or with what is wrong with it, in the order they are done.
+
+    matrices: arrays, tensors, or anything with a ``shape`` that ``numpy.asarray`` reads; each is read when its turn
+    comes, and then forgotten, so that memory is that of the matrices that are being solved. An interrupt does not wait
+    for them. ``ValueError`` for a matrix that has not two dimensions or is empty.
+    """
     for position, matrix in enumerate(matrices):
         check_shape(matrix, f"matrix {position}")
-    found: list[np.ndarray] = [np.empty(0)] * len(matrices)
-    batches = sorted(_batches(matrices), key=lambda batch: -_cost(matrices, batch))
+    batches = sorted(_batches(matrices), key=lambda batch: -sum(cost(matrices[each].shape) for each in batch))
     on_cpu = devices.kind(device) != "cuda"
+    todo, done = deque(batches), SimpleQueue[list[tuple[int, np.ndarray | Exception]]]()
 
-    def solve(batch: list[int]) -> list[int]:
-        if on_cpu and min(matrices[batch[0]].shape) >= _BY_TORCH:
-            for position in batch:
-                found[position] = _solve_large(matrices[position], f"matrix {position}")
-            return batch
-        checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
-        solved = _solve_numpy(checked) if on_cpu else solve_torch(np.stack(checked), device)
-        for position, values in zip(batch, solved):
-            found[position] = values
-        return batch
+    def solve(batch: list[int]) -> list[tuple[int, np.ndarray | Exception]]:
+        try:
+            if on_cpu and min(matrices[batch[0]].shape) >= _BY_TORCH:
+                return [(position, _solve_large(matrices[position], f"matrix {position}")) for position in batch]
+            checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
+            return list(zip(batch, _solve_numpy(checked) if on_cpu else solve_torch(np.stack(checked), device)))
+        except Exception as error:
+            # One of them has NaN or does not converge: each by itself tells which.
+            return [(batch[0], error)] if len(batch) == 1 else [pair for each in batch for pair in solve([each])]
+
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                done.put(solve(todo.popleft()))
 
     # A lone batch keeps the threads that BLAS would use; many do better with a thread each, the largest first.
     alone = not on_cpu or len(batches) < 2
     by_torch = any(min(matrix.shape) >= _BY_TORCH for matrix in matrices)
     with nullcontext() if alone else _one_thread_each(by_torch):
-        with ThreadPoolExecutor(1 if alone else get_num_threads()) as pool:
-            try:
-                for solved in as_completed([pool.submit(solve, batch) for batch in batches]):
-                    count = len(solved.result())
-                    if progress is not None:
-                        progress(count)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)  # an error or an interrupt need not wait for the rest
-                raise
-    return found
+        for _ in range(1 if alone else min(get_num_threads(), len(batches))):
+            # Daemons: LAPACK cannot be stopped, and neither an interrupt nor the end of the program is to wait for it.
+            Thread(target=work, daemon=True).start()
+        try:
+            for _ in batches:
+                yield from done.get()
+        finally:
+            todo.clear()
+
+
+def cost(shape: Sequence[int]) -> int:
+    """Operations that the eigenvalues of a matrix take, but for a factor."""
+    small, large = sorted(shape)
+    return small * small * (small + large)
 
 
 @contextmanager
@@ -173,11 +200,6 @@ def _batches(matrices: Sequence[Any]) -> Iterator[list[int]]:
     for (rows, columns), positions in by_shape.items():
         size = max(1, _BATCH_ENTRIES // (rows * columns))
         yield from (positions[first : first + size] for first in range(0, len(positions), size))
-
-
-def _cost(matrices: Sequence[Any], batch: list[int]) -> int:
-    small, large = sorted(int(side) for side in matrices[batch[0]].shape)
-    return len(batch) * small**2 * (small + large)
 
 
 def check_shape(matrix: Any, name: str) -> None:

@@ -33,36 +33,36 @@ Other conventions give other numbers, for every layer but the plain linear one: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from weightspace.dual.layers import _DualLayer
-from weightspace.spectra.checkpoints import named_tensors
+from weightspace.spectra.checkpoints import named_weights
+from weightspace.spectra.weights import NOT_INITIALIZED, Weight, difference, of_tensor
 
 _GATES = {"RNN": [""], "LSTM": ["i", "f", "g", "o"], "GRU": ["r", "z", "n"]}
-_LAZY = "not initialized: run the model once"
 
 
 @dataclass(frozen=True)
 class LayerMatrix:
-    """The matrices of one row of a report. Where they could not be had, there are none and ``reason`` says why.
+    """The matrices of one row of a report. Where they cannot be had, there are none and ``reason`` says why.
 
-    ``matrices`` have one shape and their eigenvalues are pooled. N >= M are their sides (0 where unknown), ``eps`` is
-    the relative precision of the numbers as they were stored.
+    ``matrices`` have one shape and their eigenvalues are pooled; their numbers are read when they are asked for
+    (``numpy.asarray``). N >= M are their sides (0 where unknown), ``eps`` is the relative precision of the numbers as
+    they were stored.
     """
 
     layer_id: int
     name: str
     layer_type: str
     unfolding: str
-    matrices: list[np.ndarray] = field(repr=False)
+    matrices: list[Weight] = field(repr=False)
     N: int
     M: int
     eps: float
@@ -71,23 +71,23 @@ class LayerMatrix:
 
 @dataclass(frozen=True)
 class _Part:
-    """One row before its numbers are looked at: 2-D tensors, or none and a reason."""
+    """One row: matrices, or none and a reason."""
 
     name: str
     layer_type: str
     unfolding: str
-    tensors: list[Tensor]
+    matrices: list[Weight]
     reason: str = ""
 
 
 def layer_matrices(source: nn.Module | Mapping[str, Any] | str) -> list[LayerMatrix]:
     """The weight matrices of ``source`` in the order in which it names them, as the table above says.
 
-    ``source``: a module, or what ``checkpoints.named_tensors`` takes. Never fails for the sake of one layer: a weight
-    that cannot be used has a row with a reason. Raises what ``named_tensors`` raises, and ``ValueError`` for a source
+    ``source``: a module, or what ``checkpoints.named_weights`` takes. Never fails for the sake of one layer: a weight
+    that cannot be used has a row with a reason. Raises what ``named_weights`` raises, and ``ValueError`` for a source
     without a single weight matrix.
     """
-    parts = _of_module(source) if isinstance(source, nn.Module) else _of_tensors(named_tensors(source))
+    parts = _of_module(source) if isinstance(source, nn.Module) else _of_weights(named_weights(source))
     layers = [_layer(layer_id, part) for layer_id, part in enumerate(parts)]
     if not layers:
         raise ValueError("no weight matrix found: every array of the source has fewer than two axes longer than 1")
@@ -107,7 +107,7 @@ def _of_module(model: nn.Module) -> Iterator[_Part]:
             for name, (weight, identity) in _own_weights(module).items():
                 if identity not in seen:
                     seen.add(identity)
-                    yield from _unfolded(module, name, _row_name(path, name), weight)
+                    yield from _unfolded(module, name, _row_name(path, name), of_tensor(weight))
         except Exception as error:  # one layer must not end the report, whatever is wrong with it
             yield _Part(_row_name(path, name or "weight"), _kind(module), "", [], f"{type(error).__name__}: {error}")
 
@@ -153,15 +153,15 @@ def _kind(module: nn.Module) -> str:
     return next((name for kind, name in names.items() if isinstance(module, kind)), "parameter")
 
 
-def _unfolded(module: nn.Module, name: str, where: str, weight: Tensor) -> Iterable[_Part]:
+def _unfolded(module: nn.Module, name: str, where: str, weight: Weight) -> Iterable[_Part]:
     kind = _kind(module)
     if isinstance(module, nn.LayerNorm | nn.RMSNorm) or "bias" in name:
         return []  # these may have several axes, and yet each number scales or shifts one value
-    if is_lazy(weight):
-        return [_Part(where, kind, "", [], _LAZY)]
+    if weight.reason == NOT_INITIALIZED:
+        return [_Part(where, kind, "", [], NOT_INITIALIZED)]
     if kind == "bilinear":
-        return [_Part(where, kind, "(out, in1 in2)", [weight.flatten(1)])]
-    if isinstance(module, nn.modules.conv._ConvNd) or (kind == "dual" and weight.dim() == 4):
+        return [_Part(where, kind, "(out, in1 in2)", _blocks(weight))]
+    if isinstance(module, nn.modules.conv._ConvNd) or (kind == "dual" and len(weight.shape) == 4):
         return _convolution(where, kind, weight, getattr(module, "groups", 1))
     if kind == "attention" and name == "in_proj_weight":
         return _blocks_of_rows(where, kind, weight, ["q", "k", "v"])
@@ -175,128 +175,101 @@ def _recurrent(module: nn.Module) -> str:
     return name.removesuffix("Cell")
 
 
-def _convolution(name: str, kind: str, weight: Tensor, groups: int) -> list[_Part]:
+def _convolution(name: str, kind: str, weight: Weight, groups: int) -> list[_Part]:
     first, rest = ("in", "out") if "transpose" in kind else ("out", "in")
-    if groups == 1:
-        return [_Part(name, kind, f"({first}, {rest} k)", [weight.flatten(1)])]
-    blocks = list(weight.flatten(1).chunk(groups))
-    return [_Part(name, kind, f"({first}, {rest} k), {groups} groups pooled", blocks)]
+    unfolding = f"({first}, {rest} k)" + (f", {groups} groups pooled" if groups > 1 else "")
+    return [_Part(name, kind, unfolding, _blocks(weight, groups))]
 
 
-def _blocks_of_rows(name: str, kind: str, weight: Tensor, labels: list[str]) -> list[_Part]:
+def _blocks(weight: Weight, number: int = 1) -> list[Weight]:
+    """As many blocks of rows of equal height, as matrices."""
+    rows, width = weight.shape[0] // number, math.prod(weight.shape[1:])
+    return [weight.block(start, start + rows, rows, width) for start in range(0, number * rows, rows or 1)] or [weight]
+
+
+def _blocks_of_rows(name: str, kind: str, weight: Weight, labels: list[str]) -> list[_Part]:
     if len(labels) == 1:
         return _as_stored(name, kind, weight)
-    blocks = weight.chunk(len(labels))
-    return [_Part(f"{name}[{label}]", kind, f"rows of {label}", [block]) for label, block in zip(labels, blocks)]
+    blocks = zip(labels, _blocks(weight, len(labels)))
+    return [_Part(f"{name}[{label}]", kind, f"rows of {label}", [block]) for label, block in blocks]
 
 
-def _as_stored(name: str, kind: str, weight: Tensor) -> list[_Part]:
-    if weight.dim() == 2 and (kind != "parameter" or min(weight.shape) > 1):
+def _as_stored(name: str, kind: str, weight: Weight) -> list[_Part]:
+    if len(weight.shape) == 2 and (kind != "parameter" or min(weight.shape) > 1):
         return [_Part(name, kind, "as stored", [weight])]
-    squeezed = weight.squeeze()
-    if squeezed.dim() < 2:
+    squeezed = [side for side in weight.shape if side != 1]
+    if len(squeezed) < 2:
         return []
-    if squeezed.dim() == 2:
-        return [_Part(name, kind, "without axes of length 1", [squeezed])]
-    return [_Part(name, kind, "", [], f"no unfolding is known for its shape {tuple(weight.shape)}")]
+    if len(squeezed) == 2:
+        block = weight.block(0, weight.shape[0], *squeezed)
+        return [_Part(name, kind, "without axes of length 1", [block])]
+    return [_Part(name, kind, "", [], f"no unfolding is known for its shape {weight.shape}")]
 
 
 # Names and shapes only
 
 
-def _of_tensors(tensors: Mapping[str, Tensor]) -> Iterator[_Part]:
-    seen: set[tuple[Any, ...]] = set()
-    for name, tensor in tensors.items():
+def _of_weights(weights: Mapping[str, Weight]) -> Iterator[_Part]:
+    seen: set[Hashable] = set()
+    for name, weight in weights.items():
         try:
-            if identity := _memory(tensor):
-                if identity in seen:
+            if weight.identity is not None:
+                if weight.identity in seen:
                     continue
-                seen.add(identity)
-            yield from _guessed(name, tensor, tensors)
+                seen.add(weight.identity)
+            yield from _guessed(name, weight, weights)
         except Exception as error:  # one layer must not end the report, whatever is wrong with it
             yield _Part(name, "unknown", "", [], f"{type(error).__name__}: {error}")
 
 
-def _memory(tensor: Tensor) -> tuple[Any, ...]:
-    """Where the numbers lie, by which entries that share them are known; empty if there are none."""
-    if is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel() or tensor.device.type == "meta":
-        return ()
-    return (tensor.data_ptr(), tensor.shape, tensor.stride())
-
-
-def _guessed(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> Iterable[_Part]:
+def _guessed(name: str, weight: Weight, weights: Mapping[str, Weight]) -> Iterable[_Part]:
     path, _, last = name.rpartition(".")
     where = path if last == "weight" and path else name
-    if is_lazy(tensor):
-        return [] if "bias" in last else [_Part(where, "unknown", "", [], _LAZY)]
-    if tensor.dim() < 2 or "bias" in last:
+    axes = len(weight.shape)
+    if weight.reason == NOT_INITIALIZED:
+        return [] if "bias" in last else [_Part(where, "unknown", "", [], NOT_INITIALIZED)]
+    if axes < 2 or "bias" in last:
         return []
     if ".parametrizations." in f".{name}." or last in ("weight_g", "weight_v", "weight_orig"):
         return [_Part(name, "parameter", "", [], "parametrized: pass the module, which knows the effective weight")]
     if last in ("weight_mask", "weight_u"):
         return []
-    if last in ("w1", "w2") and f"{path}.weight".lstrip(".") not in tensors:
-        first, second = (tensors.get(f"{path}.{end}".lstrip(".")) for end in ("w1", "w2"))
+    if last in ("w1", "w2") and f"{path}.weight".lstrip(".") not in weights:
+        first, second = (weights.get(f"{path}.{end}".lstrip(".")) for end in ("w1", "w2"))
         if first is not None and second is not None and first.shape == second.shape:
             if last == "w2":
                 return []
-            where, tensor, last = path or name, first - second, "dual"
-    if last == "in_proj_weight" and tensor.dim() == 2 and len(tensor) == 3 * tensor.shape[1]:
-        return _blocks_of_rows(where, "attention (guess)", tensor, ["q", "k", "v"])
-    if last.startswith(("weight_ih", "weight_hh")) and tensor.dim() == 2:
-        return _blocks_of_rows(where, "recurrent (guess)", tensor, _gates_of(path, last, tensors))
+            where, weight, last = path or name, difference(first, second), "dual"
+    if last == "in_proj_weight" and axes == 2 and weight.shape[0] == 3 * weight.shape[1]:
+        return _blocks_of_rows(where, "attention (guess)", weight, ["q", "k", "v"])
+    if last.startswith(("weight_ih", "weight_hh")) and axes == 2:
+        return _blocks_of_rows(where, "recurrent (guess)", weight, _gates_of(path, last, weights))
     if last in {"weight", "dual"}:
-        if tensor.dim() == 2:
+        if axes == 2:
             table = "embed" in path.lower()
             kind = last if last == "dual" else "embedding" if table else "linear"
-            return _as_stored(where, f"{kind} (guess)", tensor)
-        kind = last if last == "dual" else f"conv{tensor.dim() - 2}d"
-        return [_Part(where, f"{kind} (guess)", "(first, rest)", [tensor.flatten(1)])]
-    return _as_stored(where, "parameter", tensor)
+            return _as_stored(where, f"{kind} (guess)", weight)
+        kind = last if last == "dual" else f"conv{axes - 2}d"
+        return [_Part(where, f"{kind} (guess)", "(first, rest)", _blocks(weight))]
+    return _as_stored(where, "parameter", weight)
 
 
-def _gates_of(path: str, last: str, tensors: Mapping[str, Tensor]) -> list[str]:
+def _gates_of(path: str, last: str, weights: Mapping[str, Weight]) -> list[str]:
     """Gates per hidden unit: weight_hh has gates x hidden rows and hidden columns (with a projection, that of it)."""
     prefix = f"{path}." if path else ""
     layer = last.removeprefix("weight_ih").removeprefix("weight_hh")
-    projection = tensors.get(f"{prefix}weight_hr{layer}")
-    recurrent = tensors[f"{prefix}weight_hh{layer}"]
+    projection = weights.get(f"{prefix}weight_hr{layer}")
+    recurrent = weights[f"{prefix}weight_hh{layer}"]
     hidden = recurrent.shape[1] if projection is None else projection.shape[1]
     by_number = {len(labels): labels for labels in _GATES.values()}
-    return by_number.get(len(recurrent) // hidden, [""])
-
-
-# Numbers
+    return by_number.get(recurrent.shape[0] // hidden, [""])
 
 
 def _layer(layer_id: int, part: _Part) -> LayerMatrix:
-    row = layer_id, part.name, part.layer_type, part.unfolding
-    N, M = sorted(part.tensors[0].shape, reverse=True) if part.tensors else (0, 0)
-    try:
-        if reason := part.reason or next(filter(None, map(_unusable, part.tensors)), ""):
-            return LayerMatrix(*row, [], N, M, float("nan"), reason)
-        return LayerMatrix(*row, [_array(tensor) for tensor in part.tensors], N, M, _eps(part.tensors[0]))
-    except Exception as error:  # as above
-        return LayerMatrix(*row, [], N, M, float("nan"), f"{type(error).__name__}: {error}")
-
-
-def _eps(tensor: Tensor) -> float:
-    return torch.finfo(tensor.dtype).eps
-
-
-def _unusable(tensor: Tensor) -> str:
-    if tensor.device.type == "meta":
-        return "on the device meta: it has a shape but no numbers"
-    if not tensor.numel():
-        return f"empty: its shape is {tuple(tensor.shape)}"
-    if tensor.is_complex():
-        return "complex entries: take the spectrum of the real and imaginary parts yourself"
-    if not tensor.is_floating_point():
-        return f"entries of type {tensor.dtype}: indices, masks or quantized codes, not weights"
-    return ""
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    """In the stored precision, or in float32 where NumPy has no such type or computes slowly with it."""
-    tensor = tensor.detach().cpu()
-    return (tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()).numpy()
+    N, M = sorted(part.matrices[0].shape, reverse=True) if part.matrices else (0, 0)
+    reason = part.reason or next((weight.reason for weight in part.matrices if weight.reason), "")
+    matrices = [] if reason else part.matrices
+    eps = torch.finfo(matrices[0].dtype).eps if matrices else float("nan")
+    origins = [weight.origin for weight in matrices[:1] if weight.origin]
+    unfolding = ", ".join([part.unfolding, *origins])
+    return LayerMatrix(layer_id, part.name, part.layer_type, unfolding, matrices, N, M, eps, reason)

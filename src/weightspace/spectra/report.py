@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from weightspace import devices
 from weightspace.spectra import marchenko_pastur, metrics, power_law, weightwatcher
 from weightspace.spectra.columns import COLUMNS
-from weightspace.spectra.eigen import eigenvalues_of
+from weightspace.spectra.eigen import cost, solved
 from weightspace.spectra.matrices import LayerMatrix, layer_matrices
 
 Convention = Literal["weightspace", "weightwatcher"]
@@ -107,11 +107,11 @@ def layer_spectra(
     To keep along a training run: a few numbers per neuron, from which ``report_of`` makes the table at any time.
     """
     if convention == "weightwatcher":
-        theirs, solved = _solved(weightwatcher.layers(source), device, progress)
-        return [_slices(layer, found) for layer, found in zip(theirs, solved)]
+        theirs, spectra = _solved(weightwatcher.layers(source), device, progress)
+        return [_slices(layer, found) for layer, found in zip(theirs, spectra)]
     if convention != "weightspace":
         raise ValueError(f"unknown convention {convention!r}: use weightspace or weightwatcher")
-    layers, solved = _solved(layer_matrices(source), device, progress)
+    layers, spectra = _solved(layer_matrices(source), device, progress)
     return [
         LayerSpectrum(
             **{name: getattr(layer, name) for name in ("layer_id", "name", "layer_type", "unfolding", "N", "M", "eps")},
@@ -119,7 +119,7 @@ def layer_spectra(
             eigenvalues=np.sort(np.concatenate([np.empty(0), *found])),
             reason=layer.reason,
         )
-        for layer, found in zip(layers, solved)
+        for layer, found in zip(layers, spectra)
     ]
 
 
@@ -261,24 +261,28 @@ _Layer = TypeVar("_Layer", LayerMatrix, weightwatcher.Layer)
 def _solved(layers: list[_Layer], device: str, progress: bool | None) -> tuple[list[_Layer], list[list[np.ndarray]]]:
     """The eigenvalues of each matrix of each layer; a layer for which they cannot be had gets none and a reason."""
     devices.device_name(device)  # its error says what to do where there is no GPU
-    matrices = [matrix for layer in layers for matrix in layer.matrices]
-    hidden = not sys.stderr.isatty() if progress is None else not progress
+    places = [(layer_id, k) for layer_id, layer in enumerate(layers) for k in range(len(layer.matrices))]
+    matrices = [layers[layer_id].matrices[k] for layer_id, k in places]
+    spectra = [[np.empty(0)] * len(layer.matrices) for layer in layers]
+    with _bar(sum(cost(matrix.shape) for matrix in matrices), progress) as bar:
+        for position, values in solved(matrices, device=device):
+            layer_id, k = places[position]
+            if isinstance(values, Exception):
+                reason = str(values).removeprefix(f"matrix {position} ") or type(values).__name__
+                layers[layer_id] = replace(layers[layer_id], matrices=[], reason=reason)
+            else:
+                spectra[layer_id][k] = values
+            bar.update(cost(matrices[position].shape))
+    return layers, [found if layer.matrices else [] for layer, found in zip(layers, spectra)]
+
+
+def _bar(total: int, progress: bool | None) -> tqdm:
+    """A bar of the time that is left, which goes with the operations and not with the number of matrices."""
+    hidden = not (sys.stderr.isatty() or "ipykernel" in sys.modules) if progress is None else not progress
+    if hidden:
+        return tqdm(disable=True)
+    from tqdm.auto import tqdm as bar  # which looks for Jupyter when it is imported
+
     # What is over in a second needs no bar.
-    with tqdm(total=len(matrices), desc="Spectra", unit="matrix", disable=hidden, delay=1) as bar:
-        try:
-            found: Iterator[Any] = iter(eigenvalues_of(matrices, device=device, progress=bar.update))
-        except Exception:  # NaN in one of them, or no convergence: each by itself tells which
-            found = iter([_alone(matrix, device) for matrix in matrices])
-    solved = [[next(found) for _ in layer.matrices] for layer in layers]
-    for position, spectra in enumerate(solved):
-        if problem := next((each for each in spectra if isinstance(each, str)), ""):
-            layers[position] = replace(layers[position], matrices=[], reason=problem)
-            solved[position] = []
-    return layers, solved
-
-
-def _alone(matrix: np.ndarray, device: str) -> np.ndarray | str:
-    try:
-        return eigenvalues_of([matrix], device=device)[0]
-    except Exception as error:
-        return str(error).removeprefix("matrix 0 ") or type(error).__name__
+    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} (left: {remaining})"
+    return bar(total=total, desc="Spectra", delay=1, bar_format=form)

@@ -40,7 +40,7 @@ layers counted twice; the two faults of ``bulk_fit``. The default convention of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,10 +48,10 @@ import pandas as pd
 from numba import njit
 from scipy import optimize
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from weightspace.spectra import metrics, power_law
-from weightspace.spectra.checkpoints import named_tensors
+from weightspace.spectra.checkpoints import named_weights
+from weightspace.spectra.weights import NOT_INITIALIZED, Weight, of_tensor
 
 _FEWEST, _MOST, _LONGEST = 8, 15_000, 50_000  # eigenvalues, and N
 _ZERO = 1e-5  # eigenvalues up to here are not fitted
@@ -78,13 +78,13 @@ class Layer:
     N: int
     M: int
     rf: int
-    matrices: list[np.ndarray] = field(repr=False)
+    matrices: list[Weight] = field(repr=False)
     reason: str = ""
 
 
 def layers(source: nn.Module | Mapping[str, Any] | str) -> list[Layer]:
     """The layers that WeightWatcher treats, in its order and with its numbers and names."""
-    found = _modules(source) if isinstance(source, nn.Module) else _entries(named_tensors(source))
+    found = _modules(source) if isinstance(source, nn.Module) else _entries(named_weights(source))
     kept = (_layer(*each) for each in found)
     return [layer for layer in kept if _FEWEST <= layer.M * layer.rf <= _MOST and layer.N <= _LONGEST]
 
@@ -162,14 +162,13 @@ def _entropy(eigenvalues: np.ndarray, N: int) -> float:
 # The layers
 
 
-def _modules(model: nn.Module) -> Iterator[tuple[int, str, str, str, Tensor]]:
+def _modules(model: nn.Module) -> Iterator[tuple[int, str, str, str, Weight]]:
     for layer_id, (longname, module) in enumerate(model.named_modules()):
         layer_type = _type(module)
         weight = getattr(module, "weight", None)
         if layer_type and isinstance(weight, Tensor):
             own = type(module).__name__  # the name of a model that is itself a layer
-            weight = weight if is_lazy(weight) or weight.is_complex() or weight.is_meta else weight.detach().cpu()
-            yield layer_id, longname.rpartition(".")[2] or own, longname or own, layer_type, weight
+            yield layer_id, longname.rpartition(".")[2] or own, longname or own, layer_type, of_tensor(weight)
 
 
 def _type(module: nn.Module) -> str:
@@ -181,18 +180,18 @@ def _type(module: nn.Module) -> str:
     return ""
 
 
-def _entries(tensors: Mapping[str, Tensor]) -> Iterator[tuple[int, str, str, str, Tensor]]:
-    weights = {name.removesuffix(".weight"): tensor for name, tensor in tensors.items() if name.endswith(".weight")}
-    for layer_id, (name, weight) in enumerate((weights or tensors).items(), start=1):
-        layer_type = {2: "dense", 4: "conv2d"}.get(weight.dim())
-        if layer_type and len(weight) > 1:
+def _entries(weights: Mapping[str, Weight]) -> Iterator[tuple[int, str, str, str, Weight]]:
+    named = {name.removesuffix(".weight"): weight for name, weight in weights.items() if name.endswith(".weight")}
+    for layer_id, (name, weight) in enumerate((named or weights).items(), start=1):
+        layer_type = {2: "dense", 4: "conv2d"}.get(len(weight.shape))
+        if layer_type and weight.shape[0] > 1:
             yield layer_id, name, name, layer_type, weight
 
 
-def _layer(layer_id: int, name: str, longname: str, layer_type: str, weight: Tensor) -> Layer:
-    if is_lazy(weight):
+def _layer(layer_id: int, name: str, longname: str, layer_type: str, weight: Weight) -> Layer:
+    if weight.reason == NOT_INITIALIZED:
         return Layer(layer_id, name, longname, layer_type, 0, 0, 0, [])
-    shape = tuple(weight.shape)
+    shape = weight.shape
     N, M, rf = max(shape, default=0), min(shape, default=0), 1
     if layer_type == "conv2d" and len(shape) == 4:
         N, M, rf = shape[0], shape[1], shape[2] * shape[3]
@@ -201,13 +200,15 @@ def _layer(layer_id: int, name: str, longname: str, layer_type: str, weight: Ten
     common = (layer_id, name, longname, layer_type, N, M, rf)
     if len(shape) != (4 if layer_type == "conv2d" else 2):
         return Layer(*common, [], f"a weight of shape {shape} is no matrix")
-    if weight.is_complex():
-        return Layer(*common, [], "complex entries")
-    matrices = [weight] if layer_type != "conv2d" else weight.flatten(2).unbind(2)
-    try:
-        return Layer(*common, [matrix.float().numpy() for matrix in matrices])
-    except Exception as error:  # on the device meta, sparse, quantized: one layer must not end the report
-        return Layer(*common, [], f"{type(error).__name__}: {error}")
+    if weight.reason:
+        return Layer(*common, [], weight.reason)
+    if layer_type != "conv2d":
+        return Layer(*common, [replace(weight, read=lambda rows: weight.read(rows).float())])
+    return Layer(*common, [_slice(weight, k) for k in range(rf)])
+
+
+def _slice(weight: Weight, k: int) -> Weight:
+    return replace(weight, shape=weight.shape[:2], read=lambda rows: weight.read(rows).flatten(2)[..., k].float())
 
 
 # The power law
