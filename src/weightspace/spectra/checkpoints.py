@@ -1,46 +1,76 @@
-"""Named weights from a state_dict, from any mapping, or from a file."""
+"""Named weights from a state_dict, from any mapping, or from a file, a folder or the hub of Hugging Face."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
+from weightspace.spectra import adapters, formats
 from weightspace.spectra.weights import Weight, of_array, of_tensor
 
+Source = nn.Module | Mapping[str, Any] | str | os.PathLike[str]
+
 _NESTED = ("state_dict", "model_state_dict", "model")  # where training scripts put the weights in a checkpoint
-_FOLDER = 0x10  # among the attributes of an entry of a zip archive
-_WRAPPERS = ("module.", "_orig_mod.")  # what nn.DataParallel and torch.compile put before every name
+# What nn.DataParallel, torch.compile, FSDP and activation checkpointing put into names.
+_WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+_HUB = "hf://"
 
 
-def named_weights(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Weight]:
-    """Every array of ``source`` by its name; other entries (epochs, options) are left out.
+def named_weights(source: Source, *, base: Source | None = None, download: bool = False) -> dict[str, Weight]:
+    """Every array of ``source`` by its name, not read yet; other entries (epochs, options) are left out.
 
-    ``source``: a state_dict, a mapping of names to arrays, or the path of a checkpoint: ``.safetensors``, or
-    anything that ``torch.load`` reads with ``weights_only=True``. Arrays in mappings and lists inside it are called
-    after their place, ``encoder.fc.weight``. States of optimizers are left out. Where all matrices lie under
-    "state_dict", "model_state_dict" or "model", these are the source; a common prefix "module." or "_orig_mod." is
-    taken off. Masked entries of an array are NaN.
+    ``source`` is one of
 
-    Files of ``torch.save`` hold a checksum of every array, which is verified. The older form (before PyTorch 1.6) and
-    safetensors have none: damage there is found only where it spoils the form.
+    - a module (its ``state_dict``), a state_dict, or any mapping of names to tensors or arrays. Arrays in mappings and
+      lists inside it are called after their place, ``encoder.fc.weight``
+    - a file: ``.safetensors``, ``.npz``, ``.npy``, ``.gguf`` (needs gguf; quantized
+      weights are dequantized and say so), an index of shards (``model.safetensors.index.json``,
+      ``pytorch_model.bin.index.json``), or anything that ``torch.load`` reads with ``weights_only=True``, such as the
+      checkpoints of Lightning
+    - a folder: of a model of Hugging Face, of shards, or of ``torch.distributed.checkpoint``
+    - ``hf://organization/model`` or ``hf://organization/model@revision``, from the cache of Hugging Face (needs
+      huggingface_hub); fetched only with ``download=True``
+    - an adapter of LoRA in any of these places, as PEFT saves it: see ``adapters``. ``base``: a source of the weights
+      that it changes
 
-    Raises ``FileNotFoundError`` for a missing file, and ``ValueError`` for a file that is damaged or holds pickled
-    objects, if there are no arrays, if two have one name (under the keys 1 and "1"), and for a module in the mapping.
+    States of optimizers are left out. Where all matrices lie under "state_dict", "model_state_dict" or "model", these
+    are the source; what DataParallel, ``torch.compile`` and FSDP put into names is taken out. Masked entries of an
+    array are NaN.
+
+    Files of ``torch.save`` and ``numpy.savez`` hold a checksum of every array, which is verified. The older form of
+    torch (before PyTorch 1.6), safetensors and GGUF have none: damage there is found only where it spoils the form.
+
+    Raises ``FileNotFoundError`` for a missing file, shard, or model of the hub, and ``ValueError`` for a file that is
+    damaged, holds pickled objects or is of another kind, if there are no arrays, if two have one name (under the keys
+    1 and "1"), for a module in the mapping, and for a ``base`` without an adapter.
     """
+    if isinstance(source, nn.Module):
+        return named_weights(source.state_dict(), base=base)
+    adapter = None
+    content: Any = source
+    origin = "the mapping"
     if isinstance(source, str | os.PathLike):
-        content, origin = _load(Path(source)), str(source)
-    else:
-        content, origin = source, "the mapping"
+        origin = os.fspath(source)
+        path = _fetched(origin, download) if origin.startswith(_HUB) else Path(source)
+        adapter = adapters.found(path)
+        content = formats.read(adapter.file if adapter else path)
+    weights = _named(content, origin)
+    if adapter:
+        weights = adapters.applied(weights, adapter.config, None if base is None else named_weights(base))
+    elif base is not None:
+        raise ValueError(f"base is for adapters of LoRA, and {origin} is none: leave it out")
+    return weights
+
+
+def _named(content: Any, origin: str) -> dict[str, Weight]:
     if not isinstance(content, Mapping):
-        raise ValueError(f"{origin} holds a {type(content).__name__}, not a state_dict: save model.state_dict()")
+        kind = "Tensor" if isinstance(content, Weight) else type(content).__name__
+        raise ValueError(f"{origin} holds a {kind}, not a state_dict: save model.state_dict()")
     found = list(_arrays(content))
     for key in _NESTED:
         inside = (path[0] == key for path, weight in found if len(weight.shape) > 1)
@@ -53,14 +83,41 @@ def named_weights(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[st
         )
     weights: dict[str, Weight] = {}
     for path, weight in found:
-        name = ".".join(map(str, path))
+        name = plain_name(".".join(map(str, path)))
         if name in weights:
             raise ValueError(f"{origin} holds two arrays called {name!r} (one is at {path}): rename one of them")
         weights[name] = weight
-    for prefix in _WRAPPERS:
-        if all(name.startswith(prefix) for name in weights):
-            weights = {name.removeprefix(prefix): weight for name, weight in weights.items()}
+    if all(name.startswith("module.") for name in weights):
+        weights = {name.removeprefix("module."): weight for name, weight in weights.items()}
     return weights
+
+
+def plain_name(name: str) -> str:
+    """The name that a weight has without ``torch.compile``, FSDP, activation checkpointing and quantization."""
+    name = name.replace("_packed_params._packed_params.0", "weight")
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
+def _fetched(address: str, download: bool) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except ImportError as error:
+        raise ValueError(
+            f"{address} needs the library huggingface_hub: pip install huggingface_hub (or weightspace[hub])"
+        ) from error
+    name, _, revision = address.removeprefix(_HUB).partition("@")
+    folder = Path()
+    for ending in ("*.safetensors", "*.bin", "*.gguf"):
+        try:
+            options: dict[str, Any] = {"local_files_only": not download, "allow_patterns": ["*.json", ending]}
+            folder = Path(snapshot_download(name, revision=revision or None, **options))
+        except LocalEntryNotFoundError as error:
+            how = "it cannot be reached" if download else "pass download=True (--download) to fetch it"
+            raise FileNotFoundError(f"{address} is not in the cache of Hugging Face: {how}") from error
+        if any(folder.glob(ending)):
+            break
+    return folder
 
 
 def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Weight]]:
@@ -88,61 +145,3 @@ def _arrays(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
         return
     for key, entry in entries:
         yield from _arrays(entry, (*path, key))
-
-
-def _load(path: Path) -> Any:
-    path.open("rb").close()  # a missing file, or one that may not be read, in the words of the operating system
-    if path.suffix == ".safetensors":
-        return _load_safetensors(path)
-    _verify(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # The first bytes tell a checkpoint with objects in it from a file that is none.
-        with path.open("rb") as file:
-            start = file.read(2)
-        if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-            raise ValueError(
-                f"{path} holds pickled objects, which can run any code when they are loaded. If you trust the file, "
-                "load it yourself and pass the model, or save model.state_dict() and read that."
-            ) from error
-        raise ValueError(_damaged(path)) from error
-    except Exception as error:  # torch.load raises a dozen kinds for files cut short
-        raise ValueError(_damaged(path)) from error
-
-
-def _verify(path: Path) -> None:
-    """``ValueError`` where a file of ``torch.save``, which is a zip archive, differs from its checksums.
-
-    PyTorch does not look at them, and takes flipped bits for weights.
-    """
-    with path.open("rb") as file:
-        if file.read(2) != b"PK":
-            return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            # PyTorch takes an entry that is marked as a folder for empty, and leaves its array unfilled.
-            folders = (entry.filename for entry in archive.infolist() if entry.external_attr & _FOLDER)
-            bad = next(folders, None) or archive.testzip()
-    except Exception as error:  # the parts that say where the arrays are can be damaged in any way
-        raise ValueError(_damaged(path)) from error
-    if bad is not None:
-        raise ValueError(
-            f"{path} is damaged: {bad!r} in it differs from its checksum, so that numbers would be wrong. Download or "
-            "save it again (if torch.serialization.set_crc32_options(False) was set there are no checksums: load it "
-            "yourself and pass the state_dict)"
-        )
-
-
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(_damaged(path)) from error
-
-
-def _damaged(path: Path) -> str:
-    return f"{path} is no checkpoint that PyTorch can read, or it is cut short: download or save it again"

@@ -84,7 +84,7 @@ def solved(matrices: Sequence[Any], *, device: Device = "cpu") -> Iterator[tuple
     def solve(batch: list[int]) -> list[tuple[int, np.ndarray | Exception]]:
         try:
             if on_cpu and min(matrices[batch[0]].shape) >= _BY_TORCH:
-                return [(position, _solve_large(matrices[position], f"matrix {position}")) for position in batch]
+                return [(each, _solve_large(_read(matrices[each]), f"matrix {each}")) for each in batch]
             checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
             return list(zip(batch, _solve_numpy(checked) if on_cpu else solve_torch(np.stack(checked), device)))
         except Exception as error:
@@ -108,6 +108,10 @@ def solved(matrices: Sequence[Any], *, device: Device = "cpu") -> Iterator[tuple
                 yield from done.get()
         finally:
             todo.clear()
+
+
+def _read(matrix: Any) -> Any:
+    return matrix if hasattr(matrix, "T") else np.asarray(matrix)
 
 
 def cost(shape: Sequence[int]) -> int:

@@ -14,6 +14,8 @@ RNN, LSTM, GRU and their cells      the rows of each gate, a matrix each
 Bilinear                            (out, in1 in2): linear in the outer product of its inputs
 DualLinear, DualConv2d              W1 - W2, as a linear layer or a convolution
 parametrized, pruned, weight-normed the weight that the layer computes with
+fused experts (3 axes, so called)   a matrix for each
+quantized                           the weight that its codes stand for
 a parameter of any other module     as stored, if it has just two axes longer than 1; else a row that says so
 =================================== ====================================================================================
 
@@ -34,6 +36,7 @@ Other conventions give other numbers, for every layer but the plain linear one: 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,9 +46,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from weightspace.dual.layers import _DualLayer
-from weightspace.spectra.checkpoints import named_weights
+from weightspace.spectra.checkpoints import Source, named_weights, plain_name
 from weightspace.spectra.weights import NOT_INITIALIZED, Weight, difference, of_tensor
 
+# Not the weights of one expert, whose number stands in the name.
+_EXPERTS = re.compile(r"(?:experts?\w*|_exps)(?:\.[A-Za-z_]\w*)*$")
 _GATES = {"RNN": [""], "LSTM": ["i", "f", "g", "o"], "GRU": ["r", "z", "n"]}
 
 
@@ -80,14 +85,17 @@ class _Part:
     reason: str = ""
 
 
-def layer_matrices(source: nn.Module | Mapping[str, Any] | str) -> list[LayerMatrix]:
+def layer_matrices(source: Source, *, base: Source | None = None, download: bool = False) -> list[LayerMatrix]:
     """The weight matrices of ``source`` in the order in which it names them, as the table above says.
 
-    ``source``: a module, or what ``checkpoints.named_weights`` takes. Never fails for the sake of one layer: a weight
-    that cannot be used has a row with a reason. Raises what ``named_weights`` raises, and ``ValueError`` for a source
+    Arguments and errors as for ``checkpoints.named_weights``; of a module the kinds of layers are known. Never fails
+    for the sake of one layer: a weight that cannot be used has a row with a reason. ``ValueError`` also for a source
     without a single weight matrix.
     """
-    parts = _of_module(source) if isinstance(source, nn.Module) else _of_weights(named_weights(source))
+    if isinstance(source, nn.Module) and base is None:
+        parts = _of_module(source)
+    else:
+        parts = _of_weights(named_weights(source, base=base, download=download))
     layers = [_layer(layer_id, part) for layer_id, part in enumerate(parts)]
     if not layers:
         raise ValueError("no weight matrix found: every array of the source has fewer than two axes longer than 1")
@@ -99,9 +107,19 @@ def layer_matrices(source: nn.Module | Mapping[str, Any] | str) -> list[LayerMat
 
 def _of_module(model: nn.Module) -> Iterator[_Part]:
     seen: set[int] = set()
+    while type(model).__name__ in ("OptimizedModule", "DataParallel", "DistributedDataParallel"):
+        model = next(model.children())  # compiled or replicated
     for path, module in model.named_modules():
-        if ".parametrizations." in f".{path}.":
-            continue  # what a parametrized weight is made from
+        if ".parametrizations." in f".{path}." or "_orig_mod" in module._modules:
+            continue  # what a parametrized weight is made from; the hull of a compiled module
+        if type(module).__name__ == "FullyShardedDataParallel" and "SUMMON" not in str(
+            getattr(module, "training_state", "")
+        ):
+            raise ValueError(
+                "FSDP 1 keeps the weights in flat shards: make the report inside "
+                "`with FullyShardedDataParallel.summon_full_params(model)`, or use FSDP 2 (fully_shard)"
+            )
+        path = plain_name(path)
         name = ""
         try:
             for name, (weight, identity) in _own_weights(module).items():
@@ -123,6 +141,9 @@ def _own_weights(module: nn.Module) -> dict[str, tuple[Tensor, int]]:
     weights: dict[str, tuple[Tensor, int]] = {
         name: (tensor, id(tensor)) for name, tensor in module.named_parameters(recurse=False)
     }
+    quantized: Any = getattr(module, "weight", None) if hasattr(module, "_FLOAT_MODULE") else None
+    if callable(quantized):  # by PyTorch
+        return {"weight": (quantized(), id(module))}
     if is_parametrized(module):
         parametrizations: Any = module.parametrizations
         weights |= {name: (getattr(module, name), id(parts)) for name, parts in parametrizations.items()}
@@ -137,9 +158,12 @@ def _own_weights(module: nn.Module) -> dict[str, tuple[Tensor, int]]:
 
 
 def _kind(module: nn.Module) -> str:
-    if isinstance(module, nn.modules.conv._ConvNd):
-        name = "conv_transpose" if module.transposed else "conv"
-        return f"{name}{len(module.kernel_size)}d"
+    plain: Any = getattr(module, "_FLOAT_MODULE", type(module))  # of a quantized module: a class, or several
+    plain = plain[0] if isinstance(plain, tuple) else plain
+    if issubclass(plain, nn.modules.conv._ConvNd):
+        convolution: Any = module
+        name = "conv_transpose" if convolution.transposed else "conv"
+        return f"{name}{len(convolution.kernel_size)}d"
     names = {
         nn.Linear: "linear",
         nn.Bilinear: "bilinear",
@@ -150,7 +174,7 @@ def _kind(module: nn.Module) -> str:
         nn.RNNCellBase: "recurrent",
         _DualLayer: "dual",
     }
-    return next((name for kind, name in names.items() if isinstance(module, kind)), "parameter")
+    return next((name for kind, name in names.items() if issubclass(plain, kind)), "parameter")
 
 
 def _unfolded(module: nn.Module, name: str, where: str, weight: Weight) -> Iterable[_Part]:
@@ -159,9 +183,11 @@ def _unfolded(module: nn.Module, name: str, where: str, weight: Weight) -> Itera
         return []  # these may have several axes, and yet each number scales or shifts one value
     if weight.reason == NOT_INITIALIZED:
         return [_Part(where, kind, "", [], NOT_INITIALIZED)]
+    if scale := _scale_of(name, weight, vars(module)["_parameters"] | vars(module)["_buffers"]):
+        return [_Part(where, kind, "", [], scale)]
     if kind == "bilinear":
         return [_Part(where, kind, "(out, in1 in2)", _blocks(weight))]
-    if isinstance(module, nn.modules.conv._ConvNd) or (kind == "dual" and len(weight.shape) == 4):
+    if kind.startswith("conv") or (kind == "dual" and len(weight.shape) == 4):
         return _convolution(where, kind, weight, getattr(module, "groups", 1))
     if kind == "attention" and name == "in_proj_weight":
         return _blocks_of_rows(where, kind, weight, ["q", "k", "v"])
@@ -195,6 +221,9 @@ def _blocks_of_rows(name: str, kind: str, weight: Weight, labels: list[str]) -> 
 
 
 def _as_stored(name: str, kind: str, weight: Weight) -> list[_Part]:
+    if len(weight.shape) == 3 and _EXPERTS.search(name):
+        experts = (weight.block(each, each + 1, *weight.shape[1:]) for each in range(weight.shape[0]))
+        return [_Part(f"{name}[{each}]", kind, f"of expert {each}", [block]) for each, block in enumerate(experts)]
     if len(weight.shape) == 2 and (kind != "parameter" or min(weight.shape) > 1):
         return [_Part(name, kind, "as stored", [weight])]
     squeezed = [side for side in weight.shape if side != 1]
@@ -234,6 +263,8 @@ def _guessed(name: str, weight: Weight, weights: Mapping[str, Weight]) -> Iterab
         return [_Part(name, "parameter", "", [], "parametrized: pass the module, which knows the effective weight")]
     if last in ("weight_mask", "weight_u"):
         return []
+    if scale := _scale_of(name, weight, weights):
+        return [_Part(where, "unknown", "", [], scale)]
     if last in ("w1", "w2") and f"{path}.weight".lstrip(".") not in weights:
         first, second = (weights.get(f"{path}.{end}".lstrip(".")) for end in ("w1", "w2"))
         if first is not None and second is not None and first.shape == second.shape:
@@ -244,14 +275,22 @@ def _guessed(name: str, weight: Weight, weights: Mapping[str, Weight]) -> Iterab
         return _blocks_of_rows(where, "attention (guess)", weight, ["q", "k", "v"])
     if last.startswith(("weight_ih", "weight_hh")) and axes == 2:
         return _blocks_of_rows(where, "recurrent (guess)", weight, _gates_of(path, last, weights))
-    if last in {"weight", "dual"}:
+    if last in {"weight", "dual"} and not (axes == 3 and _EXPERTS.search(where)):
         if axes == 2:
-            table = "embed" in path.lower()
+            table = "embed" in path.lower() or "token_embd" in path
             kind = last if last == "dual" else "embedding" if table else "linear"
             return _as_stored(where, f"{kind} (guess)", weight)
         kind = last if last == "dual" else f"conv{axes - 2}d"
         return [_Part(where, f"{kind} (guess)", "(first, rest)", _blocks(weight))]
     return _as_stored(where, "parameter", weight)
+
+
+def _scale_of(name: str, weight: Weight, others: Mapping[str, Any]) -> str:
+    """What is wrong with a weight in 8 bits whose scales, by which it is to be multiplied, are stored beside it."""
+    scale = next((each for each in (f"{name}_scale_inv", f"{name}_scale") if each in others), "")
+    if not scale or weight.dtype.itemsize > 1 or not weight.dtype.is_floating_point:
+        return ""
+    return f"numbers of 8 bits without their scales, which are in {scale!r}: dequantize the model first"
 
 
 def _gates_of(path: str, last: str, weights: Mapping[str, Weight]) -> list[str]:

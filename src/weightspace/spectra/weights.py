@@ -60,13 +60,14 @@ def of_tensor(tensor: Tensor) -> Weight:
     """
     if is_lazy(tensor):
         return Weight((), tensor.dtype, _nothing, reason=NOT_INITIALIZED)
+    foreign = hasattr(tensor, "quant_state") or hasattr(tensor, "SCB")
     tensor = tensor.detach()
     if hasattr(tensor, "full_tensor"):
         tensor = tensor.full_tensor().cpu()
     shape, dtype = tuple(tensor.shape), tensor.dtype
     if tensor.is_meta:
         return Weight(shape, dtype, _nothing, reason="on the device meta: it has a shape but no numbers")
-    if hasattr(tensor, "quant_state") or hasattr(tensor, "SCB"):
+    if foreign:
         return Weight(shape, dtype, _nothing, reason="codes of bitsandbytes: call model.dequantize() first")
     if tensor.is_quantized:
         origin = f"dequantized from {str(dtype).removeprefix('torch.')}"

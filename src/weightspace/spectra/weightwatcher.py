@@ -50,7 +50,7 @@ from scipy import optimize
 from torch import Tensor, nn
 
 from weightspace.spectra import metrics, power_law
-from weightspace.spectra.checkpoints import named_weights
+from weightspace.spectra.checkpoints import Source, named_weights
 from weightspace.spectra.weights import NOT_INITIALIZED, Weight, of_tensor
 
 _FEWEST, _MOST, _LONGEST = 8, 15_000, 50_000  # eigenvalues, and N
@@ -82,9 +82,12 @@ class Layer:
     reason: str = ""
 
 
-def layers(source: nn.Module | Mapping[str, Any] | str) -> list[Layer]:
+def layers(source: Source, *, base: Source | None = None, download: bool = False) -> list[Layer]:
     """The layers that WeightWatcher treats, in its order and with its numbers and names."""
-    found = _modules(source) if isinstance(source, nn.Module) else _entries(named_weights(source))
+    if isinstance(source, nn.Module) and base is None:
+        found = _modules(source)
+    else:
+        found = _entries(named_weights(source, base=base, download=download))
     kept = (_layer(*each) for each in found)
     return [layer for layer in kept if _FEWEST <= layer.M * layer.rf <= _MOST and layer.N <= _LONGEST]
 
