@@ -77,7 +77,9 @@ def applied(
         elif there := _name_in(base, name):
             result[there] = _sum(base[there], change, there)
         else:
-            raise ValueError(f"the base has no weight {name!r}, which the adapter changes: is it the base of the adapter?")
+            raise ValueError(
+                f"the base has no weight {name!r}, which the adapter changes: is it the base of the adapter?"
+            )
     return result
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-from torch import nn
 from tqdm import tqdm
 
 from weightspace import devices
 from weightspace.spectra import marchenko_pastur, metrics, power_law, weightwatcher
+from weightspace.spectra.checkpoints import Source
 from weightspace.spectra.columns import COLUMNS
 from weightspace.spectra.eigen import cost, solved
 from weightspace.spectra.matrices import LayerMatrix, layer_matrices
@@ -56,8 +56,10 @@ class LayerSpectrum:
 
 
 def spectral_report(
-    source: nn.Module | Mapping[str, Any] | str,
+    source: Source,
     *,
+    base: Source | None = None,
+    download: bool = False,
     convention: Convention = "weightspace",
     device: str = "cpu",
     intervals: int = 0,
@@ -67,8 +69,11 @@ def spectral_report(
 ) -> pd.DataFrame:
     """The spectra of all weight matrices of a model, a row per matrix.
 
-    source: a module, a state_dict, a mapping of names to arrays, or the path of a checkpoint (``torch.save``, loaded
-    with ``weights_only=True``, or ``.safetensors``).
+    source: a module (also compiled, wrapped, sharded or quantized), a state_dict, a mapping of names to arrays, a file,
+    a folder, or ``"hf://organization/model"``: ``weightspace.spectra.checkpoints.named_weights`` lists the forms. base:
+    where the source is an adapter of LoRA, the model that it changes; without it the report is of the changes B A.
+    download: fetch a model of the hub that is not in the cache. Weights are read from a file one by one: memory is
+    that of the matrices that are being solved, not of the model.
 
     convention: ``"weightspace"`` takes the matrices as ``weightspace.spectra.matrices`` describes and the columns
     below. ``"weightwatcher"`` gives the layers, columns and numbers of WeightWatcher 0.7.7 with ``mp_fit=True``; see
@@ -76,7 +81,8 @@ def spectral_report(
 
     intervals: replicates of the bootstrap for ``alpha_low`` and ``alpha_high`` (95 %; 200 is enough); goodness:
     replicates for ``p``; 0 leaves these columns out. seed: of both. device: ``"cpu"`` or ``"cuda"``, for the
-    eigenvalues. progress: a bar on stderr; by default where that is a terminal and it takes longer than a second.
+    eigenvalues. progress: a bar with the time left; by default in a terminal
+    and in Jupyter, where it takes longer than a second.
 
     The columns are those of ``weightspace.spectra.columns.COLUMNS``, which says what each of them means; the fits are
     those of ``power_law.fit`` (with its ``interval`` and ``goodness_of_fit``) and of ``marchenko_pastur.fit``. Where a
@@ -90,14 +96,20 @@ def spectral_report(
     if convention == "weightwatcher":
         if intervals or goodness:
             raise ValueError("WeightWatcher has no intervals and no goodness of fit: leave out intervals and goodness")
-        return weightwatcher.table(*_solved(weightwatcher.layers(source), device, progress))
-    spectra = layer_spectra(source, convention=convention, device=device, progress=progress)
+        return weightwatcher.table(
+            *_solved(weightwatcher.layers(source, base=base, download=download), device, progress)
+        )
+    spectra = layer_spectra(
+        source, base=base, download=download, convention=convention, device=device, progress=progress
+    )
     return report_of(spectra, intervals=intervals, goodness=goodness, seed=seed)
 
 
 def layer_spectra(
-    source: nn.Module | Mapping[str, Any] | str,
+    source: Source,
     *,
+    base: Source | None = None,
+    download: bool = False,
     convention: Convention = "weightspace",
     device: str = "cpu",
     progress: bool | None = None,
@@ -107,11 +119,11 @@ def layer_spectra(
     To keep along a training run: a few numbers per neuron, from which ``report_of`` makes the table at any time.
     """
     if convention == "weightwatcher":
-        theirs, spectra = _solved(weightwatcher.layers(source), device, progress)
+        theirs, spectra = _solved(weightwatcher.layers(source, base=base, download=download), device, progress)
         return [_slices(layer, found) for layer, found in zip(theirs, spectra)]
     if convention != "weightspace":
         raise ValueError(f"unknown convention {convention!r}: use weightspace or weightwatcher")
-    layers, spectra = _solved(layer_matrices(source), device, progress)
+    layers, spectra = _solved(layer_matrices(source, base=base, download=download), device, progress)
     return [
         LayerSpectrum(
             **{name: getattr(layer, name) for name in ("layer_id", "name", "layer_type", "unfolding", "N", "M", "eps")},
