@@ -204,12 +204,17 @@ def test_the_kernel_compiles_for_an_h100(tmp_path, monkeypatch):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     sizes = (3072, 64, 32, 10)
     assert triton_kernel.fits(sizes) and not triton_kernel.fits((8, 512, 512, 1))
-    constants, warps = triton_kernel.compiled_for(sizes[1:], classes=True)
-    kinds = {"answer": "*i64", "norm_squared": "*fp64", "dual": "*i1", "stabilizer": "*i1", "updates": "i32"}
+    shape, warps = triton_kernel.compiled_for(sizes[1:], classes=True)
+    floats = "*fp32"
     signature = {
-        name: "constexpr" if name in constants else kinds.get(name, "*fp32")
-        for name in triton_kernel._train_block.arg_names
+        "block": online_block.Block(*(floats,) * 7)._replace(answer="*i64", norm_squared="*fp64"),
+        "rules": online_block.Rules(*(floats,) * 5)._replace(dual="*i1", stabilizer="*i1"),
+        "weights": triton_kernel.Weights(*(floats,) * 4),
+        "kept": floats,
+        "coefficients": floats,
+        "updates": "i32",
+        "shape": "constexpr",
     }
-    source = ASTSource(fn=triton_kernel._train_block, signature=signature, constexprs=constants)
+    source = ASTSource(fn=triton_kernel._train_block, signature=signature, constexprs={"shape": shape})
     kernel = compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
     assert kernel.asm["cubin"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,8 +14,7 @@ BLOCK = 64
 """Updates per block: more make the matrix products cheaper per update and the updates themselves dearer."""
 
 
-@dataclass
-class Rules:
+class Rules(NamedTuple):
     """How each run is trained; every field is a tensor ``[runs]``.
 
     A penalty makes all weights of a layer shrink by the share lr * gradient / w of an update: constant_share for the
@@ -41,8 +41,7 @@ class State:
     m: Tensor
 
 
-@dataclass
-class Block:
+class Block(NamedTuple):
     """What a block of updates reads; the samples are those of the block, in their order, for every run its own.
 
     start: products of w1 and w2 of the first layer with the samples, ``[runs, samples, 2, units]``.
