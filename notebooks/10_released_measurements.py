@@ -47,7 +47,7 @@ compared = spectral_shifts.against_reported(changes)
 means = spectral_shifts.category_means(inner)
 noise = shift_checks.expected_correlations(changes)
 noise_inner = shift_checks.expected_correlations(changes, with_last=False)
-for name, value in tables.released.numbers(runs, noise, noise_inner).items():
+for name, value in tables.released.numbers(runs, compared, noise, noise_inner).items():
     glue(name, value, display=False)
 quadrant_means = shift_checks.task_means(changes)
 same = shift_checks.same_quadrant(quadrant_means, "log_norm", "log_spectral_norm")

@@ -213,15 +213,17 @@ def resampled(shifts: Shifts, replicates: int = REPLICATES, seed: int = 0) -> ND
     rng = np.random.default_rng(seed)
     count, seeds, layers = shifts.values.shape
 
-    def noise(category: str, *shape: int) -> NDArray[np.float64]:
+    def noise(category: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         own = shifts.residuals[category]
-        return own[rng.integers(0, len(own), (replicates, *shape))]
+        return own, rng.integers(0, len(own), (replicates, seeds))
 
+    every = [noise(category) for category in shifts.settings["category"]]
+    own, chosen = noise(BASELINE)
+    baselines = own[chosen]
     drawn = np.empty((replicates, count, seeds, layers))
-    for position, category in enumerate(shifts.settings["category"]):
-        drawn[:, position] = noise(category, seeds)
-    drawn += shifts.values  # in place: hundreds of megabytes
-    drawn -= noise(BASELINE, seeds)[:, None]
+    for position, (own, chosen) in enumerate(every):  # written once: it is hundreds of megabytes
+        noisy = (own + shifts.values[position][:, None]).reshape(-1, layers)
+        np.subtract(noisy[chosen + len(own) * np.arange(seeds)], baselines, out=drawn[:, position])
     return drawn
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from importlib.resources import files
+from operator import and_
 
 import numpy as np
 import pandas as pd
@@ -26,9 +28,8 @@ def last_turn(frame: pd.DataFrame, test_inputs: str = "clean") -> pd.DataFrame:
 
 def select(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
     """The rows whose columns have the given values, e.g. ``select(runs, layers=3, method="dual", turn=6)``."""
-    for name, wanted in where.items():
-        frame = frame[frame[name] == wanted]
-    return frame
+    chosen = [frame[name] == wanted for name, wanted in where.items()]
+    return frame[reduce(and_, chosen)] if chosen else frame  # in one step: each would copy all columns
 
 
 def with_error(frame: pd.DataFrame) -> pd.DataFrame:
@@ -108,12 +109,23 @@ def paired(
 
     Seeds that only one of the two has are an error: a comparison must not depend on which runs are missing.
     """
+    return next(_paired(frame, [ours], [baseline], value, by))[2]
+
+
+def _paired(
+    frame: pd.DataFrame, methods: Sequence[str], baselines: Sequence[str], value: str, by: Sequence[str]
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """What ``paired`` returns, for each method and each baseline."""
     keys = [*by, "seed"]
     frame = frame[[*keys, "method", value]]  # the rest would be copied with every choice of rows
-    a, b = (select(frame, method=method).set_index(keys)[value] for method in (ours, baseline))
-    if a.empty or b.empty or not a.index.sort_values().equals(b.index.sort_values()):
-        raise ValueError(f"{ours} and {baseline} have not been run for the same configurations and seeds")
-    return pd.DataFrame({"ours": a, "baseline": b.reindex(a.index)}).reset_index()
+    values = {name: select(frame, method=name).set_index(keys)[value] for name in {*methods, *baselines}}
+    order = {name: own.index.sort_values() for name, own in values.items()}
+    for ours in methods:
+        for baseline in baselines:
+            a, b = values[ours], values[baseline]
+            if a.empty or b.empty or not order[ours].equals(order[baseline]):
+                raise ValueError(f"{ours} and {baseline} have not been run for the same configurations and seeds")
+            yield ours, baseline, pd.DataFrame({"ours": a, "baseline": b.reindex(a.index)}).reset_index()
 
 
 def paired_tests(
@@ -129,11 +141,9 @@ def paired_tests(
     effect_size (Cohen's d of the paired log ratios), p_holm (corrected over the whole table).
     """
     rows = []
-    for method in methods:
-        for baseline in baselines:
-            pairs = paired(frame, method, baseline, value, by)
-            for key, group in pairs.groupby(list(by), sort=False):
-                rows.append((method, baseline, *key, *vars(compare_paired(group["ours"], group["baseline"])).values()))
+    for method, baseline, pairs in _paired(frame, methods, baselines, value, by):
+        for key, group in pairs.groupby(list(by), sort=False):
+            rows.append((method, baseline, *key, *vars(compare_paired(group["ours"], group["baseline"])).values()))
     table = pd.DataFrame(rows, columns=["method", "baseline", *by, "n", "ratio", "low", "high", "p", "effect_size"])
     return table.assign(p_holm=holm(table["p"]))
 
@@ -147,8 +157,7 @@ def overall_ratio(
 ) -> tuple[float, float, float]:
     """Geometric mean ratio over all configurations and baselines, with a 95 % interval over seeds."""
     logs = []
-    for baseline in baselines:
-        pairs = paired(frame, method, baseline, value, by)
+    for *_, pairs in _paired(frame, [method], baselines, value, by):
         logs.append(pairs.assign(log=np.log(pairs["ours"] / pairs["baseline"])))
     per_seed = pd.concat(logs).groupby("seed")["log"].mean()
     mean, low, high = np.exp(mean_interval(per_seed))

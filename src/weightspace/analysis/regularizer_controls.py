@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -94,13 +95,17 @@ def answers(
     speaks for, "" for none).
     """
     campaign = campaign[campaign["seed"].isin(controls["seed"].unique())]
+    runs = _Runs(campaign)
     tables = []
     for control, question in QUESTIONS.items():
-        own = campaign if control == NOISE else select(controls, control=control)
+        own = runs if control == NOISE else _Runs(select(controls, control=control))
+        if control == "label_noise":  # such runs have the campaign's baselines
+            named = own.frame.assign(setting=control, category=control)
+            own = _Runs(pd.concat([campaign, named], ignore_index=True))
         rows = []
         for name, measures in MEASURES.items():
             for measure in measures:
-                for category, estimate, judged in _numbers(control, question, campaign, own, measure, draws):
+                for category, estimate, judged in _numbers(control, question, runs, own, measure, draws):
                     judged = judged and (measure, category) in passed
                     n = estimate.degrees + 1
                     rows.append((control, name, measure, category, n, estimate, question.threshold, judged))
@@ -117,8 +122,27 @@ def answers(
     return pd.concat(tables, ignore_index=True)
 
 
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Records, and what is asked of them again for every measure."""
+
+    frame: pd.DataFrame
+
+    @cached_property
+    def gains(self) -> pd.DataFrame:
+        return outcomes(self.frame, "test accuracy")
+
+    @cached_property
+    def delays(self) -> pd.DataFrame:
+        return delays(self.frame)
+
+    @cached_property
+    def able(self) -> set[str]:
+        return learned(self.frame)
+
+
 def _numbers(
-    control: str, question: Question, campaign: pd.DataFrame, own: pd.DataFrame, measure: Measure, draws: int
+    control: str, question: Question, campaign: _Runs, own: _Runs, measure: Measure, draws: int
 ) -> Iterator[tuple[str, Estimate, bool]]:
     """Category, number, and whether there is anything to decide."""
     if control == "label_noise":
@@ -139,12 +163,11 @@ def _numbers(
             yield category, *pair.place(here, there, size="kept")
 
 
-def _cosine_of_label_noise(campaign: pd.DataFrame, own: pd.DataFrame, measure: Measure, draws: int) -> Estimate:
-    """With the mean of the augmentation levels that learn. Runs with label noise have the campaign's baselines."""
-    named = own.assign(setting="label_noise", category="label_noise")
-    pair = _Pair.within(pd.concat([campaign, named], ignore_index=True), measure, draws)
+def _cosine_of_label_noise(campaign: _Runs, own: _Runs, measure: Measure, draws: int) -> Estimate:
+    """With the mean of the augmentation levels that learn. own: the campaign with the runs with label noise."""
+    pair = _Pair.within(own, measure, draws)
     noisy = pair.mean_of({"label_noise"})
-    levels = pair.mean_of(_levels(pair, PAPER_SETTINGS & learned(campaign)))
+    levels = pair.mean_of(_levels(pair, PAPER_SETTINGS & campaign.able))
     return pair.estimate(pair.product(noisy, levels) / _root(pair.product(noisy, noisy) * pair.product(levels, levels)))
 
 
@@ -184,22 +207,22 @@ class _Pair:
     able: set[str]
 
     @classmethod
-    def within(cls, campaign: pd.DataFrame, measure: Measure, draws: int) -> _Pair:
+    def within(cls, campaign: _Runs, measure: Measure, draws: int) -> _Pair:
         return cls._of([(campaign, False)], measure, draws)
 
     @classmethod
-    def between(cls, campaign: pd.DataFrame, own: pd.DataFrame, measure: Measure, draws: int) -> _Pair:
+    def between(cls, campaign: _Runs, own: _Runs, measure: Measure, draws: int) -> _Pair:
         return cls._of([(campaign, False), (own, True)], measure, draws)
 
     @classmethod
-    def _of(cls, frames: list[tuple[pd.DataFrame, bool]], measure: Measure, draws: int) -> _Pair:
-        units = units_of(frames[0][0], measure)
+    def _of(cls, campaigns: list[tuple[_Runs, bool]], measure: Measure, draws: int) -> _Pair:
+        units = units_of(campaigns[0][0].frame, measure)
         # The control first: layers without a value there are left out of both.
         parts = []
-        for frame, control in reversed(frames):
-            part = effects(frame, measure, units=units)
+        for runs, control in reversed(campaigns):
+            part = effects(runs.frame, measure, units=units)
             units = units[part.layers]
-            parts.insert(0, (frame, control, part))
+            parts.insert(0, (runs, control, part))
         weights = seed_weights(parts[0][2].seeds, draws)
         mean = weights / weights.sum(axis=1, keepdims=True)
 
@@ -209,10 +232,10 @@ class _Pair:
         return cls(
             pd.concat([part.settings.assign(control=control) for _, control, part in parts], ignore_index=True),
             between_seeds(products(np.concatenate([part.values for *_, part in parts])), weights),
-            np.hstack([drawn(outcomes(frame, "test accuracy"), part.settings) for frame, _, part in parts]),
-            np.hstack([drawn(delays(frame), part.settings) for frame, _, part in parts]),
+            np.hstack([drawn(runs.gains, part.settings) for runs, _, part in parts]),
+            np.hstack([drawn(runs.delays, part.settings) for runs, _, part in parts]),
             parts[0][2].seeds,
-            learned(frames[0][0]),
+            campaigns[0][0].able,
         )
 
     def mean_of(self, names: set[str], control: bool = False) -> NDArray[np.float64]:

@@ -109,7 +109,7 @@ def effects(frame: pd.DataFrame, measure: Measure, epoch: int | None = None, uni
     seeds = base.index.unique("seed").sort_values()
     if (replicates := base.groupby(level="seed").size()).nunique() != 1 or replicates.iloc[0] < 2:
         raise ValueError(f"every seed needs the same number of baselines, two or more, got {replicates.to_dict()}")
-    units = units_of(frame, measure, epoch) if units is None else units[units.index.intersection(table.columns)]
+    units = _spread(base) if units is None else units[units.index.intersection(table.columns)]
     base, table = base[units.index], table[units.index]
     base_mean = base.groupby(level="seed").mean()
     others = table[table.index.get_level_values("setting") != BASELINE].droplevel("replicate")
@@ -133,7 +133,11 @@ def effects(frame: pd.DataFrame, measure: Measure, epoch: int | None = None, uni
 
 def units_of(frame: pd.DataFrame, measure: Measure, epoch: int | None = None) -> pd.Series:
     """The standard deviation between baselines by layer, without layers in which all of them are the same."""
-    spread = _baselines(_by_layer(frame, measure, epoch)).std(ddof=1)
+    return _spread(_baselines(_by_layer(frame, measure, epoch)))
+
+
+def _spread(base: pd.DataFrame) -> pd.Series:
+    spread = base.std(ddof=1)
     return spread[spread > 0]
 
 
@@ -141,12 +145,18 @@ def _baselines(table: pd.DataFrame) -> pd.DataFrame:
     return table.xs(BASELINE, level="setting").droplevel("category")
 
 
+_RUN = ["category", "setting", "seed", "replicate"]
+_PLACE = [*_RUN, "metric", "batch_norm", "unfolding", "layer", "epoch"]
+
+
 def _by_layer(frame: pd.DataFrame, measure: Measure, epoch: int | None) -> pd.DataFrame:
     """A measure after an epoch (None: the last) in every run, a column for every layer that has it in all of them."""
+    last = frame["layer"].max()
+    frame = frame[[*_PLACE, "value"]]  # the rest would be copied with every choice of rows
     own = select(frame, metric=measure.metric, batch_norm=measure.batch_norm, unfolding=measure.unfolding)
-    own = own[(own["layer"] > 0) & (own["layer"] < frame["layer"].max()) & (own["epoch"] > 0)]
+    own = own[(own["layer"] > 0) & (own["layer"] < last) & (own["epoch"] > 0)]
     own = last_epoch(own) if epoch is None else select(own, epoch=epoch)
-    table = own.pivot(index=["category", "setting", "seed", "replicate"], columns="layer", values="value")
+    table = own.pivot(index=_RUN, columns="layer", values="value")
     return table.loc[:, table.notna().all()]
 
 

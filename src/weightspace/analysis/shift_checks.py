@@ -292,16 +292,25 @@ def leave_one_out(changes: pd.DataFrame, over: str, pairs: Iterable[tuple[str, s
     else:
         raise ValueError(f"cannot leave out one {over!r}: use layer, task or level")
     rows = []
-    for model, own in shifted.groupby("model", sort=False):
-        whole = profiles(own)
+    for model, of_model in shifted.groupby("model", sort=False):
+        whole = profiles(of_model)
         layers = whole.index.get_level_values("layer").astype(str)
-        for unit in ["", *own["unit"].unique()]:
+        for unit in ["", *of_model["unit"].unique()]:
             if over == "layer":
                 profile = whole[layers != unit]
             else:
-                profile = whole if unit == "" else profiles(own[own["unit"] != unit])
+                profile = whole if unit == "" else profiles(of_model[of_model["unit"] != unit])
             if profile.empty or not set(CATEGORIES) <= set(profile.columns):
                 continue
-            for (_, metric), group in profile.groupby(level=["model", "metric"], sort=False):
-                rows += [(model, metric, a, b, unit, group[a].corr(group[b])) for a, b in pairs]
+            values = {name: profile[name].to_numpy() for name in CATEGORIES}
+            metrics = profile.index.get_level_values("metric")
+            for metric in metrics.unique():
+                own = {name: column[metrics == metric] for name, column in values.items()}
+                rows += [(model, metric, a, b, unit, _pearson(own[a], own[b])) for a, b in pairs]
     return pd.DataFrame(rows, columns=["model", "metric", "a", "b", "left_out", "pearson"])
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> float:
+    """As ``Series.corr``, of arrays: a thousand times it is seconds."""
+    there = ~(np.isnan(x) | np.isnan(y))
+    return float(np.corrcoef(x[there], y[there])[0, 1])

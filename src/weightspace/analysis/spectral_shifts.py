@@ -33,6 +33,7 @@ def shifts(changes: pd.DataFrame) -> pd.DataFrame:
     model and task have no baseline, or more than one per seed.
     """
     keys = [*_CASE, "layer", "metric"]
+    changes = changes[[*keys, *_SETTING, "value"]]  # the rest would be copied with every choice of rows
     baseline = changes[changes["category"] == BASELINE].set_index(keys)["value"]
     if baseline.index.has_duplicates:
         raise ValueError("more than one baseline for the same model, task and seed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -55,7 +56,8 @@ def load(name: str, scale: str = "paper", seeds: int | None = None, changes: Set
     So are the first runs of what was added to a campaign that is complete without it, see ``left_out``.
     """
     plan, waiting = planned(name, scale, seeds, changes), left_out(name, scale, seeds, changes)
-    return records.rows_of(name, scale, {key for key, run in plan.items() if not waiting or _extra(run) not in waiting})
+    extra = _extra_of(name)
+    return records.rows_of(name, scale, {key for key, run in plan.items() if not waiting or extra(run) not in waiting})
 
 
 def missing_runs(
@@ -70,14 +72,13 @@ def left_out(name: str, scale: str = "paper", seeds: int | None = None, changes:
 
     Empty if everything is on record, and if runs that pages need are missing.
     """
-    plan, missing = planned(name, scale, seeds, changes), missing_runs(name, scale, seeds, changes)
-    found = {_extra(plan[key]) for key in missing}
-    return [] if "" in found else [extra for extra in dict.fromkeys(map(_extra, plan.values())) if extra in found]
+    plan, extra = planned(name, scale, seeds, changes), _extra_of(name)
+    found = {extra(plan[key]) for key in plan.keys() - records.keys(name, scale)}
+    return [] if "" in found else [one for one in dict.fromkeys(map(extra, plan.values())) if one in found]
 
 
-def _extra(run: Configuration) -> str:
-    extra = get(run.experiment).extra
-    return "" if extra is None else extra(run)
+def _extra_of(name: str) -> Callable[[Configuration], str]:
+    return get(name).extra or (lambda run: "")
 
 
 def complete(name: str, scale: str = "paper") -> bool:

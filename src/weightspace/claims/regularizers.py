@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from weightspace.analysis import regularizer_controls, regularizer_map
 from weightspace.analysis.regularizer_controls import FIRST, QUESTIONS
 from weightspace.analysis.regularizer_effects import measures_of
-from weightspace.analysis.regularizer_tests import MATCHES, cases, closeness, controls, passed, similarities
+from weightspace.analysis.regularizer_tests import MATCHES, Case, cases, closeness, controls, passed, similarities
 from weightspace.claims.verdicts import Claim, Finding, decided
 
 SPECTRA = "diversity_from_scratch_spectra"
@@ -41,13 +42,37 @@ def findings_by(table: pd.DataFrame, by: list[str], effect: str, label: Callable
     return found
 
 
+T = TypeVar("T")
+
+
+def _remembered(function: Callable[..., T]) -> Callable[..., T]:
+    """The same function, which keeps what it made of the last frame: several claims ask the same of the same records.
+
+    A frame is the last one if it is the same object, which is held; nobody changes records in place.
+    """
+    last: list[Any] = [None, None, None]
+
+    def remembered(frame: pd.DataFrame, *others: Any) -> T:
+        if last[0] is not frame or last[1] != others:
+            last[:] = frame, others, function(frame, *others)
+        return last[2]
+
+    return remembered
+
+
+@_remembered
+def _cases(frame: pd.DataFrame, matches: Sequence[str]) -> list[Case]:
+    return cases(frame, matches=matches)
+
+
+@_remembered
 def _passed(frame: pd.DataFrame) -> set:
     return passed(controls(frame, [measure for members in measures_of(frame).values() for measure in members]))
 
 
 def alike(frame: pd.DataFrame, matches: Sequence[str] = MATCHES) -> list[Finding]:
     """A1: augmentation with dropout and with weight decay, for each set of metrics."""
-    table = similarities(cases(frame, matches=matches), _passed(frame))
+    table = similarities(_cases(frame, matches), _passed(frame))
     return findings_by(table, ["to", "set"], "similarity", lambda to, name: f"like {to.replace('_', ' ')}, {name}")
 
 
@@ -55,7 +80,7 @@ def closer_to_dropout(than: str | None, matches: Sequence[str] = MATCHES) -> Cal
     """A2 and A2c: the distance to dropout over that to ``than`` (the baseline, if None), for each set of metrics."""
 
     def assess(frame: pd.DataFrame) -> list[Finding]:
-        table = closeness(cases(frame, matches=matches), _passed(frame), than)
+        table = closeness(_cases(frame, matches), _passed(frame), than)
         # Where the other distance is estimated as none, there is no ratio to it.
         other = table["distance_other"].where(table["distance_other"] > 0)
         return findings_by(table.assign(ratio=table["distance_dropout"] / other), ["set"], "ratio", str)

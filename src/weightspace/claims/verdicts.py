@@ -70,12 +70,15 @@ class Claim:
         named = () if self.experiment is None else (self.experiment, *self.besides)
         return {name: experiments.committed_scale(name) for name in named}
 
-    def findings(self) -> list[Finding]:
-        """The verdicts at the committed scale; empty until every run of all its experiments is on record."""
+    def findings(self, load: Callable[[str, str], pd.DataFrame] = experiments.load) -> list[Finding]:
+        """The verdicts at the committed scale; empty until every run of all its experiments is on record.
+
+        load: returns the records of an experiment at a scale. Who judges several claims may hand out a frame twice.
+        """
         scales = self.scales()
         if self.assess is None or not scales or not all(experiments.complete(*item) for item in scales.items()):
             return []
-        return self.assess(*(experiments.load(*item) for item in scales.items()))
+        return self.assess(*(load(*item) for item in scales.items()))
 
 
 def outcome(ratio: float, p_corrected: float) -> str:

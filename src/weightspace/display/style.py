@@ -24,6 +24,7 @@ extras.need("plots", "matplotlib", "seaborn")
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
@@ -230,10 +231,8 @@ def _drawing(figure: Figure, name: str, alt: str) -> str:
     if not alt.strip():
         raise ValueError(f"figure {name!r} needs an alternative text")
     _enlarge_text(figure)
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    drawing = _page_colours(_svg(figure))
     plt.close(figure)
-    drawing = _page_colours(stream.getvalue()[stream.getvalue().index("<svg") :])
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", drawing)  # identifiers must differ on one page
     return drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
 
@@ -253,6 +252,19 @@ def _enlarge_text(figure: Figure) -> None:
                 axis.set_tick_params(which, labelsize=max(FontProperties(size=size).get_size_in_points(), least))
     for text in figure.findobj(Text):
         text.set_fontsize(max(text.get_fontsize(), least))
+
+
+def _svg(figure: Figure) -> str:
+    """The drawing by itself, as ``savefig`` makes it, which draws everything once more for the layout alone."""
+    canvas, stream, dpi = FigureCanvasSVG(figure), io.StringIO(), figure.dpi
+    if (layout := figure.get_layout_engine()) is not None:
+        figure.dpi = 72  # that of every SVG, with which the layout is made
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+        figure.dpi = dpi
+    canvas.print_svg(stream, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
 
 
 def _figure(drawing: str, note: str, frame: pd.DataFrame | None, plotted: str) -> HTML:
@@ -313,7 +325,7 @@ def describe(frame: pd.DataFrame | None) -> str:
         return f"Computed on this page, on {device}; {provenance.versions()}; {date}."
     scale = frame.attrs["scale"]
     reduced = "" if scale == "paper" else " (a reduced scale: not the experiment of the paper)"
-    dates = sorted({time[:10] for time in frame["time"]})
+    dates = sorted({time[:10] for time in frame["time"].unique()})
     seeds = frame["seed"].nunique()
     return (
         f"Records: {frame.attrs['experiment']}, scale {scale}{reduced}; {seeds} seed{'s' if seeds != 1 else ''}, "

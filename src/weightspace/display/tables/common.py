@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -338,6 +339,7 @@ def judged(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
 
     A claim without findings has one row, with the verdict ``open``.
     """
+    load = lru_cache(2)(experiments.load)  # claims on the same records come one after the other
     nothing = verdicts.Finding("", np.nan, np.nan, np.nan, 0, 0, 0, 0, "open")
     return pd.DataFrame(
         [
@@ -345,7 +347,7 @@ def judged(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
             | {"claim": claim.id, "scales": claim.scales()}
             | vars(finding)
             for claim in items
-            for finding in claim.findings() or [nothing]
+            for finding in claim.findings(load) or [nothing]
         ]
     )
 

@@ -123,10 +123,13 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def numbers(runs: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame) -> dict[str, object]:
+def numbers(
+    runs: pd.DataFrame, compared: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame
+) -> dict[str, object]:
     """The numbers that the text of the chapter quotes, by name.
 
-    runs: the records. noise, noise_inner: ``shift_checks.expected_correlations`` with and without the last layer.
+    runs: the records. compared: ``spectral_shifts.against_reported`` of them. noise, noise_inner:
+    ``shift_checks.expected_correlations`` with and without the last layer.
     """
     changes = select(runs, quantity="change")
     profile = spectral_shifts.profiles(spectral_shifts.shifts(changes))
@@ -134,7 +137,6 @@ def numbers(runs: pd.DataFrame, noise: pd.DataFrame, noise_inner: pd.DataFrame) 
     tests, without = spectral_shifts.comparisons(profile), spectral_shifts.comparisons(inner)
     expected, expected_inner = (select(table, a="div", b="dp") for table in (noise, noise_inner))
     texts = released_scores.text_accuracies().dropna()
-    compared = spectral_shifts.against_reported(changes)
     tasks = select(shift_checks.across_tasks(changes), a="div", b="dp")
     found: dict[str, object] = {
         "noise_pearson": shift_checks.shared_baseline_correlation(10, 4),
