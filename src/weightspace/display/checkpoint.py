@@ -66,9 +66,7 @@ def _figures(table: pd.DataFrame, spectra: list[LayerSpectrum], path: Path) -> l
 
     from weightspace.display.figures import spectra as plots_spectra
 
-    profiles, axes = plt.subplots(len(_PROFILES), 1, figsize=(8, 10), sharex=True, layout="constrained")
-    for axis, column in zip(axes, _PROFILES):
-        plots_spectra.layer_profile(table, column, ax=axis)
+    profiles = plots_spectra.profiles(table, _PROFILES)
     fitted = [each for each, sigma in zip(spectra, table["sigma_mp"]) if each.matrices == 1 and sigma > 0]
     largest = sorted(fitted, key=lambda each: -len(each.eigenvalues))
     histograms, axes = plt.subplots(3, 2, figsize=(8, 9), layout="constrained")

@@ -339,6 +339,9 @@ class DualLinear(_DualLayer):
     The rates of a step add up over the batch. Where lr * sum max(0, -g) exceeds 1 the step goes beyond the mean of
     the inputs, above 2 it diverges; a smaller learning rate or the mean of the loss mends it.
 
+    Standardise the inputs: weights are drawn towards them, and a network on inputs that are far smaller or larger than
+    useful weights hardly learns (the page "Use it in your own model" measures it).
+
     With ``stabilizer=True`` the rates are r1 = lr min(1, 0.1 max(0, -g) / m), r2 likewise with +g, where the
     parameter ``m`` (one value per neuron, starting at 1) is a running mean of |g|: its gradient is m - |g| where
     g != 0, so that SGD gives m <- (1 - lr) m + lr |g|, as in the paper, at whatever learning rate is in force.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import torch
 from weightspace import data
 from weightspace.data import sampling
 from weightspace.dual.layers import DualLinear
+from weightspace.measures import statistics
 
 
 def converging_neuron(
@@ -89,3 +91,54 @@ def digit_batches(number: int, size: int, seed: int = 0) -> list[tuple[torch.Ten
     labels = torch.from_numpy(digits.y).long()
     chosen = torch.randint(len(labels), (number, size), generator=torch.Generator().manual_seed(seed))
     return [(images[index], labels[index]) for index in chosen]
+
+
+def diabetes_errors(seeds: int = 5, epochs: int = 40) -> pd.DataFrame:
+    """What standardised inputs are worth to a small network: mean squared errors on held-out patients, as a table.
+
+    The network and the training of the quick start, on scikit-learn's diabetes data with its columns as they come
+    (standard deviation 0.05) and standardised; targets are standardised in all cases. A seed draws the 100 patients
+    that are held out, the order and the initial weights.
+    """
+    layers = {
+        "DualLinear, stabilizer=True": partial(DualLinear, stabilizer=True),
+        "nn.Linear": torch.nn.Linear,
+    }
+    rows = [{"model": "mean of the training targets", "inputs": "none", "errors": []}]
+    rows += [
+        {"model": name, "inputs": inputs, "errors": []}
+        for name in layers
+        for inputs in ("as they come", "standardised")
+    ]
+    for seed in range(seeds):
+        for row in rows:
+            make = layers.get(row["model"])
+            row["errors"].append(_diabetes_error(make, row["inputs"] == "standardised", seed, epochs))
+    for row in rows:
+        row["mean squared error"], *ends = statistics.mean_interval(row.pop("errors"))
+        row["95 % interval"] = "{:.2f} to {:.2f}".format(*ends)
+    return pd.DataFrame(rows)
+
+
+def _diabetes_error(
+    make: Callable[[int, int], torch.nn.Module] | None, standardised: bool, seed: int, epochs: int
+) -> float:
+    from sklearn.datasets import load_diabetes
+
+    torch.manual_seed(seed)
+    x, y = (torch.tensor(each, dtype=torch.float32) for each in load_diabetes(return_X_y=True))
+    train, test = torch.randperm(len(x)).split([342, 100])
+    if standardised:
+        x = (x - x[train].mean(0)) / x[train].std(0)
+    y = ((y - y[train].mean()) / y[train].std())[:, None]
+    if make is None:
+        return float(y[test].square().mean())
+    model = torch.nn.Sequential(make(10, 20), torch.nn.ReLU(), make(20, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.003)
+    for _ in range(epochs):
+        for rows in train[torch.randperm(len(train))].split(16):
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(model(x[rows]), y[rows], reduction="sum").backward()
+            optimizer.step()
+    with torch.no_grad():
+        return float(torch.nn.functional.mse_loss(model(x[test]), y[test]))

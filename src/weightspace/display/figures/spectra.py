@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from weightspace.display.style import BULK, EDGE, EIGENVALUES, MUTED, TAIL
@@ -154,6 +155,16 @@ def layer_profile(report: pd.DataFrame, column: str, *, ax: Axes | None = None) 
     ax.set_xticks(shown, report["name"].iloc[shown], rotation=90, fontsize=7)
     ax.set_ylabel(column)
     return ax
+
+
+def profiles(report: pd.DataFrame, columns: Sequence[str]) -> Figure:
+    """Columns of a report over the layers, one ``layer_profile`` above the other."""
+    figure, axes = plt.subplots(
+        len(columns), 1, figsize=(8, 2.5 * len(columns)), sharex=True, layout="constrained", squeeze=False
+    )
+    for axis, column in zip(axes.flat, columns):
+        layer_profile(report, column, ax=axis)
+    return figure
 
 
 def compare(
