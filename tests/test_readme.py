@@ -43,6 +43,15 @@ def test_the_page_of_the_book_has_the_same_quick_start():
         assert block.strip() in cells
 
 
+def test_every_answer_in_the_book_is_held_by_a_test():
+    rows = re.findall(r"^\| (?!Asked|---)(.*) \|$", (ROOT / "book" / "questions.md").read_text(), re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
+        asked, _, test = row.split(" | ")
+        file, name = test.strip("`").split("::")
+        assert "https://github.com/" in asked and f"\ndef {name}(" in (ROOT / file).read_text(), row
+
+
 def test_links_work_wherever_the_text_is_shown():
     """A page of a package index has no files beside it."""
     assert all(link.startswith("https://") for link in re.findall(r"\]\(([^)]*)\)", README))

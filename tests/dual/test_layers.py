@@ -135,7 +135,7 @@ def test_fixed_point_is_the_gradient_weighted_mean_input():
         optimizer.zero_grad()
         layer(xs[step : step + 1]).backward(gs[step : step + 1])
         optimizer.step()
-        path[step, 0], path[step, 1] = layer.w1.detach()[0], layer.w2.detach()[1]
+        path[step, 0], path[step, 1] = layer.w1.detach()[0].numpy(), layer.w2.detach()[1].numpy()
     torch.testing.assert_close(layer.w2[0], start_w2[0], rtol=0, atol=0)  # never addressed
     kept = path[burn_in:].reshape(20, -1, 2, 3).mean(axis=1)  # 20 batch means, each ~17 relaxation times long
     error = kept.std(axis=0, ddof=1) / np.sqrt(len(kept))

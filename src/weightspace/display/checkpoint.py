@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from weightspace import extras
@@ -39,12 +40,15 @@ def report(checkpoint: str, out: str | None = None, plot: bool = False, device: 
     return table.to_json(orient="records", double_precision=15, indent=2) if json else "\n".join(lines)
 
 
+def number(value: object) -> object:
+    """A number as a table shows it, to two decimals and empty for NaN; anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    return "" if np.isnan(value) else f"{value:.0f}" if value.is_integer() else f"{value:.2f}"
+
+
 def _text(table: pd.DataFrame) -> str:
-    shown = (
-        table.loc[:, _SHOWN]
-        .rename(columns={"sigma": "+-"})
-        .to_string(index=False, na_rep="", float_format=lambda x: f"{x:.0f}" if x == int(x) else f"{x:.2f}")
-    )
+    shown = table.loc[:, _SHOWN].rename(columns={"sigma": "+-"}).map(number).to_string(index=False)
     troubled = table[table["reason"] != ""]
     alpha = table["alpha"].dropna()
     summary = f"{len(table)} matrices; alpha of a power law in {len(alpha)}"

@@ -291,7 +291,7 @@ def _gguf(path: Path) -> dict[str, Weight]:
         from gguf import GGUFReader
         from gguf.quants import dequantize
     except ImportError as error:
-        raise ValueError(f"{path} needs the library gguf: pip install gguf (or weightspace[gguf])") from error
+        raise ValueError(f"{path} needs the library gguf: pip install gguf (or weightspace[hub])") from error
 
     def weight(stored: Any) -> Weight:
         data = stored.data  # mapped: its shape is looked at, its numbers are read from the file
