@@ -31,8 +31,9 @@ recompute = False
 from myst_nb import glue
 
 from weightspace import claims, experiments
-from weightspace.analysis import frames, spectral_shifts
-from weightspace.display import style, tables
+from weightspace.analysis import designs, frames, spectral_shifts
+from weightspace.claims import elsewhere
+from weightspace.display import quotes, style, tables
 
 paper_b = [claim for claim in claims.CLAIMS if claim.id.startswith("B")]
 paper_a = [claim for claim in claims.CLAIMS if claim.id.startswith("A")]
@@ -45,6 +46,11 @@ glue("lost_dual", tables.common.lost_settings(against_tuned, "dual", "tuned_l2_s
 glue(
     "lost_stabilized", tables.common.lost_settings(against_tuned, "dual_stabilized", "tuned_l2_squared"), display=False
 )
+
+# %% tags=["remove-cell"]
+# What the rules before results say of their campaigns.
+others = (name.removesuffix("_spectra") for name in (elsewhere.MAIN, *elsewhere.IMAGES, *elsewhere.TEXTS))
+quotes.glue(**designs.designs("diversity_cifar10", "diversity_amounts", *others))
 
 # %% [markdown]
 # ## Paper B: dual weights
