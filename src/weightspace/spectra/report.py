@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from weightspace.spectra.checkpoints import Source
 from weightspace.spectra.columns import COLUMNS
 from weightspace.spectra.eigen import cost, solved
 from weightspace.spectra.matrices import LayerMatrix, layer_matrices
+from weightspace.spectra.resume import Kept
 
 Convention = Literal["weightspace", "weightwatcher"]
 
@@ -66,6 +68,7 @@ def spectral_report(
     goodness: int = 0,
     seed: int = 0,
     progress: bool | None = None,
+    resume: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """The spectra of all weight matrices of a model, a row per matrix.
 
@@ -81,8 +84,9 @@ def spectral_report(
 
     intervals: replicates of the bootstrap for ``alpha_low`` and ``alpha_high`` (95 %; 200 is enough); goodness:
     replicates for ``p``; 0 leaves these columns out. seed: of both. device: ``"cpu"`` or ``"cuda"``, for the
-    eigenvalues. progress: a bar with the time left; by default in a terminal
-    and in Jupyter, where it takes longer than a second.
+    eigenvalues. progress: a bar with the time left; by default in a terminal and in Jupyter, where it takes longer than
+    a second. resume: a file (JSON lines) to which every row's eigenvalues are written as soon as they are computed, and
+    from which the same call goes on after an interrupt; the digests of the weights in it are checked.
 
     The columns are those of ``weightspace.spectra.columns.COLUMNS``, which says what each of them means; the fits are
     those of ``power_law.fit`` (with its ``interval`` and ``goodness_of_fit``) and of ``marchenko_pastur.fit``. Where a
@@ -90,17 +94,17 @@ def spectral_report(
     matrix_rank, and its sigma_mp belongs to eigenvalues divided by their mean.
 
     Raises ``ValueError`` for an unknown convention or device, a file that cannot be read, a source without a weight
-    matrix, and for ``intervals`` or ``goodness`` with the convention "weightwatcher"; ``FileNotFoundError``. A layer
-    with NaN or any other fault does not end the report: its row says why it is empty.
+    matrix, for ``intervals`` or ``goodness`` with the convention "weightwatcher", and for a file to resume from that
+    holds other things or the spectra of other weights; ``FileNotFoundError``. A layer with NaN or any other fault does
+    not end the report: its row says why it is empty.
     """
     if convention == "weightwatcher":
         if intervals or goodness:
             raise ValueError("WeightWatcher has no intervals and no goodness of fit: leave out intervals and goodness")
-        return weightwatcher.table(
-            *_solved(weightwatcher.layers(source, base=base, download=download), device, progress)
-        )
+        theirs = weightwatcher.layers(source, base=base, download=download)
+        return weightwatcher.table(*_solved(theirs, device, progress, _kept(resume, convention)))
     spectra = layer_spectra(
-        source, base=base, download=download, convention=convention, device=device, progress=progress
+        source, base=base, download=download, convention=convention, device=device, progress=progress, resume=resume
     )
     return report_of(spectra, intervals=intervals, goodness=goodness, seed=seed)
 
@@ -113,17 +117,20 @@ def layer_spectra(
     convention: Convention = "weightspace",
     device: str = "cpu",
     progress: bool | None = None,
+    resume: str | os.PathLike[str] | None = None,
 ) -> list[LayerSpectrum]:
     """The eigenvalues of every row of ``spectral_report``; arguments and errors as there.
 
     To keep along a training run: a few numbers per neuron, from which ``report_of`` makes the table at any time.
     """
     if convention == "weightwatcher":
-        theirs, spectra = _solved(weightwatcher.layers(source, base=base, download=download), device, progress)
+        theirs = weightwatcher.layers(source, base=base, download=download)
+        theirs, spectra = _solved(theirs, device, progress, _kept(resume, convention))
         return [_slices(layer, found) for layer, found in zip(theirs, spectra)]
     if convention != "weightspace":
         raise ValueError(f"unknown convention {convention!r}: use weightspace or weightwatcher")
-    layers, spectra = _solved(layer_matrices(source, base=base, download=download), device, progress)
+    layers = layer_matrices(source, base=base, download=download)
+    layers, spectra = _solved(layers, device, progress, _kept(resume, convention))
     return [
         LayerSpectrum(
             **{name: getattr(layer, name) for name in ("layer_id", "name", "layer_type", "unfolding", "N", "M", "eps")},
@@ -267,23 +274,35 @@ def _slices(layer: weightwatcher.Layer, found: list[np.ndarray]) -> LayerSpectru
     )
 
 
+def _kept(resume: str | os.PathLike[str] | None, convention: Convention) -> Kept | None:
+    return None if resume is None else Kept(resume, convention)
+
+
 _Layer = TypeVar("_Layer", LayerMatrix, weightwatcher.Layer)
 
 
-def _solved(layers: list[_Layer], device: str, progress: bool | None) -> tuple[list[_Layer], list[list[np.ndarray]]]:
+def _solved(
+    layers: list[_Layer], device: str, progress: bool | None, kept: Kept | None
+) -> tuple[list[_Layer], list[list[np.ndarray]]]:
     """The eigenvalues of each matrix of each layer; a layer for which they cannot be had gets none and a reason."""
     devices.device_name(device)  # its error says what to do where there is no GPU
-    places = [(layer_id, k) for layer_id, layer in enumerate(layers) for k in range(len(layer.matrices))]
-    matrices = [layers[layer_id].matrices[k] for layer_id, k in places]
-    spectra = [[np.empty(0)] * len(layer.matrices) for layer in layers]
+    names = [getattr(layer, "longname", layer.name) for layer in layers]
+    spectra: list[list[Any]] = [[None] * len(layer.matrices) for layer in layers]
+    for row, layer in enumerate(layers):
+        known = kept.spectra(layer.layer_id, names[row], layer.matrices) if kept and layer.matrices else None
+        spectra[row] = spectra[row] if known is None else known
+    places = [(row, k) for row, found in enumerate(spectra) for k, values in enumerate(found) if values is None]
+    matrices = [layers[row].matrices[k] for row, k in places]
     with _bar(sum(cost(matrix.shape) for matrix in matrices), progress) as bar:
         for position, values in solved(matrices, device=device):
-            layer_id, k = places[position]
+            row, k = places[position]
             if isinstance(values, Exception):
                 reason = str(values).removeprefix(f"matrix {position} ") or type(values).__name__
-                layers[layer_id] = replace(layers[layer_id], matrices=[], reason=reason)
+                layers[row] = replace(layers[row], matrices=[], reason=reason)
             else:
-                spectra[layer_id][k] = values
+                spectra[row][k] = values
+                if kept and not any(found is None for found in spectra[row]):
+                    kept.add(layers[row].layer_id, names[row], layers[row].matrices, spectra[row])
             bar.update(cost(matrices[position].shape))
     return layers, [found if layer.matrices else [] for layer, found in zip(layers, spectra)]
 
