@@ -108,7 +108,7 @@ def _fetched(address: str, download: bool) -> Path:
         ) from error
     name, _, revision = address.removeprefix(_HUB).partition("@")
     folder = Path()
-    for ending in ("*.safetensors", "*.bin", "*.gguf"):
+    for ending in ("*.safetensors", "*.bin"):
         try:
             options: dict[str, Any] = {"local_files_only": not download, "allow_patterns": ["*.json", ending]}
             folder = Path(snapshot_download(name, revision=revision or None, **options))
