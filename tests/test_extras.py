@@ -57,6 +57,7 @@ MISSING = [
     ("experiments", "statsmodels", "import weightspace.measures.statistics"),
     ("experiments", "sklearn", "from weightspace.measures import vendi; vendi.ngram_features(['a'])"),
     ("experiments", "pooch", "from weightspace import data"),
+    ("experiments", "torchvision", "from weightspace.data import augmentations; augmentations.transform('auto1')"),
 ]
 
 BLOCKED = """

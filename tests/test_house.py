@@ -56,6 +56,13 @@ def test_the_conda_environment_is_the_same():
     assert f"python{PROJECT['requires-python']}" in text
 
 
+def test_the_environment_of_binder_is_a_part_of_the_lock_without_pytorch():
+    lines = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()[1:]
+    pins = dict(line.split("==") for line in lines)
+    assert pins == {name: LOCK[name] for name in pins}
+    assert "pyarrow" in pins and not {"torch", "torchvision"} & set(pins)
+
+
 def test_constraints_are_in_the_lock():
     for name, pinned in re.findall(r"^([a-z]+)==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE):
         assert LOCK[name] == pinned

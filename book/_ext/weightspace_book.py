@@ -231,6 +231,21 @@ def give_away(app, pagename, templatename, context, doctree) -> None:
     context["body"] = VALUES.sub(written, body)
 
 
+def offer_notebook(app, pagename, templatename, context, doctree) -> None:
+    """A chapter can be downloaded as a notebook, beside its source: the theme makes a button of ``ipynb_source``."""
+    if source := app.weightspace_notebooks.get(pagename):
+        import jupytext
+
+        notebook = jupytext.read(source)
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        for number, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{number}"  # else random, and the file another one after every build
+        target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        jupytext.write(notebook, target)
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
 #: What reStructuredText would take for markup in a docstring: code, which stays, and signs of formulas, which do not.
 MARKUP = re.compile(r"(`+).+?\1|(?P<sign>[|*]|_(?!\w))", re.DOTALL)
 
@@ -252,6 +267,7 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
+    app.connect("html-page-context", offer_notebook, priority=400)  # before the theme lists what can be downloaded
     app.connect("html-page-context", load_scripts, priority=800)  # after Sphinx, which puts MathJax everywhere
     app.connect("html-page-context", give_away)
     app.connect("build-finished", note_site, priority=900)  # after the theme, which rewrites a style

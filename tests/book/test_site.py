@@ -7,9 +7,12 @@ import functools
 import http.server
 import re
 import threading
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
+import nbformat
 import pytest
 
 pytestmark = pytest.mark.site
@@ -125,6 +128,23 @@ def test_pages_and_styles_load_nothing_remote(site, pages):
 def test_every_picture_has_a_name(pages):
     found = {path.name: unnamed for path in pages if (unnamed := Page(path.read_text(encoding="utf-8")).unnamed)}
     assert found == {}
+
+
+def test_what_a_page_offers_to_take_away_is_there(site, pages):
+    offered = re.compile(
+        r'href="([^"]+)"[^>]*(?:download-(?:notebook|source)-button)|href="([^"]*/(?:records|values)/[^"]+)"'
+    )
+    kinds = Counter()
+    for path in pages:
+        for link in offered.finditer(path.read_text(encoding="utf-8")):
+            file = (path.parent / unquote(link[1] or link[2])).resolve()
+            assert file.is_file(), (path.name, file)
+            kinds[file.suffix] += 1
+    chapters = len(list((site / "notebooks").glob("*.html")))
+    assert kinds[".ipynb"] == kinds[".py"] == chapters
+    assert kinds[".csv"] > chapters and kinds[".parquet"] > chapters
+    for path in (site / "_sources").rglob("*.ipynb"):
+        nbformat.validate(nbformat.read(path, as_version=4))
 
 
 # --- In a browser ---------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from weightspace import extras
 from weightspace.data.files import VARIABLE, DataError, cache_folder, data_folder
 from weightspace.data.registry import CIFAR10_INEXACT, REGISTRY, Dataset, fetch, format_status, load, status
 
-extras.need("experiments", "PIL", "pooch", "sklearn", "torchvision")
+extras.need("experiments", "PIL", "pooch", "sklearn")
 
 __all__ = [
     "CIFAR10_INEXACT",

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from weightspace import extras
+
 NOISE_STD = 0.1
 
 Transform = Callable[[Image.Image], Image.Image]
@@ -100,6 +102,7 @@ ALL = tuple(level.name for level in REGISTRY)
 @lru_cache
 def transform(level: str) -> Transform:
     """The level as a function of one PIL image, random by PyTorch's global generator. ``ValueError`` if unknown."""
+    extras.need("experiments", "torchvision")  # reading records does without
     from torchvision import transforms
 
     if level not in ALL:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from weightspace import extras
 from weightspace.data import files as data_files
 from weightspace.data.files import DataError
 from weightspace.data.registry import REGISTRY, Dataset
@@ -57,6 +58,7 @@ def load(name: str) -> Dataset:
 
 
 def _part(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
+    extras.need("experiments", "torchvision")  # reading records does without
     from torchvision import transforms
     from torchvision.datasets import ImageFolder
 
