@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from weightspace.analysis.frames import select
-from weightspace.analysis.regularizer_effects import ALPHA
 from weightspace.analysis.regularizer_tests import (
     CLOSER,
     DRAWS,
@@ -34,7 +33,7 @@ from weightspace.analysis.regularizer_tests import (
     seed_weights,
 )
 from weightspace.experiments.dual_weights.spectra import BASELINE, DUAL
-from weightspace.measures.statistics import holm
+from weightspace.measures.statistics import ALPHA, holm
 
 CATEGORIES = {"weight_decay": "l2_squared_", "dropout": "dropout_"}
 """Category -> what the names of its settings begin with; the strength follows."""

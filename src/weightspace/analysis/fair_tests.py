@@ -32,10 +32,9 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
-from weightspace.measures.statistics import holm
+from weightspace.measures.statistics import ALPHA, holm
 
 REPLICATES = 4_000
-ALPHA = 0.05
 MIN_SIMILARITY = 0.5
 """A similarity has to reach this to count as a win."""
 STRENGTHS = {"equal training loss": ("train_clean", "loss", 1), "equal test accuracy": ("test", "accuracy_percent", -1)}

@@ -19,11 +19,10 @@ from scipy import stats
 from weightspace.analysis.frames import select
 from weightspace.data import augmentations
 from weightspace.experiments.diversity import scratch_settings, text_sets
-from weightspace.measures.statistics import holm
+from weightspace.measures.statistics import ALPHA, holm
 
 BASELINE = "baseline"
 CATEGORIES = ("augmentation", "dropout", "weight_decay")
-ALPHA = 0.05
 PAPER_SETTINGS = frozenset(
     (
         *(f"dropout_{p:g}" for p in scratch_settings.DROPOUTS),

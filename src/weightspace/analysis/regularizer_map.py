@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from weightspace.analysis.frames import select
-from weightspace.analysis.regularizer_effects import ALPHA, BASELINE, MEASURES
+from weightspace.analysis.regularizer_effects import BASELINE, MEASURES
 from weightspace.analysis.regularizer_tests import (
     AS_THEY_ARE,
     DRAWS,
@@ -21,7 +21,7 @@ from weightspace.analysis.regularizer_tests import (
     similarities,
     with_outcomes,
 )
-from weightspace.measures.statistics import holm
+from weightspace.measures.statistics import ALPHA, holm
 
 FOLDED = {"folded": MEASURES["folded"]}
 

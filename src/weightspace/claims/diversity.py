@@ -18,8 +18,9 @@ from weightspace.analysis import (
     synthetic_outcomes,
     text_outcomes,
 )
-from weightspace.claims.verdicts import ALPHA, Claim, Finding, finding
+from weightspace.claims.verdicts import Claim, Finding, finding
 from weightspace.experiments.diversity import released_measurements
+from weightspace.measures.statistics import ALPHA
 from weightspace.names import dataset_label, score_label
 
 # --- released measurements: a finding per model, effects with their range over metrics

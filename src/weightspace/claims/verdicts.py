@@ -14,10 +14,10 @@ from typing import Literal
 import pandas as pd
 
 from weightspace import experiments
+from weightspace.measures.statistics import ALPHA
 
 MARGIN = 0.95
 """An error ratio has to lie beyond this factor to count: differences below 5 % are ties even if significant."""
-ALPHA = 0.05
 SUPPORT = 0.80
 """Share of comparisons that a claim must win to be supported."""
 REJECT = 0.50

@@ -18,6 +18,9 @@ from weightspace import extras
 extras.need("experiments", "statsmodels")
 from statsmodels.stats.proportion import proportion_confint
 
+ALPHA = 0.05
+"""Corrected p-values below this count as significant, everywhere."""
+
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Mean and Student's t interval of the mean, (mean, low, high); the interval is NaN for fewer than two values."""

@@ -12,13 +12,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from weightspace.analysis.diversity_shifts import LEVELS
-from weightspace.analysis.fair_tests import ALPHA
 from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
 from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, at_end, pair_label, row_heading
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
+from weightspace.measures.statistics import ALPHA
 from weightspace.names import METRIC_LABELS
 
 SHORT = {level.name: level.short for level in augmentations.REGISTRY if level.short}

@@ -10,7 +10,7 @@ from weightspace.analysis.frames import select
 from weightspace.display.labels import setting_label
 from weightspace.display.style import category_label, interval, p_value
 from weightspace.display.tables.common import plus_minus
-from weightspace.measures.statistics import mean_interval
+from weightspace.measures.statistics import ALPHA, mean_interval
 from weightspace.names import OUTCOME_LABELS, score_label
 
 _DESIGNS = {"main": "single", "cumulative": "cumulative", "independent": "other seeds"}
@@ -86,7 +86,7 @@ def groups(differences: pd.DataFrame) -> pd.DataFrame:
     rows: dict[str, dict[str, str]] = {}
     for row in differences.itertuples():
         cell = f"{row.mean:.1f} <small>({interval(row.low, row.high, 1)})</small>"
-        bold = f"<strong>{cell}</strong>" if row.p_holm < 0.05 else cell
+        bold = f"<strong>{cell}</strong>" if row.p_holm < ALPHA else cell
         rows.setdefault(row.setting, {"settings": row.setting})[OUTCOME_LABELS[row.outcome]] = bold
     return pd.DataFrame(rows.values())
 

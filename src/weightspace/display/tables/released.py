@@ -10,6 +10,7 @@ from weightspace.analysis.frames import select
 from weightspace.display.style import method_label, p_value, pair_label
 from weightspace.experiments.diversity import released_measurements
 from weightspace.experiments.diversity.released_measurements import MODELS, TASKS
+from weightspace.measures.statistics import ALPHA
 from weightspace.names import METRIC_LABELS
 
 _STATISTICS = {
@@ -147,7 +148,7 @@ def numbers(
         "agree": int(compared["agrees"].sum()),
         "reported": len(compared),
         "t_tests": len(tests),
-        "t_significant": int((tests["p_holm"] < 0.05).sum()),
+        "t_significant": int((tests["p_holm"] < ALPHA).sum()),
         "texts": len(texts),
         "texts_smallest_p": float(texts["p"].min()),
         "extreme_expected": extremes(changes, "resnet18")[1],
