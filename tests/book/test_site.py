@@ -17,6 +17,11 @@ import pytest
 
 pytestmark = pytest.mark.site
 
+FOLLOWED = """async mode => {
+    for (let k = 0; k < 500 && document.documentElement.dataset.theme !== mode; k++)
+        await new Promise(done => setTimeout(done, 20))
+}"""
+"""Returns when the page shows the mode of the system, of which it is told with the next frame, or in the end."""
 NARROW = {"width": 390, "height": 844}  # a telephone held upright
 
 
@@ -212,7 +217,7 @@ def test_pages_in_a_browser(visit, address, site, pages):
         wrong = []
         for mode in modes:
             page.emulate_media(color_scheme=mode)
-            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            page.evaluate(FOLLOWED, mode)
             shown = page.evaluate("document.documentElement.dataset.theme")
             width = page.evaluate("document.scrollingElement.scrollWidth")
             wrong += [f"shown {shown} instead of {mode}"] if shown != mode else []
