@@ -135,6 +135,13 @@ def test_every_picture_has_a_name(pages):
     assert found == {}
 
 
+def test_scripts_are_loaded_where_they_are_used(pages):
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert ("touch.js" in text) == ('class="ws-touch' in text), path.name
+        assert ("tex-svg-full.js" in text) == ('class="math' in text), path.name
+
+
 def test_what_a_page_offers_to_take_away_is_there(site, pages):
     offered = re.compile(
         r'href="([^"]+)"[^>]*(?:download-(?:notebook|source)-button)|href="([^"]*/(?:records|values)/[^"]+)"'
@@ -236,3 +243,21 @@ def test_search_finds_a_word(visit, address):
     page.wait_for_selector("#search-results ul.search li", timeout=20_000)
     assert page.locator("#search-results ul.search li").count() >= 1
     assert problems == []
+
+
+def test_every_live_figure_answers(visit, address, site, pages):
+    page, problems = visit()
+    answered = 0
+    for path in pages:
+        if 'class="ws-touch' not in path.read_text(encoding="utf-8"):
+            continue
+        page.goto(f"{address}/{path.relative_to(site).as_posix()}")
+        for figure in page.locator(".ws-touch.ws-ready").all():
+            said = figure.locator("output").inner_text()
+            if figure.locator("button").count():
+                figure.locator("button").first.click()
+            else:
+                figure.get_by_role("slider").press("End" if figure.get_attribute("data-kind") == "spike" else "Home")
+            assert figure.locator("output").inner_text() != said, path.name
+            answered += 1
+    assert answered >= 4 and problems == []
