@@ -182,7 +182,8 @@ glue("difference", f"{difference:g}", display=False)
 # Some layers only: `dualize(model, ["fc", "layer4.*"])`, or a function of name and layer. To go on training later, save
 # `model.state_dict()` as well and load it into `dualize(resnet18(num_classes=10))`; folding forgets which part of
 # $W_1 - W_2$ was which. Automatic mixed precision, `torch.compile`, `torch.func` (per-sample gradients too) and
-# `DistributedDataParallel` work as with ordinary layers, and are tested.
+# `DistributedDataParallel` work as with ordinary layers, and are tested. `torch.export` would keep the outputs and lose
+# the rule, so the layers refuse it: export the folded model.
 #
 # ## What inference costs
 #

@@ -19,7 +19,7 @@ from torch.nn.utils import prune
 from torchvision.models import resnet18
 
 import weightspace
-from weightspace import DualConv2d, DualLinear, dualize, fold
+from weightspace import DualConv2d, DualLinear, dualize, fold, spectral_report
 
 
 def small_network(stabilizer=False, dtype=torch.float64):
@@ -200,6 +200,55 @@ def test_a_pruned_layer_is_refused():
     prune.l1_unstructured(model[0], "weight", amount=2)
     with pytest.raises(ValueError, match="the weight of '0' is computed"):
         dualize(model)
+
+
+def test_fold_takes_the_pruned_weights_of_the_next_pass():
+    """After a step of the optimizer the layer still shows those of the last one."""
+    torch.manual_seed(0)
+    model, x = dualize(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))), torch.randn(7, 5)
+    for name in ("w1", "w2", "bias"):
+        prune.random_unstructured(model[0], name, 0.4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        model(x).square().sum().backward()
+        optimizer.step()
+    shown = model[0].w1
+    folded = fold(model)
+    assert model[0].w1 is shown
+    weight = spectral_report(model)["norm"][0]
+    torch.testing.assert_close(folded(x), model(x))
+    assert weight == pytest.approx(folded[0].weight.square().sum().item()) and not torch.equal(model[0].w1, shown)
+
+
+def test_what_computes_its_weight_elsewhere_is_named_by_fold():
+    model = nn.Sequential(DualLinear(5, 4), prune.l1_unstructured(nn.Linear(4, 3), "weight", 0.3))
+    with pytest.raises(ValueError, match=r"'1' computes its weight .*prune\.remove"):
+        fold(model)
+    prune.remove(model[1], "weight")
+    assert type(fold(model)[0]) is nn.Linear
+
+
+def test_layers_that_share_memory_are_refused():
+    numbers, layers = torch.randn(40), [nn.Linear(5, 4, bias=False) for _ in range(3)]
+    for layer, start in zip(layers, (0, 10, 20)):
+        layer.weight = nn.Parameter(numbers[start : start + 20].view(4, 5))
+    with pytest.raises(ValueError, match="'0' shares memory with '1.weight'"):
+        dualize(nn.Sequential(*layers))
+    twins = nn.Sequential(*layers[:1], nn.Linear(5, 4))
+    twins[1].weight = nn.Parameter(twins[0].weight.data)
+    with pytest.raises(ValueError, match="'0' shares memory with '1.weight'"):
+        dualize(twins)
+    side_by_side = dualize(nn.Sequential(layers[0], layers[2]))  # of one storage, but not the same numbers
+    torch.testing.assert_close(side_by_side[1].w1, layers[2].weight)
+
+
+def test_a_layer_only_in_a_python_list_is_not_part_of_the_model():
+    """Nor is it for PyTorch: it has no name, and no optimizer sees it."""
+    model = nn.Sequential(nn.Linear(3, 2))
+    model.hidden = [nn.Linear(2, 2)]
+    dual = dualize(model)
+    assert type(dual[0]) is DualLinear and type(dual.hidden[0]) is nn.Linear
+    assert not any("hidden" in name for name, _ in model.named_modules())
 
 
 class Aliases(nn.Module):

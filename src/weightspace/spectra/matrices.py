@@ -45,6 +45,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from weightspace.dual.convert import recomputed
 from weightspace.dual.layers import _DualLayer
 from weightspace.spectra.checkpoints import Source, named_weights, plain_name
 from weightspace.spectra.weights import NOT_INITIALIZED, Weight, difference, of_tensor
@@ -136,8 +137,10 @@ def _row_name(path: str, name: str) -> str:
 
 def _own_weights(module: nn.Module) -> dict[str, tuple[Tensor, int]]:
     """The weights that the module itself computes with, and for each the identity by which shared ones are known."""
+    computed = recomputed(module)
     if isinstance(module, _DualLayer):
-        return {"weight": (module.weight.detach(), id(module.w1))}
+        weight = computed.get("w1", module.w1) - computed.get("w2", module.w2)
+        return {"weight": (weight.detach(), id(module))}
     weights: dict[str, tuple[Tensor, int]] = {
         name: (tensor, id(tensor)) for name, tensor in module.named_parameters(recurse=False)
     }
@@ -153,7 +156,7 @@ def _own_weights(module: nn.Module) -> dict[str, tuple[Tensor, int]]:
             name = stored.removesuffix(ending)
             if name != stored and isinstance(getattr(module, name, None), Tensor):
                 identity = weights.pop(stored)[1]
-                weights.setdefault(name, (getattr(module, name), identity))
+                weights.setdefault(name, (computed.get(name, getattr(module, name)), identity))
     return weights
 
 
