@@ -27,7 +27,12 @@ PEER = os.environ.get("WEIGHTSPACE_PEER_PYTHON") or sys.executable
 ROUNDS = {"ResNet-18": {"default": 3, "mp_fit": 1}, "LeNet": {"default": 5, "mp_fit": 3}, "ViT-B/16": {"default": 2}}
 OWN_ROUNDS = {"ResNet-18": 7, "LeNet": 15, "ViT-B/16": 3}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TARGETS = {("ResNet-18", "default"): 3, ("ResNet-18", "mp_fit"): 30}
+TARGETS = {
+    ("ResNet-18", "default", "weightwatcher"): 3.5,
+    ("ResNet-18", "mp_fit", "weightwatcher"): 50,
+    ("ResNet-18", "default", "weightspace"): 10,
+    ("ResNet-18", "mp_fit", "weightspace"): 150,
+}
 
 
 def networks() -> dict[str, nn.Module]:
@@ -89,8 +94,8 @@ def _compare(name: str, weights: dict, worker: subprocess.Popen | None, checkpoi
             for convention in tables:
                 ours[convention].append(_seconds(spectral_report, weights, convention=convention))
             theirs.append(_theirs(worker, checkpoint, options, f"{checkpoint}.{name}.{options}"))
-        target = f"{TARGETS[name, options]}x" if (name, options) in TARGETS else ""
         for convention in tables:
+            target = f"{TARGETS[place]}x" if (place := (name, options, convention)) in TARGETS else ""
             ratio = statistics.median(t / o for t, o in zip(theirs, ours[convention]))
             print(
                 f"| {name} | {convention} | {statistics.median(ours[convention]):.3f} | {shares[convention]} "
