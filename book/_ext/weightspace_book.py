@@ -24,7 +24,9 @@ from sphinx.errors import ConfigError, SphinxError
 from sphinx.util.docutils import SphinxDirective
 
 #: One file holds all of TeX input and SVG output, and no fonts.
-MATHJAX = "mathjax/tex-svg-full.js"
+MATHJAX, D3 = "mathjax/tex-svg-full.js", "d3.v5.min.js"
+#: Scripts of others, which installed packages bring: the package and its folder.
+SCRIPTS = {MATHJAX: ("sphinx-mathjax-offline", "static"), D3: ("mpld3", "js")}
 
 #: A page with one of these shows values of other pages' runs.
 SHOWS_OTHER_RUNS = re.compile(r"\{glue:[^}]*\}`[^`]*::|\{notebook-runs\}")
@@ -183,19 +185,19 @@ def use_local_mathjax(app, config) -> None:
     config.mathjax_path = MATHJAX
 
 
-def copy_mathjax(app) -> None:
-    """Put MathJax into the site, so that formulas need no network when the book is read."""
+def copy_scripts(app) -> None:
+    """Put MathJax and D3 into the site, so that it needs no network when it is read."""
     if app.builder.format != "html":
         return
-    # The package's name has hyphens: it can be found, not imported by a statement.
-    package = importlib.util.find_spec("sphinx-mathjax-offline")
-    if package is None:
-        raise ConfigError("formulas need the package sphinx-mathjax-offline")
-    source = Path(package.submodule_search_locations[0]) / "static" / MATHJAX
-    target = Path(app.outdir) / "_static" / MATHJAX
-    if not target.is_file() or target.stat().st_size != source.stat().st_size:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    for name, (package, folder) in SCRIPTS.items():
+        # A name may have hyphens: the package can be found, not imported by a statement.
+        found = importlib.util.find_spec(package)
+        if found is None:
+            raise ConfigError(f"{name} is taken from the package {package}, which is not installed")
+        source, target = Path(found.submodule_search_locations[0]) / folder / name, Path(app.outdir) / "_static" / name
+        if not target.is_file() or target.stat().st_size != source.stat().st_size:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def load_scripts(app, pagename, templatename, context, doctree) -> None:
@@ -204,7 +206,7 @@ def load_scripts(app, pagename, templatename, context, doctree) -> None:
     if 'class="math' not in body:
         context["script_files"] = [file for file in context["script_files"] if MATHJAX not in str(file.filename)]
     if 'class="ws-touch' in body:
-        app.add_js_file("d3.min.js", loading_method="defer")
+        app.add_js_file(D3, loading_method="defer")
         app.add_js_file("touch.js", loading_method="defer")
 
 
@@ -264,7 +266,7 @@ def setup(app):
     app.add_directive("notebook-runs", NotebookRuns)
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("config-inited", use_local_mathjax)
-    app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", copy_scripts)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
     app.connect("html-page-context", offer_notebook, priority=400)  # before the theme lists what can be downloaded

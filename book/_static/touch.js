@@ -1,4 +1,4 @@
-/* Figures that can be touched. A page that has one loads d3.min.js and this file, and no other page does.
+/* Figures that can be touched. A page that has one loads D3 (version 5) and this file, and no other page does.
 
    Each .ws-touch holds a still drawing, which stays where no script runs and on paper, and its numbers as JSON. The
    function of KINDS named by data-kind builds the live figure from controls, panels and a sentence that says what there
@@ -9,6 +9,23 @@
   const ink = (name) => `var(${name.startsWith("--") ? name : `--ws-${name}`})`;
   const number = (digits) => d3.format(`,.${digits}f`);
   const MARGIN = { top: 12, right: 12, bottom: 40, left: 46 };
+
+  const joined = (parent, tag, data) => {
+    const known = parent.selectAll(tag).data(data);
+    known.exit().remove();
+    return known.enter().append(tag).merge(known);
+  };
+  const path = (x, y) => d3.line().x(([a]) => x(a)).y(([, b]) => y(b));
+  const symbol = (type, size) => d3.symbol().type(type).size(size)();
+  const CROSS = {
+    draw: (context, size) => {
+      const r = Math.sqrt(size) / 2;
+      [[-r, -r, r, r], [-r, r, r, -r]].forEach(([a, b, c, d]) => { context.moveTo(a, b); context.lineTo(c, d); });
+    },
+  };
+  const ascending = (values) => values.slice().sort(d3.ascending);
+  /* Uniform random numbers from 0 to 1, the same for the same seed (a linear congruential generator). */
+  const uniform = (seed) => () => (seed = (1664525 * seed + 1013904223) >>> 0) / 2 ** 32;
 
   /* One system of axes. Its scales x and y hold after fit(); marks() joins data to elements of a layer. */
   class Panel {
@@ -24,8 +41,8 @@
       const height = Math.round(width * this.ratio);
       this.svg.attr("viewBox", `0 0 ${width} ${height}`).attr("height", height);
       const [low, right] = [height - MARGIN.bottom, width - MARGIN.right];
-      this.x = d3.scaleLinear(xDomain, [MARGIN.left, right]);
-      this.y = this.yScale(yDomain, [low, MARGIN.top]);
+      this.x = d3.scaleLinear().domain(xDomain).range([MARGIN.left, right]);
+      this.y = this.yScale().domain(yDomain).range([low, MARGIN.top]);
       this.axes[0].attr("transform", `translate(0,${low})`).call(d3.axisBottom(this.x).ticks(5).tickSizeOuter(0));
       this.axes[1].attr("transform", `translate(${MARGIN.left},0)`).call(d3.axisLeft(this.y).ticks(5, this.yFormat).tickSizeOuter(0));
       this.names[0].attr("x", right).attr("y", height - 6).attr("text-anchor", "end");
@@ -35,7 +52,7 @@
     marks(layer, tag, data) {
       let group = this.svg.select(`g.${layer}`);
       if (group.empty()) group = this.svg.append("g").attr("class", layer);
-      return group.selectAll(tag).data(data).join(tag);
+      return joined(group, tag, data);
     }
 
     bars(layer, heights, limits, colour) {
@@ -49,9 +66,8 @@
     }
 
     line(layer, points, colour, dash = null) {
-      const path = d3.line(([a]) => this.x(a), ([, b]) => this.y(b));
       return this.marks(layer, "path", [points])
-        .attr("d", path)
+        .attr("d", path(this.x, this.y))
         .attr("fill", "none")
         .attr("stroke", colour)
         .attr("stroke-width", 2)
@@ -110,7 +126,7 @@
 
     choice(label, names) {
       const input = this.control(label).append("select");
-      input.selectAll("option").data(names).join("option").attr("value", (_, k) => k).text((name) => name);
+      joined(input, "option", names).attr("value", (_, k) => k).text((name) => name);
       return input.on("change", () => this.draw()).node();
     }
 
@@ -167,9 +183,9 @@
     last = null;
 
     const shift = (which, dx, dy) => moved.filter(which).forEach((point) => { point.x += dx; point.y += dy; });
-    const drag = (which) => d3.drag().on("drag", (event, datum) => {
+    const drag = (which) => d3.drag().on("drag", (datum) => {
       const scale = (panel.x.range()[1] - panel.x.range()[0]) / (reach[1] - reach[0]);
-      shift(which(datum), event.dx / scale, -event.dy / scale);
+      shift(which(datum), d3.event.dx / scale, -d3.event.dy / scale);
       stage.draw();
     });
     const ARROWS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] };
@@ -191,15 +207,16 @@
         .attr("fill", (c) => colours[c.kind]).attr("fill-opacity", 0.12).attr("stroke", (c) => colours[c.kind])
         .attr("class", "ws-handle").attr("tabindex", 0).attr("role", "button")
         .attr("aria-label", (c) => `${words[c.kind]} points: move them all with the arrow keys`)
-        .on("keydown", (event, c) => {
-          if (!ARROWS[event.key]) return;
-          event.preventDefault();
-          shift((point) => point.kind === c.kind, ...ARROWS[event.key]);
+        .on("keydown", (c) => {
+          const { key } = d3.event;
+          if (!ARROWS[key]) return;
+          d3.event.preventDefault();
+          shift((point) => point.kind === c.kind, ...ARROWS[key]);
           stage.draw();
         })
         .call(drag((c) => (point) => point.kind === c.kind));
       panel.marks("points", "path", moved)
-        .attr("d", (point) => d3.symbol(point.kind ? d3.symbolCircle : d3.symbolTimes, 34)())
+        .attr("d", (point) => symbol(point.kind ? d3.symbolCircle : CROSS, 34))
         .attr("transform", (point) => `translate(${panel.x(point.x)},${panel.y(point.y)})`)
         .attr("fill", (point) => (point.kind ? colours[1] : "none")).attr("stroke", (point) => colours[point.kind])
         .attr("opacity", (point) => (last && last.sample === point ? 1 : 0.5))
@@ -211,7 +228,7 @@
       const foot = [-state.b * w[0], -state.b * w[1]].map((v) => v / (w[0] ** 2 + w[1] ** 2));
       const border = [[foot[0] - far * w[1], foot[1] + far * w[0]], [foot[0] + far * w[1], foot[1] - far * w[0]]];
       panel.line("border", w[0] || w[1] ? border : [], ink("muted"), "6 4").style("pointer-events", "none");
-      panel.marks("trails", "path", state.trails).attr("d", d3.line(([x]) => panel.x(x), ([, y]) => panel.y(y)))
+      panel.marks("trails", "path", state.trails).attr("d", path(panel.x, panel.y))
         .attr("fill", "none").attr("stroke", (_, k) => colours[1 - k]).style("pointer-events", "none");
       const tips = [tip(state.w1, colours[1]), tip(state.w2, colours[0]), tip(w, ink("ink"))];
       panel.marks("arrows", "path", tips).attr("d", (t) => t.d).attr("stroke", (t) => t.colour)
@@ -246,11 +263,11 @@
       const limits = d3.range(0, 41).map((bin) => (bin * reach) / 40);
       const counts = limits.slice(1).map((high, bin) => values.filter((v) => v > limits[bin] && v <= high).length);
       const heights = counts.map((count) => count / values.length / (reach / 40));
-      left.fit([0, reach], [0, 1.15 * Math.max(d3.max(heights), d3.quantile(own.law.map(([, y]) => y), 0.95))]);
+      left.fit([0, reach], [0, 1.15 * Math.max(d3.max(heights), d3.quantile(ascending(own.law.map(([, y]) => y)), 0.95))]);
       left.bars("bars", heights, limits, ink("eigenvalues"));
       left.line("law", own.law.filter(([, y]) => y <= left.y.domain()[1]), ink("bulk"));
       left.mark("edge", own.edge, "edge of the noise", ink("bulk"), 0, "2 3");
-      left.marks("largest", "path", [top]).attr("d", d3.symbol(d3.symbolTriangle, 90)())
+      left.marks("largest", "path", [top]).attr("d", symbol(d3.symbolTriangle, 90))
         .attr("transform", `translate(${left.x(top)},${left.y(0) - 7})`).attr("fill", ink("edge"));
       right.fit([0, d3.max(strengths)], [0.9 * own.edge, reach]);
       right.line("limit", own.limit, ink("edge"));
@@ -281,7 +298,7 @@
     const left = stage.panel({ xLabel: "mean shift, first category", yLabel: "second category", ratio: 0.9 });
     const right = stage.panel({ xLabel: "correlation over layers", yLabel: "draws", ratio: 0.9 });
     return () => {
-      const normal = d3.randomNormal.source(d3.randomLcg(seed / 1000))();
+      const normal = d3.randomNormal.source(uniform(seed))();
       const scales = Object.values(noise)[spread.value];
       const one = shared.value === "0";
       const [na, nb] = counts.map((input) => input.valueAsNumber);
@@ -309,7 +326,7 @@
       right.bars("bars", heights, limits, ink("diversity"));
       right.mark("this", all[0], "this draw", ink("diversity"), 0);
       right.mark("expected", expected, "formula", ink("ink"), 1, "6 4");
-      const [low, high] = [0.025, 0.975].map((p) => d3.quantile(all, p));
+      const [low, high] = [0.025, 0.975].map((p) => d3.quantile(ascending(all), p));
       stage.say(`No setting has any effect. With ${one ? "one baseline for both categories" : "a baseline for each"} the `
         + `correlation over ${scales.length} layers is ${number(2)(all[0])} in this draw; the formula gives `
         + `${number(2)(expected)}, and 95 % of ${number(0)(DRAWS)} draws lie between ${number(2)(low)} and `

@@ -1,7 +1,9 @@
 """Figures that can be touched: their numbers, and, in a browser, what happens when they are."""
 
+import importlib.util
 import json
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,10 +50,11 @@ def lives(neuron, runs):
 def page(lives, root) -> str:
     """All of them on one page, with the style and the scripts of the site."""
     drawn = "".join(
-        style.show(plt.figure(), kind, alt="A still drawing", live=live).text for kind, live in lives.items()
+        style.show(plt.subplots()[0], kind, alt="A still drawing", live=live).text for kind, live in lives.items()
     )
     files = (root / "book" / "_static").as_uri()
-    scripts = "".join(f'<script defer src="{files}/{name}.js"></script>' for name in ("d3.min", "touch"))
+    d3 = Path(importlib.util.find_spec("mpld3").submodule_search_locations[0]) / "js" / "d3.v5.min.js"
+    scripts = "".join(f'<script defer src="{uri}"></script>' for uri in (d3.as_uri(), f"{files}/touch.js"))
     return (
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
         f'<link rel="stylesheet" href="{files}/book.css">{scripts}<body>{drawn}</body></html>'
