@@ -152,7 +152,8 @@ def _spectra(arguments: argparse.Namespace) -> int:
 
     if arguments.out and not Path(arguments.out).resolve().parent.is_dir():
         raise ValueError(f"--out {arguments.out}: there is no folder {Path(arguments.out).resolve().parent}")
-    print(checkpoint.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.device, arguments.json))
+    reading = {name: getattr(arguments, name) for name in ("device", "base", "download", "resume")}
+    print(checkpoint.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.json, **reading))
     return 0
 
 
@@ -213,7 +214,10 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("spectra", help="the spectra of the weights in a checkpoint of yours")
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of torch.save, or .safetensors")
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, a folder, or hf://organization/model")
+    command.add_argument("--base", metavar="CHECKPOINT", help="where it is an adapter of LoRA: the model it changes")
+    command.add_argument("--download", action="store_true", help="fetch a model of the hub that is not in the cache")
+    command.add_argument("--resume", metavar="spectra.jsonl", help="keep what is done there, and go on from it")
     command.add_argument("--out", metavar="report.csv", help="write all columns there")
     command.add_argument("--plot", action="store_true", help="draw figures beside the report, as PNG")
     command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1, for the eigenvalues")

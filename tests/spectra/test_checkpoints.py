@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from weightspace import spectral_report
+from weightspace.__main__ import main
 from weightspace.spectra.checkpoints import named_weights
 from weightspace.spectra.matrices import layer_matrices
 from weightspace.spectra.report import layer_spectra
@@ -76,6 +77,26 @@ def test_shards_of_hugging_face(tmp_path, state, ending, save):
     index.write_text("[]")
     with pytest.raises(ValueError, match="no index of shards"):
         named_weights(index)
+
+
+def test_the_command_opens_folders_and_adapters_and_goes_on(tmp_path, state, capsys):
+    shards(tmp_path, state, "safetensors", save_file)
+    shard = next(tmp_path.glob("*-00002-of*"))
+    before = shard.read_bytes()
+    assert main(["spectra", str(tmp_path), "--out", str(shard)]) == 1
+    assert "is the checkpoint itself" in capsys.readouterr().err and shard.read_bytes() == before
+    kept = tmp_path / "spectra.jsonl"
+    assert main(["spectra", str(tmp_path), "--out", str(tmp_path / "report.csv"), "--resume", str(kept)]) == 0
+    printed = capsys.readouterr().out
+    assert "model.layers.0.mlp.up_proj" in printed and len(kept.read_text().splitlines()) == 4
+    change = {
+        "layers.0.mlp.up_proj.lora_A.weight": numbers(4, 12),
+        "layers.0.mlp.up_proj.lora_B.weight": numbers(20, 4),
+    }
+    folder = adapter(tmp_path / "adapter", {}, {f"model.{name}": tensor for name, tensor in change.items()})
+    assert main(["spectra", str(folder), "--base", str(tmp_path), "--json"]) == 0
+    (row,) = [row for row in json.loads(capsys.readouterr().out) if "plus B A times 2" in row["unfolding"]]
+    assert row["name"] == "model.layers.0.mlp.up_proj"
 
 
 @pytest.mark.parametrize(("name", "save"), [("model.safetensors", save_file), ("pytorch_model.bin", torch.save)])

@@ -16,20 +16,28 @@ _PROFILES = ("alpha", "log_spectral_norm", "stable_rank", "entropy")
 _HISTOGRAMS = 6
 
 
-def report(checkpoint: str, out: str | None = None, plot: bool = False, device: str = "cpu", json: bool = False) -> str:
+def report(
+    checkpoint: str, out: str | None = None, plot: bool = False, json: bool = False, **reading: str | bool | None
+) -> str:
     """What to print about a checkpoint, as text or all columns as JSON.
 
     Writes the whole table to ``out`` (CSV) and the figures as PNG beside it. Without ``out`` the figures are called
-    after the checkpoint and go to the current folder. Raises what ``spectral_report`` raises, ``ValueError`` where a
-    file to be written is the checkpoint, and ``OSError`` where one cannot be written.
+    after the checkpoint and go to the current folder. ``reading``: arguments of ``layer_spectra``. Raises what
+    ``spectral_report`` raises, ``ValueError`` where a file to be written is part of the checkpoint, and ``OSError``
+    where one cannot be written.
     """
     base = Path(out or Path(checkpoint).name)
+    source = Path(checkpoint)
     for path in [base] * bool(out) + _figure_files(base) * plot:
-        if path.exists() and Path(checkpoint).exists() and path.samefile(checkpoint):
+        # Of a folder every file but tables and figures counts, be it a shard or an index.
+        parts = (
+            [each for each in source.glob("*") if each.suffix not in (".csv", ".png")] if source.is_dir() else [source]
+        )
+        if path.exists() and any(each.exists() and path.samefile(each) for each in parts):
             raise ValueError(f"{path} is the checkpoint itself and would be overwritten: give --out another name")
     if plot:
         extras.need("plots", "matplotlib", "seaborn")  # before minutes of computing
-    spectra = layer_spectra(checkpoint, device=device)
+    spectra = layer_spectra(checkpoint, **reading)
     table = report_of(spectra)
     lines = [_text(table)]
     if out:
