@@ -165,7 +165,7 @@ def test_a_frozen_layer_stays_as_it_is_even_with_weight_decay():
 def test_bad_input(data):
     with pytest.raises(ValueError, match="10 samples are less than one batch of 32"):
         trainer().train_epoch(data[0][:10], data[1][:10], 1)
-    with pytest.raises(ValueError, match="unknown optimizer 'lion': use sgd or adam"):
+    with pytest.raises(ValueError, match="unknown optimizer 'lion': use sgd, adam or adamw"):
         trainer(optimizer="lion")
 
 

@@ -31,10 +31,10 @@ _PREDICT_BATCH = 250
 
 @dataclass(frozen=True)
 class Recipe:
-    """optimizer: ``sgd`` (momentum 0.9) or ``adam``; lr: its learning rate. weight_decay: coupled L2, added to the
-    gradient of every parameter, as PyTorch's SGD and Adam and paper A's released code have it. Parameters that require
-    no gradient are left out. cosine_epochs: the epochs over which the rate falls to zero along half a cosine, or None
-    for a constant rate."""
+    """optimizer: ``sgd`` (momentum 0.9), ``adam`` or ``adamw``; lr: its learning rate. weight_decay: coupled L2, added
+    to the gradient of every parameter, as PyTorch's SGD and Adam and paper A's released code have it; decoupled in
+    AdamW. Parameters that require no gradient are left out. cosine_epochs: the epochs over which the rate falls to zero
+    along half a cosine, or None for a constant rate."""
 
     optimizer: str
     lr: float
@@ -55,7 +55,9 @@ class Recipe:
             return torch.optim.SGD(trained, momentum=0.9, **options)
         if self.optimizer == "adam":
             return torch.optim.Adam(trained, **options)
-        raise ValueError(f"unknown optimizer {self.optimizer!r}: use sgd or adam")
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(trained, **options)
+        raise ValueError(f"unknown optimizer {self.optimizer!r}: use sgd, adam or adamw")
 
 
 def derived_seed(*entropy: int) -> int:
