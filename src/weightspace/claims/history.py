@@ -44,6 +44,7 @@ _OVERFITTING = Commit("f62eb48", "2026-11-26 15:29:40")
 _MEETING = Commit("95f8d90", "2026-11-26 20:23:12")
 _LOOSE_ENDS = Commit("59da385", "2026-11-26 23:03:44")
 _TRAINING_SETS = Commit("770ef85", "2026-11-26 23:13:46")
+_TODAY = Commit("88fe87c", "2026-11-26 23:58:49")
 
 # First records.
 _REGRESSION_RUNS = Commit("e3c15dc", "2026-11-22 00:29:41")
@@ -107,6 +108,7 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A3d", "A4o", "A4h"), Order(_TRAINING_SETS, None)),
     **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, None, _OTHERS_READ)),
     **dict.fromkeys(("B4c", "B4d"), Order(_LOOSE_ENDS, _BALANCED_RUNS, _OTHERS_READ)),
+    **dict.fromkeys(("C2", "C3"), Order(_TODAY, None)),
     "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
 }
 """The order of rule and records for every claim, by its id."""

@@ -9,7 +9,7 @@ import torch
 from weightspace import experiments
 from weightspace.campaigns.configuration import identity_fields, with_changes
 from weightspace.dual.optimizers import DualOptimizer
-from weightspace.experiments.dual_weights import today
+from weightspace.experiments.dual_weights import today_settings as today
 from weightspace.experiments.dual_weights.compute import today_runs
 
 PLAN = list(experiments.planned(today.NAME, "quick").values())

@@ -20,7 +20,7 @@ from weightspace.dual.optimizers import DualOptimizer
 from weightspace.experiments.diversity.compute.text_runs import CLASSES, as_they_are
 from weightspace.experiments.diversity.protocol import load_images
 from weightspace.experiments.diversity.text_sets import evaluation_set, training_set
-from weightspace.experiments.dual_weights.today import (
+from weightspace.experiments.dual_weights.today_settings import (
     ImagesTodayConfiguration,
     TextsTodayConfiguration,
     TodayConfiguration,
