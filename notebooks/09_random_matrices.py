@@ -23,7 +23,7 @@ from myst_nb import glue
 
 from weightspace import experiments, spectra
 from weightspace.analysis import primer_facts, training_facts
-from weightspace.display import figures, interactive, style
+from weightspace.display import figures, interactive, quotes, style
 from weightspace.experiments.primer import spectra_primer, training_spectra
 from weightspace.spectra import random_matrices
 
@@ -33,10 +33,28 @@ trained = experiments.ensure("training_spectra", scale, seeds, device, recompute
 # %% tags=["remove-cell"]
 n = runs["seed"].nunique()
 n_trained = trained["seed"].nunique()
-glue("n_trained", n_trained, display=False)
 rng = np.random.default_rng(0)
-for name, value in (primer_facts.facts(runs) | training_facts.facts(trained)).items():
+for name, value in primer_facts.facts(runs).items():
     glue(name, value, display=False)
+
+# %% tags=["remove-cell"]
+quote = quotes.at(scale)
+ends = training_facts.at_the_end(trained)
+quotes.glue(
+    n_trained=n_trained,
+    alpha_plain=quote(ends, "mean", metric="alpha", arm="plain"),
+    alpha_weight_decay=quote(ends, "mean", metric="alpha", arm="weight_decay"),
+    alpha_dropout=quote(ends, "mean", metric="alpha", arm="dropout"),
+    num_spikes_plain=quote(ends, "mean", metric="num_spikes", arm="plain"),
+    num_spikes_plain_low=quote(ends, "low", metric="num_spikes", arm="plain"),
+    num_spikes_plain_high=quote(ends, "high", metric="num_spikes", arm="plain"),
+    num_spikes_dropout=quote(ends, "mean", metric="num_spikes", arm="dropout"),
+    sigma_mp_plain_percent=100 * quote(ends, "relative", metric="sigma_mp", arm="plain"),
+    sigma_mp_weight_decay_percent=100 * quote(ends, "relative", metric="sigma_mp", arm="weight_decay"),
+    sigma_mp_dropout_percent=100 * quote(ends, "relative", metric="sigma_mp", arm="dropout"),
+    norm_weight_decay_percent=100 * quote(ends, "relative", metric="norm", arm="weight_decay"),
+    norm_dropout_percent=100 * quote(ends, "relative", metric="norm", arm="dropout"),
+)
 
 # %% [markdown]
 # ## 1. The density of eigenvalues
@@ -257,7 +275,7 @@ style.show(
 
 # %% tags=["remove-input"]
 style.table(
-    training_facts.table(trained),
+    training_facts.table(ends),
     frame_of=trained,
     note=f"Middle layer after the last update: mean (95 % t interval) over n = {n_trained} networks; against plain training "
     "paired by seed: ratio of geometric means, Cohen's d of the paired log ratios, p of the t-test with Holm's correction.",

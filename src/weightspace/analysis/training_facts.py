@@ -54,21 +54,9 @@ def at_the_end(frame: pd.DataFrame, layer: int = MIDDLE) -> pd.DataFrame:
     return table.drop(columns="p")
 
 
-def facts(frame: pd.DataFrame) -> dict[str, float]:
-    """What the chapter quotes of ``at_the_end``: ``metric_arm`` with ``_low`` and ``_high``, and relative to the start
-    ``metric_arm_percent``.
-    """
-    found = {}
-    for row in at_the_end(frame).to_dict("records"):
-        name = f"{row['metric']}_{row['arm']}"
-        found |= {name: row["mean"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
-        found[f"{name}_percent"] = 100 * row["relative"]
-    return found
-
-
-def table(frame: pd.DataFrame) -> pd.DataFrame:
+def table(ends: pd.DataFrame) -> pd.DataFrame:
     """``at_the_end`` as a table of the book."""
-    rows = at_the_end(frame).to_dict("records")
+    rows = ends.to_dict("records")
     tested = [np.isfinite(row.get("p_holm", np.nan)) for row in rows]
     return pd.DataFrame(
         {
