@@ -384,3 +384,8 @@ style.table(
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",
 )
+
+# %% [markdown]
+# ```{glue} judged_02_regression
+# :doc: 20_claims.py
+# ```

@@ -234,3 +234,8 @@ style.table(
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",
 )
+
+# %% [markdown]
+# ```{glue} judged_03_classification
+# :doc: 20_claims.py
+# ```

@@ -166,3 +166,8 @@ style.table(
     frame_of=noise,
     note="Verdicts always rest on the records at the scale of the paper.",
 )
+
+# %% [markdown]
+# ```{glue} judged_06_data_and_noise
+# :doc: 20_claims.py
+# ```

@@ -190,3 +190,8 @@ style.table(
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",
 )
+
+# %% [markdown]
+# ```{glue} judged_07_imbalance
+# :doc: 20_claims.py
+# ```

@@ -170,3 +170,8 @@ style.table(
     frame_of=runs,
     note="Verdicts always rest on the records at the scale of the paper.",
 )
+
+# %% [markdown]
+# ```{glue} judged_08_fair_baselines
+# :doc: 20_claims.py
+# ```

@@ -379,3 +379,8 @@ style.table(
     note="Effect: mean over metrics (A3a: data sets) with the smallest and largest. n: layers (A3a: training sets). Verdicts "
     "always rest on the records at the scale of the paper.",
 )
+
+# %% [markdown]
+# ```{glue} judged_10_released_measurements
+# :doc: 20_claims.py
+# ```

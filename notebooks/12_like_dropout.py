@@ -309,3 +309,8 @@ style.table(
     note="Effect: mean over metrics with the smallest and largest. A1: similarity; A2: distance to dropout / to weight decay; A2c: "
     "distance to the baseline / to dropout. n: seeds.",
 )
+
+# %% [markdown]
+# ```{glue} judged_12_like_dropout
+# :doc: 20_claims.py
+# ```

@@ -353,3 +353,8 @@ style.table(
     note="Effect: mean over designs and outcomes with the smallest and largest. n: training sets. Verdicts rest on the "
     "records at the scale that they name.",
 )
+
+# %% [markdown]
+# ```{glue} judged_13_diversity_outcomes
+# :doc: 20_claims.py
+# ```

@@ -304,3 +304,8 @@ style.table(
     note="Effect: mean over metrics with the smallest and largest. A1f: similarity; A2f: distance to dropout / to weight decay; "
     "A2cf: distance to the baseline / to dropout. n: seeds.",
 )
+
+# %% [markdown]
+# ```{glue} judged_14_fine_tuning
+# :doc: 20_claims.py
+# ```

@@ -280,3 +280,8 @@ style.table(
     "to the baseline / to dropout; A3w: rank correlation; A3bw: how much higher that of the weighted score is. n: seeds, in A3w "
     "and A3bw training sets.",
 )
+
+# %% [markdown]
+# ```{glue} judged_15_words
+# :doc: 20_claims.py
+# ```

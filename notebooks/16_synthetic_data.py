@@ -305,3 +305,8 @@ style.table(
     "much higher that of the weighted score is; A1s: similarity; A2s: distance to dropout / to weight decay; A2cs: distance to the "
     "baseline / to dropout. n: seeds, in A3s and A3bs training sets.",
 )
+
+# %% [markdown]
+# ```{glue} judged_16_synthetic_data
+# :doc: 20_claims.py
+# ```

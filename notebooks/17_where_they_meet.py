@@ -111,3 +111,8 @@ style.table(
 # the weights above it, so the strength is known only after the training, from the errors that occurred. The cap of the
 # stabilized rate and the noise of single samples are left out. The functions are in `weightspace.dual.theory`, and
 # each statement above that has a formula is tested against trained networks.
+
+# %% [markdown]
+# ```{glue} judged_17_where_they_meet
+# :doc: 20_claims.py
+# ```

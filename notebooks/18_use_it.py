@@ -255,3 +255,8 @@ style.table(
 # - **Weights are tied or computed** (an embedding that is also the output layer, weight norm, pruning): `dualize`
 #   refuses such layers by name; leave them out with `include`.
 # - **Memory for weights is what you lack.**
+
+# %% [markdown]
+# ```{glue} judged_18_use_it
+# :doc: 20_claims.py
+# ```

@@ -29,10 +29,10 @@ MATHJAX, D3 = "mathjax/tex-svg-full.js", "d3.v5.min.js"
 SCRIPTS = {MATHJAX: ("sphinx-mathjax-offline", "static"), D3: ("mpld3", "js")}
 
 #: A page with one of these shows values of other pages' runs.
-SHOWS_OTHER_RUNS = re.compile(r"\{glue:[^}]*\}`[^`]*::|\{notebook-runs\}")
+SHOWS_OTHER_RUNS = re.compile(r"\{glue:[^}]*\}`[^`]*::|\{notebook-runs\}|^(# )?:doc: ", re.MULTILINE)
 
 #: What shapes all pages, beside the installed packages; Sphinx sees changes of _config.yml and _toc.yml by itself.
-SHAPES = ("book/_ext/*.py", "book/_static/*", "book/references.bib")
+SHAPES = ("book/_ext/*.py", "book/_ext/templates/*", "book/_static/*", "book/references.bib", "book/glossary.md")
 
 #: Executed notebook by digest of its source: a reader for myst-nb is given the source's text, not its name.
 _executed: dict[str, Path] = {}
@@ -259,7 +259,8 @@ def plain_docstring(app, what, name, obj, options, lines) -> None:
 
 
 def setup(app):
-    app.setup_extension("sphinx.ext.autodoc")
+    for extension in ("sphinx.ext.autodoc", "text_links", "reading_aids"):
+        app.setup_extension(extension)
     # Neither value forces pages to be read again: what depends on them is in the stamps.
     app.add_config_value("weightspace_parameters", {}, "", (dict,))
     app.add_config_value("weightspace_timeout", 1800.0, "", (int, float))

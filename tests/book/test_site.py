@@ -23,6 +23,7 @@ FOLLOWED = """async mode => {
 }"""
 """Returns when the page shows the mode of the system, of which it is told with the next frame, or in the end."""
 NARROW = {"width": 390, "height": 844}  # a telephone held upright
+WIDE = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="session")
@@ -184,8 +185,8 @@ def visit(browser, address):
     """Open pages one after the other, and collect what is wrong with them."""
     contexts = []
 
-    def start():
-        context = browser.new_context(viewport=NARROW)
+    def start(viewport: dict[str, int] = NARROW):
+        context = browser.new_context(viewport=viewport)
         contexts.append(context)
         page = context.new_page()
         problems: list[str] = []
@@ -261,3 +262,126 @@ def test_every_live_figure_answers(visit, address, site, pages):
             assert figure.locator("output").inner_text() != said, path.name
             answered += 1
     assert answered >= 4 and problems == []
+
+
+# --- As readers use it ------------------------------------------------------------------------------------
+
+LANDING = "book/intro.html"
+ANSWERS = {
+    "Does it help with few data?": (["Claims"], "help with few data? In regression it does"),
+    "Does it beat tuned weight decay?": (["Claims"], "beat a tuned weight decay? The stabilized method does"),
+    "Is diversity like dropout?": (
+        ["Diverse data change weight spectra", "Is diversity like dropout?"],
+        "not supported",
+    ),
+    "Which layer shows it?": (["What was found"], "because of one layer, the new head"),
+    "How do I install it?": (["Quick start"], "pip install"),
+    "What does inference cost?": (["Inference costs the same"], "time relative to ordinary weights"),
+    "What is the entropy of a spectrum?": (["Glossary"], "1 if all are equal, 0 if there is only one"),
+    "How large were the experiments?": (["Glossary"], "An honest reduction of an experiment"),
+    "What could not be reproduced?": (["Claims", "What could not be reproduced"], "This is the one list"),
+    "How do I cite it?": ([], "@software{weightspace"),
+}
+"""For each question the links to follow from the landing page, at most two, and words of the answer."""
+
+WORDS = ("install", "cite", "bibtex", "API", "overhead", "entropy", "ECE", "stabilizer", "Vendi", "num_spikes")
+
+
+def test_answers_are_two_clicks_away(visit, address):
+    page, problems = visit(WIDE)
+    for question, (links, answer) in ANSWERS.items():
+        page.goto(f"{address}/{LANDING}")
+        assert len(links) <= 2
+        for name in links:
+            page.get_by_role("link", name=name).locator("visible=true").first.click()
+            page.wait_for_load_state()
+        assert answer in " ".join(page.locator("article").inner_text().split()), question
+    assert problems == []
+
+
+def test_search_finds_words_where_the_site_is_opened_as_a_file(browser, site):
+    page = browser.new_page()
+    for word in WORDS:
+        page.goto(f"{(site / 'search.html').as_uri()}?q={word}")
+        page.wait_for_selector("#search-results li", timeout=20_000)
+        page.wait_for_function("Search._pulse_status < 0")
+        excerpts = page.locator("#search-results li").all_inner_texts()
+        assert any(word.lower().rstrip("e") in excerpt.lower() for excerpt in excerpts), word
+        assert not any(re.search(r"</|\\\(|&\w+;|--ws", excerpt) for excerpt in excerpts), word
+    page.close()
+
+
+def test_title_search_and_chapter_stay_in_view(visit, address):
+    page, _ = visit(WIDE)
+    page.goto(f"{address}/notebooks/20_claims.html")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(200)
+    for kept in (".navbar-brand", ".search-button-field", ".ws-quick", "nav.bd-links li.current > a"):
+        box = page.locator(f".bd-sidebar-primary {kept}").bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= WIDE["height"], kept
+
+
+def test_the_book_can_be_read_by_keyboard(visit, address):
+    page, _ = visit(WIDE)
+    page.goto(f"{address}/{LANDING}")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    page.keyboard.press("Enter")
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim()"))
+    assert "Dual weights" in reached
+    page.goto(f"{address}/book/findings.html")
+    term, tip = page.locator("a.ws-term").first, page.locator("#ws-tip")
+    assert tip.is_hidden()
+    term.focus()
+    assert tip.is_visible() and len(tip.inner_text()) > 20
+    assert term.get_attribute("aria-describedby") == "ws-tip"
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    term.press("Enter")
+    assert "/book/glossary.html#term-" in page.url
+
+
+def test_findings_can_be_sorted_and_filtered(visit, address):
+    page, _ = visit(WIDE)
+    page.goto(f"{address}/notebooks/20_claims.html")
+    rows = page.locator("table.ws-register tbody tr:visible")
+    every = rows.count()
+    page.get_by_label("Find").fill("imbalance stabilized")
+    assert 0 < rows.count() < 5 and all("imbalance" in text for text in rows.all_inner_texts())
+    assert page.locator(".ws-filters output").inner_text() == f"{rows.count()} of {every} findings"
+    page.get_by_label("Find").fill("")
+    page.get_by_label("Verdict").select_option("supported")
+    assert set(page.locator("table.ws-register tbody tr:visible td:nth-child(4)").all_inner_texts()) == {"supported"}
+    page.get_by_label("Verdict").select_option("")
+    heading = page.get_by_role("button", name="Effect")
+    for order in ("ascending", "descending"):
+        heading.click()
+        assert page.locator("table.ws-register th[aria-sort]").get_attribute("aria-sort") == order
+        cells = page.locator("table.ws-register td:nth-child(5)")
+        shown = [float(value) for value in cells.evaluate_all("e => e.map(c => c.dataset.value)") if value]
+        assert shown == sorted(shown, reverse=order == "descending") and len(shown) > 50
+
+
+def test_pages_say_what_they_are_about(site, pages):
+    for path in pages:
+        head = path.read_text(encoding="utf-8").partition("</head>")[0]
+        if path.name in ("index.html", "search.html", "genindex.html"):
+            continue
+        [about] = re.findall(r'<meta name="description" content="([^"]*)"', head)
+        assert len(about) > 30, path
+        [picture] = re.findall(r'<meta property="og:image" content="([^"]*)"', head)
+        assert (path.parent / picture).read_bytes().startswith(b"\x89PNG"), path
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_axe_finds_nothing(visit, address, mode):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page, _ = visit(WIDE)
+    page.emulate_media(color_scheme=mode)
+    for name in (LANDING, "book/glossary.html", "notebooks/20_claims.html", "notebooks/12_like_dropout.html"):
+        page.goto(f"{address}/{name}")
+        found = axe.run(page, context={"exclude": ["mjx-container"]}).response["violations"]
+        assert [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]] == [], name

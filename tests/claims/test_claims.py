@@ -221,38 +221,12 @@ def test_committed_records_are_whole(root):
     assert final[final["method"] == "l2_0.1"]["value"].between(98, 102).all()
 
 
-def test_families_stand_side_by_side():
-    """A line for each claim, verdicts in the column of their family, nothing where a family has no such claim."""
-    claim = {"statement": "", "source": "", "spread": "range", "scales": {}}
-    judged = pd.DataFrame(
-        [
-            claim
-            | {"claim": "A1"}
-            | vars(verdicts.Finding("like dropout", 0.0, 0.0, 0.0, 1, 3, 0, 3, "not supported")),
-            claim | {"claim": "A1"} | vars(verdicts.Finding("like weight decay", 0, 0, 0, 0, 4, 0, 3, "not supported")),
-            claim | {"claim": "A1w"} | vars(verdicts.Finding("like dropout", 1.0, 1.0, 1.0, 4, 0, 0, 3, "supported")),
-            claim | {"claim": "A1f"} | vars(verdicts.Finding("", 0.0, 0.0, 0.0, 0, 0, 0, 0, "open")),
-        ]
-    )
-    table = tables.diversity.agreement(judged)
-    (line,) = table[table["claim"].str.contains(">A1<")].to_dict("records")
-    scratch, fine_tuned, texts, synthetic = list(line.values())[1:]
-    assert scratch.endswith("not supported</span><br><small>like dropout 1/3/0<br>like weight decay 0/4/0</small>")
-    assert (
-        ">supported</span><br><small>like dropout 4/0/0</small>" in texts and "open" in fine_tuned and synthetic == ""
-    )
-    assert (table[~table["claim"].str.contains(">A1<")].drop(columns="claim") == "").all(axis=None)
-
-
 def test_every_claim_says_which_was_first_its_rule_or_its_records():
     assert history.HISTORY.keys() == {claim.id for claim in claims.CLAIMS}
     # The rule on inference came after its measurement; those on runs from scratch when the first seed had been run.
     late = {id_ for id_, order in history.HISTORY.items() if not order.rule_first}
     assert late == {"B6", "A1", "A2", "A2c", "A3", "A3b", "A1o", "A2o", "A2co", "A5o", "A3o"}
     assert all(history.HISTORY[id_].note for id_ in late - {"B6"})
-    shown = tables.common.measures(claims.CLAIMS).set_index("claim")["which was first"]
-    assert shown["<strong>B6</strong>"].startswith("<strong>the records</strong>")
-    assert shown["<strong>B1a</strong>"].startswith("the rule<br>")
 
 
 def test_the_times_of_rules_and_records_are_those_of_the_history():

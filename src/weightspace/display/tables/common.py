@@ -14,7 +14,7 @@ from statsmodels.stats.proportion import proportion_confint
 from weightspace import data, experiments
 from weightspace.analysis import frames
 from weightspace.campaigns import records
-from weightspace.claims import history, verdicts
+from weightspace.claims import verdicts
 from weightspace.display.style import interval, method_label, p_value, verdict_badge
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import dataset_label, in_order
@@ -384,30 +384,6 @@ def verdict_rows(table: pd.DataFrame) -> pd.DataFrame:
         )
     shown = pd.DataFrame(rows)
     return shown if shown["detectable"].any() else shown.drop(columns="detectable")
-
-
-def measures(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
-    """How each claim is measured, and which was committed first, its rule or the records that it judges."""
-    return pd.DataFrame(
-        [
-            {
-                "claim": f"<strong>{claim.id}</strong>",
-                "measure": claim.measure,
-                "which was first": _which_was_first(history.HISTORY[claim.id]),
-            }
-            for claim in items
-        ]
-    )
-
-
-def _which_was_first(order: history.Order) -> str:
-    first = "the rule" if order.rule_first else "<strong>the records</strong>"
-    commits = {"rule": order.rule, "first records": order.records}
-    when = [
-        f"{name} {commit.time[:16]} ({commit.digest})" if commit else f"no {name} yet"
-        for name, commit in commits.items()
-    ]
-    return f"{first}<br><small>{'; '.join(when)}. {order.note}".rstrip() + "</small>"
 
 
 def not_reproduced(judged_claims: pd.DataFrame, released: pd.DataFrame) -> pd.DataFrame:

@@ -10,8 +10,7 @@ from weightspace.analysis import diversity_shifts, fair_tests, spectral_shifts
 from weightspace.analysis.diversity_shifts import BASELINE, FROM_SCRATCH
 from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import PAIRS
-from weightspace.claims.diversity import FAMILIES
-from weightspace.display.style import category_label, interval, p_value, pair_label, verdict_badge
+from weightspace.display.style import category_label, interval, p_value, pair_label
 from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.names import METRIC_LABELS
 
@@ -177,33 +176,3 @@ def equivalence(table: pd.DataFrame) -> pd.DataFrame:
 def layers_used(frame: pd.DataFrame) -> int:
     """Number of layers of which the statistic of paper A has a value, with the last one."""
     return int(diversity_shifts.changes(frame).dropna(subset="value").groupby("metric")["layer"].nunique().max())
-
-
-QUESTIONS = {
-    "A1": "like dropout and weight decay",
-    "A2": "closer to dropout than to weight decay",
-    "A2c": "closer to dropout than to nothing",
-    "A3": "a diversity score goes with accuracy",
-    "A3b": "the weighted score does so more",
-}
-"""Claims that were judged for several families of networks, in words."""
-
-
-def agreement(judged: pd.DataFrame) -> pd.DataFrame:
-    """The claims of ``QUESTIONS`` in every family of our own experiments, a column each: verdicts and what they count.
-
-    judged: from ``common.judged``.
-    """
-    rows = []
-    for question, words in QUESTIONS.items():
-        cells = {}
-        for family in FAMILIES:
-            own = select(judged, claim=question + family.suffix)
-            parts = []
-            for verdict, alike in own.groupby("verdict", sort=False):
-                counted = [f"{row.method} {row.wins}/{row.ties}/{row.losses}" for row in alike.itertuples()]
-                said = f"<br><small>{'<br>'.join(counted)}</small>" if verdict != "open" else ""
-                parts.append(verdict_badge(str(verdict)) + said)
-            cells[family.name] = "<br>".join(parts)
-        rows.append({"claim": f"<strong>{question}</strong> {words}"} | cells)
-    return pd.DataFrame(rows)

@@ -1,0 +1,122 @@
+"""The two figures of the landing page, one per question, and the picture that a link to the book shows."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from weightspace.analysis import frames
+from weightspace.analysis.diversity_shifts import pooled_eigenvalues
+from weightspace.analysis.frames import select
+from weightspace.display.figures.curves import label_lines, plain_log_axis
+from weightspace.display.style import HTML, INK, METHODS, MUTED, show
+from weightspace.experiments.diversity.released_measurements import BASELINE
+from weightspace.names import dataset_label
+
+SHOWN = ("gradient_descent", "dual", "dual_stabilized")
+REGRESSION = {"dataset": "california_housing", "layers": 3, "train_size": 100}
+CLASSIFICATION = {"dataset": "fashion_mnist", "layers": 3, "train_size": 100}
+LAYER = "layer4.1.conv2"
+LEVELS = {
+    ("dp", "0.3"): "dropout 0.3",
+    ("wd", "0.001"): "weight decay 1e-3",
+    ("div", "auto_augment"): "AutoAugment",
+}
+"""A level of each regularizer with which the network learns; the chapter shows the others."""
+
+
+def _curves(axis: Axes, frame: pd.DataFrame, title: str) -> None:
+    own = select(frame, test_inputs="clean")
+    for method in SHOWN:
+        look, line = METHODS[method], frames.summarize(select(own, method=method), ["turn"])
+        axis.fill_between(line["turn"], line["low"], line["high"], color=look.colour, alpha=0.2, linewidth=0)
+        axis.plot(line["turn"], line["mean"], color=look.colour, linestyle=look.dash)
+    axis.set_xticks(sorted(own["turn"].unique()))
+    axis.set_title(title, fontsize=9)
+    axis.set_xlabel("turn of 10,000 updates")
+
+
+def _ends(frame: pd.DataFrame) -> np.ndarray:
+    last = frames.last_turn(frame)
+    return np.array([frames.mean_of(last, method=method) for method in SHOWN])
+
+
+def draw_dual(error: Axes, accuracy: Axes, regression: pd.DataFrame, classification: pd.DataFrame) -> None:
+    """The learning curves of one setting of each kind: test error, and test accuracy; means with 95 % bands."""
+    regression, classification = select(regression, **REGRESSION), select(classification, **CLASSIFICATION)
+    _curves(error, regression, f"Test error, {dataset_label(REGRESSION['dataset'])}")
+    error.set_yscale("log")
+    plain_log_axis(error.yaxis, [30, 40, 50, 60, 80, 100, 150, 200, 300])
+    _curves(accuracy, classification, f"Test accuracy (%), {dataset_label(CLASSIFICATION['dataset'])}")
+    ends = _ends(classification)
+    accuracy.set_ylim(ends.mean() - 5, ends.mean() + 5)  # differences of less than a point should look like it
+    label_lines(accuracy, SHOWN, ends, gap=0.11)
+
+
+def draw_densities(axis: Axes, runs: pd.DataFrame) -> None:
+    """Densities of the eigenvalues of one layer: before training, after it, and after it under three regularizers."""
+    table, start = pooled_eigenvalues(runs, LAYER)
+    base = select(table, category=BASELINE)["eigenvalues"].iloc[0]
+    edges = np.linspace(-7, np.log10(base.max()), 36)
+
+    def draw(eigenvalues: np.ndarray, **look) -> None:
+        density, _ = np.histogram(np.log10(np.maximum(eigenvalues, 1e-12)), edges)
+        axis.stairs(np.maximum(density / (len(eigenvalues) * np.diff(edges)), 1e-3), edges, **look)
+
+    draw(base, color=MUTED, alpha=0.35, fill=True, label="no regularizer")
+    draw(start, color=INK, linestyle="-.", linewidth=0.9, label="before training")
+    for (category, level), label in LEVELS.items():
+        [values] = select(table, category=category, level=level)["eigenvalues"]
+        draw(values, color=METHODS[category].colour, linestyle=METHODS[category].dash, label=label)
+    axis.set_yscale("log")
+    axis.set_ylim(bottom=0.005)
+    axis.set_title("Density of the eigenvalues of a late layer", fontsize=9)
+    axis.set_xlabel("eigenvalue")
+    axis.xaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
+    axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+
+
+def dual_weights(regression: pd.DataFrame, classification: pd.DataFrame) -> HTML:
+    """The figure under the question on dual weights."""
+    figure, axes = plt.subplots(1, 2, figsize=(5.2, 2.1))
+    draw_dual(*axes, regression, classification)
+    return show(
+        figure,
+        "hero-dual",
+        alt="Two panels of curves over six turns. In regression both dual methods end at a lower test error than "
+        "gradient descent. In classification the three curves end at nearly the same accuracy.",
+        frame=regression,
+    )
+
+
+def densities(runs: pd.DataFrame) -> HTML:
+    """The figure under the question on data diversity."""
+    figure, axis = plt.subplots(figsize=(5.2, 2.1))
+    draw_densities(axis, runs)
+    return show(
+        figure,
+        "hero-densities",
+        alt="Five densities of eigenvalues on logarithmic axes. Training adds large eigenvalues; weight decay moves "
+        "the whole density to smaller ones; the curve under AutoAugment lies on that without a regularizer.",
+        frame=runs,
+    )
+
+
+def preview(title: str, regression: pd.DataFrame, classification: pd.DataFrame, runs: pd.DataFrame) -> bytes:
+    """The picture for links, 1,200 x 630 pixels, as PNG: the title and both figures."""
+    figure: Figure = plt.figure(figsize=(12, 6.3), dpi=100, facecolor="white")
+    with plt.rc_context({"font.size": 12}):
+        figure.suptitle(title, fontsize=25, fontweight="bold", x=0.02, ha="left")
+        axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
+        draw_dual(axes[0], axes[1], regression, classification)
+        draw_densities(axes[2], runs)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", facecolor="white")
+    plt.close(figure)
+    return stream.getvalue()

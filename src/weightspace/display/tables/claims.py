@@ -1,0 +1,313 @@
+"""The claims as readers see them: in short, at a glance, one by one, and as a table to sort and filter."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from weightspace.analysis.frames import select
+from weightspace.claims import history
+from weightspace.claims.verdicts import Claim
+from weightspace.display.style import HTML, interval, method_label, verdict_badge
+
+CHAPTERS = {
+    "02_regression": ("Regression", "B1a B1b B1c B1d B2a B3a B5a"),
+    "03_classification": ("Classification", "B1e B1f B2b B3b B5b"),
+    "06_data_and_noise": ("Sparse and noisy data", "B3c"),
+    "07_imbalance": ("Class imbalance", "B4a B4b"),
+    "08_fair_baselines": ("Fair baselines", "B1g B1h"),
+    "18_use_it": ("Use it in your own model", "B6"),
+    "10_released_measurements": ("What the released measurements say", "A1a A2a A2b A3a"),
+    "12_like_dropout": ("Is diversity like dropout?", "A1 A2 A2c"),
+    "13_diversity_outcomes": ("Diversity, accuracy, calibration, shift", "A3 A3b"),
+    "14_fine_tuning": ("Fine-tuning", "A1f A2f A2cf"),
+    "15_words": ("Words", "A1w A2w A2cw A3w A3bw"),
+    "16_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
+    "17_where_they_meet": ("Where the two papers meet", "C1"),
+    "../book/rules": ("Rules before results", "B1i B1j B3d B4c B4d A1o A2o A2co A3o A3d A4o A4h A5o"),
+}
+"""The page on which each claim is judged, what its link says, and the claims."""
+_PAGE = {code: page for page, (_, codes) in CHAPTERS.items() for code in codes.split()}
+
+READINGS = {
+    "B1b": ("ratio of test error to training error, relative to the baselines; below 1 is in favour", "seeds"),
+    "B1f": ("gap between training and test accuracy, relative to the baselines; below 1 is in favour", "seeds"),
+    "B2": ("gain with few samples relative to that with many; below 1 is in favour", "seeds"),
+    "B5": ("fraction of the reported values inside the interval of one run", "seeds"),
+    "B6": ("time relative to ordinary weights; 1 is in favour", "repetitions"),
+    "B": ("error relative to the baselines; below 1 is in favour", "seeds"),
+    "A1a": ("rank correlation over layers; above 0 is in favour", "layers"),
+    "A1": ("similarity; 0.5 and more is in favour", "seeds"),
+    "A2a": ("distance to dropout relative to weight decay; below 1 is in favour", "layers"),
+    "A2b": ("relative distance to dropout in units of what noise gives; below 1 is in favour", "layers"),
+    "A2co": ("distance to dropout relative to the baseline; below 0.9 is in favour", "seeds"),
+    "A2c": ("distance to the baseline relative to dropout; above 1 is in favour", "seeds"),
+    "A2o": ("distance to dropout relative to weight decay; below 0.9 is in favour", "seeds"),
+    "A2": ("distance to dropout relative to weight decay; below 1 is in favour", "seeds"),
+    "A3b": (
+        "rank correlation of the weighted score minus that of the plain one; above 0 is in favour",
+        "training sets",
+    ),
+    "A3": ("rank correlation; above 0 is in favour", "training sets"),
+    "A3o": ("rank correlation; above 0.5 is in favour", "seeds"),
+    "A3d": ("difference of rank correlations; above 0 is in favour", "seeds"),
+    "A4o": ("points of accuracy; above 0 is in favour", "seeds"),
+    "A4h": ("points of accuracy that are lost; above 1 is in favour", "seeds"),
+    "A4b": ("points of accuracy; above 0 is in favour", "seeds"),
+    "A4": ("relative to real images alone; above 1 is in favour", "seeds"),
+    "C1": ("distance to weight decay relative to dropout; below 0.9 is in favour", "seeds"),
+    "A5": ("the number of the control, against the threshold in the rules", "seeds"),
+}
+"""What the effect of a claim is and what its n counts; the longest beginning of a claim's code decides."""
+
+_B = ("regression", "classification")
+_A = ("released", "from scratch", "fine-tuned on images", "fine-tuned on texts", "synthetic images", "overfitting")
+MAP: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
+    "Dual weights (paper B)": (
+        _B,
+        {
+            "generalise better, the released protocol": ("B1a", "B1e"),
+            "generalise better than tuned baselines": ("B1c", "B1g"),
+            "generalise better if tuned as well": ("B1d", "B1h"),
+            "generalise better than tuned baselines, 3 layers": ("", "B1i"),
+            "generalise better if tuned as well, 3 layers": ("", "B1j"),
+            "overfit less": ("B1b", "B1f"),
+            "gain most where data are sparse": ("B2a", "B2b"),
+            "are more robust to noisy inputs": ("B3a", "B3b"),
+            "are more robust to wrong labels": ("", "B3c"),
+            "are more robust to wrong labels than tuned baselines": ("", "B3d"),
+            "are more robust to class imbalance": ("", "B4a"),
+            "beat the ordinary remedies of imbalance": ("", "B4b"),
+            "are mended by class-balanced updates": ("", "B4c"),
+            "with balanced updates beat class weights": ("", "B4d"),
+            "have reported results that can be reproduced": ("B5a", "B5b"),
+            "cost nothing in inference": ("B6", "B6"),
+        },
+    ),
+    "Data diversity (paper A)": (
+        _A,
+        {
+            "acts on spectra as dropout and weight decay do": ("A1a", "A1", "A1f", "A1w", "A1s", "A1o"),
+            "is closer to dropout than to weight decay": ("A2a", "A2", "A2f", "A2w", "A2s", "A2o"),
+            "is closer to dropout than noise alone makes it": ("A2b", "", "", "", "", ""),
+            "is closer to dropout than to no regularizer": ("", "A2c", "A2cf", "A2cw", "A2cs", "A2co"),
+            "has a score that explains the outcome": ("A3a", "A3", "", "A3w", "A3s", "A3o"),
+            "has a weighted score that explains more": ("", "A3b", "", "A3bw", "A3bs", ""),
+            "has a better score than the weighted one": ("", "", "", "", "", "A3d"),
+            "grows with synthetic images": ("", "", "", "", "A4", ""),
+            "grows more with them than with augmentation": ("", "", "", "", "A4b", ""),
+            "improves accuracy with synthetic images": ("", "", "", "", "", "A4o"),
+            "does harm with too many of them": ("", "", "", "", "", "A4h"),
+            "acts by putting off interpolation": ("", "", "", "", "", "A5o"),
+        },
+    ),
+    "Where they meet (ours)": (("networks of paper B",), {"dual weights act on spectra as weight decay": ("C1",)}),
+}
+"""Claims by question (rows) and kind of experiment (columns); a claim without a place here has a row of its own."""
+
+IN_SHORT = (
+    ("In regression, dual weights predict better than tuned baselines.", "B1c", "dual_stabilized"),
+    ("In classification, they predict better than tuned baselines.", "B1g", "dual_stabilized"),
+    ("In regression, they gain more over gradient descent where data are sparse.", "B2a", "dual_stabilized"),
+    ("They are more robust to class imbalance than gradient descent.", "B4a", "dual_stabilized"),
+    ("Inference costs the same as with ordinary weights.", "B6", "folded"),
+    ("Diverse data change weight spectra in the way that dropout does.", "A1", "like dropout"),
+    ("Their effect is closer to dropout than to no regularizer at all.", "A2c", "as they are"),
+    ("A diversity score explains what augmentation does to accuracy.", "A3", "Vendi score, embeddings"),
+)
+"""The landing page: a sentence, the claim that it is, and the finding that it shows."""
+
+
+def reading(code: str) -> tuple[str, str]:
+    """What the effect of a claim is, and what its n counts."""
+    return next(READINGS[code[:length]] for length in range(len(code), 0, -1) if code[:length] in READINGS)
+
+
+def anchor(code: str, root: str = "") -> str:
+    """The address of a claim's card, from a page from which the claims page is at ``root``."""
+    return f"{root}#claim-{code}"
+
+
+def _effect(row) -> str:
+    if row.verdict == "open" or not math.isfinite(row.mean):
+        return ""
+    if row.low == row.high:
+        return f"{row.mean:.2f}"
+    return f"{row.mean:.2f} <small>({'range ' if row.spread == 'range' else ''}{interval(row.low, row.high)})</small>"
+
+
+def _counts(row) -> str:
+    if row.verdict == "open":
+        return ""
+    return f"{row.wins}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{row.ties}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{row.losses}"
+
+
+def _reduced(row) -> str:
+    return "reduced scale" if set(row.scales.values()) - {"paper"} else ""
+
+
+def detectable(row) -> float:
+    """The smallest effect that would have been found with 80 % power; NaN where none can be told.
+
+    Claims with a number of their own have it from their rule. For a ratio with an interval over n seeds it is
+    exp(-(t_0.975 + t_0.8) s), s the standard error of its logarithm (Bloom 1995), for one test of the mean ratio.
+    """
+    if math.isfinite(row.detectable) or row.spread == "range" or not row.low > 0 or row.claim.startswith("B5"):
+        return row.detectable
+    t = stats.t(row.n_seeds - 1)
+    error = np.log(row.high / row.low) / 2 / t.ppf(0.975)
+    return float(np.exp(-(t.ppf(0.975) + t.ppf(0.8)) * error))
+
+
+def count(judged: pd.DataFrame) -> dict[str, int]:
+    """How many claims there are, and how many are supported, not supported or open in all of their findings."""
+    found = judged.groupby("claim")["verdict"].agg(frozenset)
+    alike = {name: int((found == {name}).sum()) for name in ("supported", "not supported", "open")}
+    return {"claims": len(found)} | {name.replace(" ", "_"): number for name, number in alike.items()}
+
+
+def in_short(judged: pd.DataFrame, root: str) -> HTML:
+    """At most eight sentences with verdict, effect and confidence; root: where the claims page is."""
+    rows = []
+    for sentence, code, method in IN_SHORT:
+        [row] = select(judged, claim=code, method=method).itertuples()
+        effect, unit = reading(code)
+        sure = [f"{row.wins} of {row.wins + row.ties + row.losses} comparisons in favour, {row.losses} against"]
+        what = effect.partition(";")[0]
+        sure.append(f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{row.n_seeds}\N{NO-BREAK SPACE}{unit}")
+        sure += [_reduced(row)] if _reduced(row) else []
+        rows.append(
+            f'<tr><td><a href="{anchor(code, root)}">{sentence}</a></td><td>{verdict_badge(row.verdict)}</td>'
+            f"<td>{_effect(row)}<br><small>{what}</small></td><td><small>{'; '.join(sure)}</small></td></tr>"
+        )
+    return _table(("What is claimed", "Verdict", "Effect", "How sure"), rows, "ws-short")
+
+
+def _places(judged: pd.DataFrame) -> dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]]:
+    known = {code for _, rows in MAP.values() for codes in rows.values() for code in codes}
+    others = judged[~judged["claim"].isin(known)]
+    rows = {statement: (code,) for code, statement in zip(others["claim"], others["statement"])}
+    return MAP | ({"Others": (("verdict",), rows)} if rows else {})
+
+
+def at_a_glance(judged: pd.DataFrame) -> HTML:
+    """Questions x kinds of experiment, the verdicts in the cells, each a link to the card of its claim."""
+    parts = []
+    for title, (columns, rows) in _places(judged).items():
+        body = []
+        for question, codes in rows.items():
+            # One claim for two columns, such as the costs of inference, is one cell.
+            cells = [f"<td>{_verdicts(judged, code)}</td>" if code else '<td class="ws-none">–</td>' for code in codes]
+            if len(set(codes)) == 1 < len(codes):  # one claim for all columns, such as the costs of inference
+                cells = [f'<td colspan="{len(codes)}">{_verdicts(judged, codes[0])}</td>']
+            body.append(f'<tr><th scope="row">{question}</th>{"".join(cells)}</tr>')
+        parts.append(_table((title, *columns), body, "ws-map").text)
+    return HTML("".join(parts))
+
+
+def _verdicts(judged: pd.DataFrame, code: str) -> str:
+    own = select(judged, claim=code)
+    parts = []
+    for verdict, alike in own.groupby("verdict", sort=False):
+        several = own["verdict"].nunique() > 1
+        methods = f"<br><small>{', '.join(map(method_label, alike['method']))}</small>" if several else ""
+        parts.append(f'<a href="{anchor(code)}">{verdict_badge(str(verdict))}</a>{methods}')
+    return "<br>".join(parts)
+
+
+def register(judged: pd.DataFrame) -> HTML:
+    """Every finding in one table; ``book.js`` lets readers sort it by any column and filter it."""
+    places = {
+        code: (f"{title.partition(' (')[0]}: {question}", "inference" if code == "B6" else column)
+        for title, (columns, rows) in _places(judged).items()
+        for question, codes in rows.items()
+        for column, code in zip(columns, codes)
+    }
+    rows = []
+    for row in judged.itertuples():
+        question, column = places[row.claim]
+        mean = row.mean if row.verdict != "open" and math.isfinite(row.mean) else ""
+        claim = f'<a href="{anchor(row.claim)}">{question}</a> <small>{row.claim}</small>'
+        texts = "".join(f"<td>{text}</td>" for text in (claim, column, method_label(row.method)))
+        verdict = f"<td>{verdict_badge(row.verdict)}</td>"
+        number = f'<td class="ws-number" data-value="{mean}">{_effect(row)}</td>'
+        rows.append(f"<tr>{texts}{verdict}{number}<td>{_counts(row)}</td>{_n(row)}</tr>")
+    head = ("Claim", "Asked of", "Method", "Verdict", "Effect", "For / undecided / against", "n")
+    return _table(head, rows, "ws-register")
+
+
+def _n(row) -> str:
+    return f'<td class="ws-number">{row.n_seeds if row.verdict != "open" else ""}</td>'
+
+
+def _table(head: Iterable[str], rows: Iterable[str], kind: str) -> HTML:
+    cells = "".join(f'<th scope="col">{text}</th>' for text in head)
+    return HTML(
+        f'<div class="ws-scroll"><table class="ws-table {kind}"><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def cards(judged: pd.DataFrame, items: Iterable[Claim], letter: str) -> HTML:
+    """A card per claim whose code begins with a letter: the sentence, who said it, its verdicts with their numbers, the
+    rule and when it was committed."""
+    return HTML("".join(_card(item, select(judged, claim=item.id)) for item in items if item.id.startswith(letter)))
+
+
+def _card(claim: Claim, own: pd.DataFrame) -> str:
+    effect, unit = reading(claim.id)
+    page = _PAGE.get(claim.id, "../book/rules")
+    least = [detectable(row) for row in own.itertuples()]
+    head = ["Method", "Verdict", "Effect", "For / undecided / against", f"n ({unit})"]
+    head += ["Smallest detectable"] if any(map(math.isfinite, least)) else []
+    rows = []
+    for row, smallest in zip(own.itertuples(), least):
+        cells = [f'<th scope="row">{method_label(row.method)}</th>', f"<td>{verdict_badge(row.verdict)}</td>"]
+        cells += [f"<td>{_effect(row)}</td>", f"<td>{_counts(row)}</td>", _n(row)]
+        if any(map(math.isfinite, least)):
+            cells.append(f'<td class="ws-number">{smallest:.2f}</td>' if math.isfinite(smallest) else "<td></td>")
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    scale = next((f" At a {text}." for row in own.itertuples() if (text := _reduced(row))), "")
+    around = "range over comparisons" if claim.spread == "range" else "95 % interval"
+    order = history.HISTORY[claim.id]
+    first = "before" if order.rule_first else "<strong>after</strong>"
+    return (
+        f'<section class="ws-claim" id="claim-{claim.id}"><h3>{html.escape(claim.statement)} '
+        f"<small>{claim.id}</small></h3>"
+        f'<p>Said by: {claim.source}. Judged in <a href="{page}.html">{CHAPTERS[page][0]}</a>.{scale}</p>'
+        f"{_table(head, rows, 'ws-findings').text}"
+        f"<p><small>Effect: {effect}; in brackets its {around}.</small></p>"
+        f"<details><summary>The rule, committed {order.rule.time[:10]}, {first} the first records</summary>"
+        f"<p>{html.escape(claim.measure)}</p><p>{which_was_first(order)}</p></details></section>"
+    )
+
+
+def which_was_first(order: history.Order) -> str:
+    """In a sentence: when a rule was committed, when its first records, and what had been seen."""
+    commits = {"rule": order.rule, "first records": order.records}
+    when = [
+        f"{name} {commit.time[:16]} ({commit.digest})" if commit else f"no {name} yet"
+        for name, commit in commits.items()
+    ]
+    return f"Commits, in UTC: {'; '.join(when)}. {order.note}".rstrip()
+
+
+def judged_here(judged: pd.DataFrame) -> dict[str, HTML]:
+    """For each page that judges claims, ``judged_PAGE``: their sentences and verdicts, with links to their cards."""
+    found = {}
+    for page, (_, codes) in CHAPTERS.items():
+        lines = [
+            f'<li><a href="../notebooks/20_claims.html{anchor(code)}">'
+            f"{html.escape(select(judged, claim=code)['statement'].iloc[0])}</a> <small>{code}</small> "
+            f"{' '.join(map(verdict_badge, select(judged, claim=code)['verdict'].unique()))}</li>"
+            for code in codes.split()
+        ]
+        found[f"judged_{page.rpartition('/')[2]}"] = HTML(
+            f'<aside class="ws-here"><p>Claims that this page judges</p><ul>{"".join(lines)}</ul></aside>'
+        )
+    return found
