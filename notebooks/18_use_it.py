@@ -187,6 +187,7 @@ glue("difference", f"{difference:g}", display=False)
 #
 # ## What inference costs
 #
+# What is the overhead in inference, once a model is trained?
 # The paper states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding that is so by
 # construction: the layers are the ordinary ones. The measurement holds three forms side by side: an ordinary model
 # (plain), the dual model after folding, and the dual model as it is trained, which computes $W_1 - W_2$ anew in every

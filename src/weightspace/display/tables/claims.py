@@ -37,7 +37,7 @@ _PAGE = {code: page for page, (_, codes) in CHAPTERS.items() for code in codes.s
 READINGS = {
     "B1b": ("ratio of test error to training error, relative to the baselines; below 1 is in favour", "seeds"),
     "B1f": ("gap between training and test accuracy, relative to the baselines; below 1 is in favour", "seeds"),
-    "B2": ("gain with few samples relative to that with many; below 1 is in favour", "seeds"),
+    "B2": ("gain, few samples relative to many; below 1 is in favour", "seeds"),
     "B5": ("fraction of the reported values inside the interval of one run", "seeds"),
     "B6": ("time relative to ordinary weights; 1 is in favour", "repetitions"),
     "B": ("error relative to the baselines; below 1 is in favour", "seeds"),
