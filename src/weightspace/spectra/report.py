@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -84,9 +85,9 @@ def spectral_report(
 
     intervals: replicates of the bootstrap for ``alpha_low`` and ``alpha_high`` (95 %; 200 is enough); goodness:
     replicates for ``p``; 0 leaves these columns out. seed: of both. device: ``"cpu"`` or ``"cuda"``, for the
-    eigenvalues. progress: a bar with the time left; by default in a terminal and in Jupyter, where it takes longer than
-    a second. resume: a file (JSON lines) to which every row's eigenvalues are written as soon as they are computed, and
-    from which the same call goes on after an interrupt; the digests of the weights in it are checked.
+    eigenvalues. progress: a bar with the time left; by default in a terminal and in Jupyter with ipywidgets, where it
+    takes longer than a second. resume: a file (JSON lines) to which every row's eigenvalues are written as soon as they
+    are computed, and from which the same call goes on after an interrupt; the digests of the weights in it are checked.
 
     The columns are those of ``weightspace.spectra.columns.COLUMNS``, which says what each of them means; the fits are
     those of ``power_law.fit`` (with its ``interval`` and ``goodness_of_fit``) and of ``marchenko_pastur.fit``. Where a
@@ -309,7 +310,9 @@ def _solved(
 
 def _bar(total: int, progress: bool | None) -> tqdm:
     """A bar of the time that is left, which goes with the operations and not with the number of matrices."""
-    hidden = not (sys.stderr.isatty() or "ipykernel" in sys.modules) if progress is None else not progress
+    # Without its widgets a notebook has no place for a bar, and tqdm says so on stderr.
+    shows = sys.stderr.isatty() or ("ipykernel" in sys.modules and find_spec("ipywidgets") is not None)
+    hidden = not (shows if progress is None else progress)
     if hidden:
         return tqdm(disable=True)
     from tqdm.auto import tqdm as bar  # which looks for Jupyter when it is imported
