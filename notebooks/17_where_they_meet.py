@@ -95,6 +95,16 @@ style.table(
 # without stabilizer come to a stop. While the errors fall, the running mean lags behind and the rates are smaller than
 # this.
 #
+# ## What momentum and Adam make of it
+#
+# The paper trains by plain gradient descent; what its rule means for other optimizers is for us to say. Momentum adds up earlier
+# steps and amplifies gradient and decay alike, so the weights rest where they did. Adam divides each coordinate by its size, and
+# here it matters which coordinates. Applied to $w_1$ and $w_2$ apart it fails where inputs are positive, as behind a ReLU: both
+# vectors move by $\eta$ in every coordinate, and $W$ does not move. Applied to $W$ and $c$ the first step is that of Adam on $W$,
+# and the weights rest where those of gradient descent do; but where the data are silent Adam keeps the sign of the decay alone,
+# and $W$ falls by about $\eta$ per update however small the errors are. With the decay outside, as in AdamW, dual weights are
+# AdamW whose weight decay is half of each neuron's error. `weightspace.dual.optimizers` has both, and a test for each sentence.
+#
 # ## What this predicts for spectra
 #
 # - **Where the data are silent**, such as the border pixels of digits, $W$ is what is left of the initial weights. The
