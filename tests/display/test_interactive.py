@@ -27,7 +27,12 @@ def neuron():
 def runs():
     """Records of a campaign that is made up: weight decay shrinks the eigenvalues, more after every epoch."""
     rows, rng = [], np.random.default_rng(0)
-    settings = {"weight_decay_0.0005": ("weight_decay", 0.1), "baseline": ("baseline", 1.0)}
+    settings = {
+        "auto1": ("augmentation", 1.0),
+        "weight_decay_0.0005": ("weight_decay", 0.1),
+        "weight_decay_0.02": ("weight_decay", 0.1),  # a level that the first campaign does not have
+        "baseline": ("baseline", 1.0),
+    }
     for setting, (category, factor) in settings.items():
         for epoch in (0, 1, 5):
             for seed in (0, 1):
@@ -86,7 +91,12 @@ def test_spectra_follow_the_laws(lives):
 
 def test_densities_are_those_of_the_records(lives, runs):
     numbers = lives["densities"].numbers
-    assert [setting["name"] for setting in numbers["settings"]] == ["baseline", "weight decay 5e-4"]
+    assert [setting["name"] for setting in numbers["settings"]] == [
+        "baseline",
+        "weight decay 5e-4",
+        "weight decay 2e-2",
+        "Auto1",
+    ]
     assert numbers["epochs"] == [1, 5]
     width = np.diff(numbers["limits"])[0]
     for setting in numbers["settings"]:
@@ -203,7 +213,8 @@ def test_correlations_of_nothing_are_those_of_the_package(opened):
 
 def test_epochs_can_be_moved_through(opened, lives):
     figure = opened.locator("[data-kind=densities]")
-    baseline, decay = (setting["medians"] for setting in lives["densities"].numbers["settings"])
+    figure.get_by_role("combobox").select_option(label="weight decay 5e-4")
+    baseline, decay, *_ = (setting["medians"] for setting in lives["densities"].numbers["settings"])
     assert numbers_said(figure)[-2:] == pytest.approx([decay[1], baseline[1]], rel=0.1)
     figure.get_by_role("slider").fill("0")
     assert "after epoch 1:" in said(figure)

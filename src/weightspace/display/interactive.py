@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from weightspace.analysis.diversity_shifts import LEVELS
+from weightspace.analysis.diversity_shifts import CATEGORIES, LEVELS
 from weightspace.analysis.frames import select
 from weightspace.display.labels import setting_label
-from weightspace.display.style import METHODS, Live
+from weightspace.display.style import CATEGORY_ORDER, METHODS, Live
 from weightspace.spectra import eigenvalues_of, marchenko_pastur
 from weightspace.spectra.random_matrices import spiked
 
@@ -95,10 +95,11 @@ def densities(runs: pd.DataFrame, layer: str, *, bins: int = 40, unfolding: str 
 
     start, after = logs[logs["epoch"] == 0], logs[logs["epoch"] > 0]
     epochs = sorted(after["epoch"].unique().tolist())
+    found = dict(zip(after["setting"], after["category"].map(CATEGORIES)))
     settings = []
-    for setting in (name for name in LEVELS if name in set(after["setting"])):
+    for setting in sorted(found, key=lambda name: _place(name, found[name])):
         by_epoch = [pooled(select(after, setting=setting, epoch=epoch)) for epoch in epochs]
-        category = LEVELS[setting][0]
+        category = found[setting]
         settings.append(
             {
                 "name": setting_label(setting),
@@ -109,6 +110,12 @@ def densities(runs: pd.DataFrame, layer: str, *, bins: int = 40, unfolding: str 
         )
     numbers = {"limits": _rounded(limits), "epochs": epochs, "settings": settings, "start": heights(pooled(start))}
     return Live("densities", {"layer": layer, **numbers}, beside=True)
+
+
+def _place(setting: str, category: str) -> tuple[int, float, str]:
+    """The baseline first, then the categories in their order; levels that only one campaign has come last in theirs."""
+    first = CATEGORY_ORDER.index(category) if category in CATEGORY_ORDER else -1
+    return first, LEVELS[setting][2] if setting in LEVELS else float("inf"), setting
 
 
 def _rounded(values: ArrayLike) -> list:
