@@ -302,7 +302,7 @@ def _gguf(path: Path) -> dict[str, Weight]:
 
         def read(rows: slice) -> Tensor:
             start, stop, _ = rows.indices(shape[0])
-            offset, count = int(stored.data_offset) + start * height, (stop - start) * height
+            offset, count = int(stored.data_offset) + start * height, max(0, stop - start) * height
             raw = np.fromfile(path, np.uint8, count, offset=offset).view(data.dtype).reshape(-1, *data.shape[1:])
             return torch.from_numpy(raw if plain else dequantize(raw, kind)).reshape(-1, *shape[1:])
 
