@@ -33,6 +33,11 @@
 # $ papermill notebooks/02_regression.ipynb out.ipynb -p scale quick -p recompute True
 # ```
 #
+# Every chapter can be downloaded as its source or as a notebook, by the button at the top of its page. Below a figure, *How
+# this figure was made* has the lines that made it, the plotted values as CSV, and its record. The folder `.binder` describes
+# an environment without PyTorch for chapters that only read records, such as {doc}`02_regression`, {doc}`05_neurons` and
+# {doc}`07_imbalance`.
+#
 # ## What is on record
 #
 # Experiments at the scale of the papers, or at the scale `laptop` where that of the paper needs a GPU. Computing time is
