@@ -303,8 +303,7 @@ def test_search_finds_words_where_the_site_is_opened_as_a_file(browser, site):
     page = browser.new_page()
     for word in WORDS:
         page.goto(f"{(site / 'search.html').as_uri()}?q={word}")
-        page.wait_for_selector("#search-results li", timeout=20_000)
-        page.wait_for_function("Search._pulse_status < 0")
+        page.get_by_text("Search finished").wait_for()
         excerpts = page.locator("#search-results li").all_inner_texts()
         assert any(word.lower().rstrip("e") in excerpt.lower() for excerpt in excerpts), word
         assert not any(re.search(r"</|\\\(|&\w+;|--ws", excerpt) for excerpt in excerpts), word

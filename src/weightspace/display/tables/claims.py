@@ -267,7 +267,10 @@ def _card(claim: Claim, own: pd.DataFrame) -> str:
     head += ["Smallest detectable"] if any(map(math.isfinite, least)) else []
     rows = []
     for row, smallest in zip(own.itertuples(), least):
-        cells = [f'<th scope="row">{method_label(row.method)}</th>', f"<td>{verdict_badge(row.verdict)}</td>"]
+        cells = [
+            f'<th scope="row">{method_label(row.method) or "every method"}</th>',
+            f"<td>{verdict_badge(row.verdict)}</td>",
+        ]
         cells += [f"<td>{_effect(row)}</td>", f"<td>{_counts(row)}</td>", _n(row)]
         if any(map(math.isfinite, least)):
             cells.append(f'<td class="ws-number">{smallest:.2f}</td>' if math.isfinite(smallest) else "<td></td>")
