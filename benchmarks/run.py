@@ -1,7 +1,7 @@
 """`make bench`: our speed as ratios to the plain alternative, both measured in this run, in turns.
 
-python benchmarks/run.py [kernel] [campaign] [workers] [layers] [inference] [spectra] [shards] [training] [scratch]
-    [finetuning] [gpu] [book]
+python benchmarks/run.py [kernel] [campaign] [workers] [layers] [inference] [spectra] [recording] [shards] [training]
+    [scratch] [finetuning] [gpu] [book]
 
 Without a name: all of them.
 --device cuda measures the parts training and finetuning on a GPU.
@@ -29,7 +29,7 @@ from gpu import gpu
 from layers import inference, layers
 from scratch import scratch
 from shards import BILLION, shards
-from spectra import spectra
+from spectra import recording, spectra
 from training import training
 from workers import workers
 
@@ -138,6 +138,7 @@ def main() -> None:
         "layers": layers,
         "inference": inference,
         "spectra": spectra,
+        "recording": recording,
         "shards": lambda: shards(**BILLION),
         "training": lambda: training(options.device),
         "scratch": scratch,

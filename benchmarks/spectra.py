@@ -18,13 +18,15 @@ import torchvision
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from weightspace import spectral_report
+from weightspace import SpectrumRecorder, spectral_report
 from weightspace.spectra import eigenvalues_of, weightwatcher
 from weightspace.spectra.matrices import layer_matrices
+from weightspace.spectra.recorder import FRACTION
 
 PEER = os.environ.get("WEIGHTSPACE_PEER_PYTHON") or sys.executable
 # Rounds with the options of WeightWatcher: it takes minutes with mp_fit on anything but the smallest.
 ROUNDS = {"ResNet-18": {"default": 3, "mp_fit": 1}, "LeNet": {"default": 5, "mp_fit": 3}, "ViT-B/16": {"default": 2}}
+RECORDS = 7
 OWN_ROUNDS = {"ResNet-18": 7, "LeNet": 15, "ViT-B/16": 3}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TARGETS = {
@@ -72,6 +74,41 @@ def spectra() -> None:
             worker.stdin.close()
             worker.wait()
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+
+
+def recording() -> None:
+    """What SpectrumRecorder costs a training of ResNet-18 on images of 32 x 32, one thread, processor time."""
+    print("\n## Spectra recorded along training\n")
+    torch.manual_seed(0)
+    model = torchvision.models.resnet18(num_classes=10)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    images, labels = torch.randn(128, 3, 32, 32), torch.randint(10, (128,))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = SpectrumRecorder(model, Path(folder, "spectra.parquet"), every=1)
+        steps, records = [], []
+        for _ in range(RECORDS):
+            steps += [_seconds(step) for _ in range(2)]
+            records.append(_seconds(recorder.step))
+        size = recorder.path.stat().st_size / (RECORDS + 1)
+    torch.set_num_threads(threads)
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    one, record = statistics.median(steps), statistics.median(records)
+    whole = 10 * 391 * one  # ten epochs of CIFAR-10
+    print(
+        f"A training step of 128 images takes {one:.2f} s and a record {record:.2f} s, as much as {record / one:.1f} "
+        f"steps ({size / 1e3:.0f} kB). By default there is one in about {record / one / FRACTION:.0f} steps. Of ten "
+        f"epochs of CIFAR-10 ({whole / 60:.0f} minutes) recording takes {100 * (FRACTION + 2 * record / whole):.2f} %, "
+        "the first and the last record included (target: 2 %)."
+    )
 
 
 def _compare(name: str, weights: dict, worker: subprocess.Popen | None, checkpoint: Path) -> None:

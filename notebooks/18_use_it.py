@@ -16,6 +16,8 @@ recompute = False
 
 # %% tags=["remove-cell"]
 import io
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 from myst_nb import glue
@@ -25,9 +27,11 @@ from weightspace.analysis import inference_ratios
 from weightspace.display import checkpoint as checkpoints
 from weightspace.display import figures, style
 from weightspace.spectra.columns import COLUMNS
+from weightspace.spectra.recorder import recorded, reports
 
 batches = figures.illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []
+spectra_file = Path(tempfile.mkdtemp(), "spectra.parquet")
 
 # %% [markdown]
 # ## Five minutes
@@ -120,6 +124,91 @@ style.show(
 # `--json` prints the table for programs. `spectral_report(model, intervals=200, goodness=200)` adds intervals of alpha
 # and a test of the power law; `convention="weightwatcher"` gives the numbers of WeightWatcher 0.7.7.
 #
+# ### Record spectra while you train
+#
+# `SpectrumRecorder` keeps the eigenvalues of all layers along a training, in one Parquet file that can be read at any
+# time, also after the run was killed. It changes nothing in the training: weights, gradients and random numbers are bit
+# for bit those of a training without it. Without `every`, it records as often as 1 % of the time allows. Lightning and
+# the Trainer of Hugging Face take `lightning_callback(path)` and `trainer_callback(path)` of
+# `weightspace.spectra.recorder`.
+
+# %%
+import copy
+
+from sklearn.datasets import load_digits
+
+from weightspace import SpectrumRecorder
+
+torch.manual_seed(0)
+digits, labels = (torch.tensor(each) for each in load_digits(return_X_y=True))
+network = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+at_start = copy.deepcopy(network)
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+recorder = SpectrumRecorder(network, spectra_file, every=20)
+for _ in range(10):
+    for rows in torch.randperm(len(digits)).split(64):
+        loss = nn.functional.cross_entropy(network(digits[rows].float() / 16), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        recorder.step()
+recorder.close()
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-use-recorded", "caption": "Eigenvalues of the second layer of a small network along its training on the digits of scikit-learn, a line for each rank; thick: the largest. Dashed: the edge up to which noise alone reaches."}}
+style.show(
+    figures.spectra.along_training(recorded(spectra_file), "2").figure,
+    "use-recorded",
+    alt="Lines of the eigenvalues of a layer over the steps of its training, and the edge of noise.",
+)
+
+# %% tags=["remove-cell"]
+along = reports(spectra_file).query("name == '2'")
+glue("spikes_start", int(along["num_spikes"].iloc[0]), display=False)
+glue("spikes_end", int(along["num_spikes"].iloc[-1]), display=False)
+glue("records", along["step"].nunique(), display=False)
+
+# %% [markdown]
+# The initial weights are noise: {glue:text}`spikes_start` of their eigenvalues lie above the edge. Training lifts
+# {glue:text}`spikes_end` of 64 out of the bulk, which stays where it was: it adds a few directions and leaves the rest
+# alone. `recorded(path)` gives the eigenvalues of the {glue:text}`records` records, and `reports(path)` the table of the
+# report for each.
+#
+# ### Compare two checkpoints
+#
+# `compare` takes two models, or two paths, such as before and after fine-tuning. Here it takes the network above before
+# and after its training.
+
+# %%
+from weightspace import compare, summary
+
+changes = compare(at_start, network)
+
+# %% tags=["remove-input"]
+style.table(
+    changes[["name", "relative_difference", "wasserstein", "stable_rank_a", "stable_rank_b", "num_spikes_b"]].map(
+        checkpoints.number
+    ),
+    note="relative_difference: of the weights, in the Frobenius norm; wasserstein: distance of the singular values, in "
+    f"units of their mean; a: before, b: after. 6 of {changes.shape[1]} columns.",
+)
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-use-compared", "caption": "The same network before and after training, layer by layer. Left: how far weights and singular values have moved. Right: stable rank before (open) and after (full)."}}
+style.show(
+    figures.spectra.comparison(changes, labels=("before", "after")),
+    "use-compared",
+    alt="Two panels over the layers: relative changes, and stable rank before and after training.",
+)
+
+# %% [markdown]
+# The weights move farther than their singular values do: training also turns directions. In a shell, it is
+# `weightspace spectra compare before.safetensors after.safetensors --plot`. Layers that only one of the two has are
+# named. `summary` gives one line for a model, under the names of WeightWatcher's `get_summary`, and says which layers
+# its means leave out.
+
+# %%
+print(summary(spectral_report(network)).T.to_string())
+
+# %% [markdown]
 # ### What the columns say
 
 # %% tags=["remove-input"]

@@ -20,7 +20,7 @@
 # $ python -m weightspace status                               # what is on record, what is missing
 # $ python -m weightspace run dual_regression --jobs 4         # with four worker processes
 # $ python -m weightspace records merge dual_regression        # one file of the parts that the runs were written to
-# $ python -m weightspace compare dual_regression              # ours against the reported values
+# $ python -m weightspace reported dual_regression             # ours against the reported values
 # $ python -m weightspace run dual_classification --device cuda # on a GPU, where there is one
 # ```
 #

@@ -26,7 +26,7 @@ def told(capsys, *arguments: str) -> tuple[int, str, str]:
 
 def test_version_and_help(capsys):
     assert told(capsys, "--version") == (0, f"weightspace {weightspace.__version__}\n", "")
-    for command in ("run", "compare", "records"):
+    for command in ("run", "reported", "records"):
         assert set(experiments.registry()) <= set(told(capsys, command, "--help")[1].replace(",", "").split())
     assert "dual_regression" not in told(capsys, "spectra", "--help")[1]
 
@@ -37,7 +37,7 @@ def test_version_and_help(capsys):
         (["spectr", "x"], 2, "there is no 'spectr': did you mean spectra? (see weightspace --help)"),
         (["status", "--jsno"], 2, "unrecognized arguments: --jsno (see weightspace --help)"),
         (["run"], 2, "the following arguments are required: EXPERIMENT (see weightspace run --help)"),
-        (["compare", "dual_regresion"], 1, "unknown experiment 'dual_regresion': did you mean dual_regression"),
+        (["reported", "dual_regresion"], 1, "unknown experiment 'dual_regresion': did you mean dual_regression"),
         (
             ["run", "spectra_primer", "--scale", "large"],
             1,

@@ -12,16 +12,22 @@ if TYPE_CHECKING:
     from weightspace.dual.convert import dualize, fold
     from weightspace.dual.layers import DualConv2d, DualLinear
     from weightspace.measures.vendi import vendi_score, weighted_vendi_score
+    from weightspace.spectra.comparison import compare
+    from weightspace.spectra.recorder import SpectrumRecorder
     from weightspace.spectra.report import spectral_report
+    from weightspace.spectra.summary import summary
 
 __version__ = version("weightspace")
 
 _HOMES = {
     "DualConv2d": "weightspace.dual.layers",
     "DualLinear": "weightspace.dual.layers",
+    "SpectrumRecorder": "weightspace.spectra.recorder",
+    "compare": "weightspace.spectra.comparison",
     "dualize": "weightspace.dual.convert",
     "fold": "weightspace.dual.convert",
     "spectral_report": "weightspace.spectra.report",
+    "summary": "weightspace.spectra.summary",
     "vendi_score": "weightspace.measures.vendi",
     "weighted_vendi_score": "weightspace.measures.vendi",
 }
@@ -29,11 +35,14 @@ _HOMES = {
 __all__ = [
     "DualConv2d",
     "DualLinear",
+    "SpectrumRecorder",
     "__version__",
+    "compare",
     "dualize",
     "fold",
     "records",
     "spectral_report",
+    "summary",
     "vendi_score",
     "weighted_vendi_score",
 ]

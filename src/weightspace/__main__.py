@@ -121,7 +121,7 @@ def _status(arguments: argparse.Namespace) -> int:
     return 1 if any(row["problem"] for row in rows) else 0
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _reported(arguments: argparse.Namespace) -> int:
     from weightspace import experiments
     from weightspace.analysis import frames, spectral_shifts
 
@@ -153,7 +153,16 @@ def _spectra(arguments: argparse.Namespace) -> int:
     if arguments.out and not Path(arguments.out).resolve().parent.is_dir():
         raise ValueError(f"--out {arguments.out}: there is no folder {Path(arguments.out).resolve().parent}")
     reading = {name: getattr(arguments, name) for name in ("device", "base", "download", "resume")}
-    print(checkpoint.report(arguments.checkpoint, arguments.out, arguments.plot, arguments.json, **reading))
+    match arguments.checkpoint:
+        case [path]:
+            print(checkpoint.report(path, arguments.out, arguments.plot, arguments.json, **reading))
+        case ["compare", a, b]:
+            if arguments.base or arguments.resume:
+                raise ValueError("spectra compare takes neither --base nor --resume")
+            options = arguments.plot, arguments.json, arguments.device, arguments.download
+            print(checkpoint.comparison(a, b, arguments.out, *options))
+        case _:
+            raise ValueError("spectra takes one CHECKPOINT, or: compare A B")
     return 0
 
 
@@ -214,7 +223,12 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("spectra", help="the spectra of the weights in a checkpoint of yours")
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, a folder, or hf://organization/model")
+    command.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        nargs="+",
+        help="a file, a folder, or hf://organization/model; or `compare A B` for two of them",
+    )
     command.add_argument("--base", metavar="CHECKPOINT", help="where it is an adapter of LoRA: the model it changes")
     command.add_argument("--download", action="store_true", help="fetch a model of the hub that is not in the cache")
     command.add_argument("--resume", metavar="spectra.jsonl", help="keep what is done there, and go on from it")
@@ -270,9 +284,9 @@ def _parser() -> _Parser:
     command.add_argument("--json", action="store_true", help="as JSON, for programs")
     command.set_defaults(call=_merge)
 
-    command = commands.add_parser("compare", help="ours against the reported values")
+    command = commands.add_parser("reported", help="the values that the papers report against ours")
     command.add_argument("experiment", metavar="EXPERIMENT")
-    command.set_defaults(call=_compare)
+    command.set_defaults(call=_reported)
 
     command = commands.add_parser("data", help="list the data sets: where found, whether verified")
     command.add_argument("--fetch", action="store_true", help="download what is missing first")

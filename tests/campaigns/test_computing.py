@@ -301,7 +301,7 @@ def test_command_line(capsys):
             "unknown device 'tpu': use cpu, cuda, a certain GPU such as cuda:1, or mps",
         ),
         (["run", "dual_regression", "--device", "cuda"], "install the NVIDIA driver, or compute with --device cpu"),
-        (["compare", "dual_regression"], "no records of 'dual_regression'"),
+        (["reported", "dual_regression"], "no records of 'dual_regression'"),
     ],
 )
 def test_command_line_errors_are_one_clear_line(arguments, message, capsys, monkeypatch):

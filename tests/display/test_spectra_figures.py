@@ -110,7 +110,7 @@ def test_layers_stand_in_the_order_of_the_model_with_gaps(report):
 
 def test_comparison_matches_layers_by_name(report):
     other = pd.DataFrame({"name": ["new", "fc", "conv"], "alpha": [9.0, 2.5, 3.5]})
-    ax = figures.spectra.compare(report, other, labels=("before", "after"))
+    ax = figures.spectra.shifts(report, other, labels=("before", "after"))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["conv", "fc"]
     first, second = ax.lines
     assert (first.get_label(), second.get_label()) == ("before", "after")
@@ -120,13 +120,13 @@ def test_comparison_matches_layers_by_name(report):
 
 def test_comparison_says_how_many_layers_it_leaves_out(report):
     other = pd.DataFrame({"name": ["new", "fc", "conv"], "alpha": [9.0, 2.5, 3.5]})
-    ax = figures.spectra.compare(report, other)
+    ax = figures.spectra.shifts(report, other)
     assert [text.get_text() for text in ax.texts] == ["2 of 4 layers\nwithout a value in both"]  # broken and new
     whole = report[report["name"] != "broken"]
-    assert not figures.spectra.compare(whole, whole).texts
+    assert not figures.spectra.shifts(whole, whole).texts
     twice = pd.concat([whole, whole])
     with pytest.raises(ValueError, match="two layers of a report are called 'conv'"):
-        figures.spectra.compare(twice, whole)
+        figures.spectra.shifts(twice, whole)
 
 
 def test_one_number_of_spikes_in_table_and_figure():
@@ -144,7 +144,7 @@ def test_reports_of_the_package_can_be_drawn():
         model[2].weight.mul_(10)
     after = weightspace.spectral_report(model, intervals=5, progress=False)
     assert len(figures.spectra.layer_profile(after, "alpha").collections) == 1  # with intervals
-    first, second = figures.spectra.compare(before, after, "log_norm").lines
+    first, second = figures.spectra.shifts(before, after, "log_norm").lines
     np.testing.assert_allclose(second.get_xdata() - first.get_xdata(), [0, 2])
 
 
@@ -152,7 +152,7 @@ def test_bad_reports_are_named(report):
     with pytest.raises(ValueError, match="no column 'entropy': it has name, alpha"):
         figures.spectra.layer_profile(report, "entropy")
     with pytest.raises(ValueError, match="no layer in common that has a value in 'alpha'"):
-        figures.spectra.compare(report, report.assign(name=["x", "y", "z"]))
+        figures.spectra.shifts(report, report.assign(name=["x", "y", "z"]))
 
 
 def test_axes_that_are_given_are_used(spiked, report):
@@ -163,6 +163,30 @@ def test_axes_that_are_given_are_used(spiked, report):
         figures.spectra.tail(spiked, replicates=0, ax=given[1]),
         *figures.spectra.scan_profile(spiked, axes=given[2:4]),
         figures.spectra.layer_profile(report, "alpha", ax=given[4]),
-        figures.spectra.compare(report, report, ax=given[5]),
+        figures.spectra.shifts(report, report, ax=given[5]),
     ]
     assert returned == given and plt.get_fignums() == [figure.number]
+
+
+def test_two_checkpoints_in_one_figure():
+    generator = torch.Generator().manual_seed(0)
+    a = {f"{name}.weight": torch.randn(80, 70, generator=generator) for name in ("first", "second", "left")}
+    b = {f"{name}.weight": 2 * a["first.weight"] for name in ("first", "second", "right")}
+    axes = figures.spectra.comparison(weightspace.compare(a, b), labels=("before", "after")).axes
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["first", "second"]
+    assert axes[0].lines[0].get_xdata()[0] == pytest.approx(1) == axes[0].lines[1].get_xdata()[0]
+    assert [ax.get_xlabel() for ax in axes] == ["relative change", "stable_rank"]  # alpha is given nowhere
+    assert [line.get_label() for line in axes[1].lines] == ["before", "after"]
+
+
+def test_eigenvalues_along_training_with_the_edge_of_noise():
+    rng = np.random.default_rng(0)
+    steps = [random_matrices.spiked(N, M, [strength], rng) for strength in (0.1, 4.0, 9.0)]
+    found = {10 * k: weightspace.spectra.report.layer_spectra({"fc.weight": matrix}) for k, matrix in enumerate(steps)}
+    ax = figures.spectra.along_training(found, "fc")
+    *every, top, edge = ax.lines
+    assert len(every) == M and top.get_xdata().tolist() == [0, 10, 20]
+    np.testing.assert_allclose(top.get_ydata(), [eigenvalues(matrix)[-1] for matrix in steps])
+    assert (top.get_ydata() > edge.get_ydata()).tolist() == [False, True, True]
+    with pytest.raises(ValueError, match="no record of a layer 'head': there are fc"):
+        figures.spectra.along_training(found, "head")

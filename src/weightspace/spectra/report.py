@@ -16,6 +16,7 @@ from tqdm import tqdm
 from weightspace import devices
 from weightspace.spectra import marchenko_pastur, metrics, power_law, weightwatcher
 from weightspace.spectra.checkpoints import Source
+from weightspace.spectra.choice import Patterns, chosen
 from weightspace.spectra.columns import COLUMNS
 from weightspace.spectra.eigen import cost, solved
 from weightspace.spectra.matrices import LayerMatrix, layer_matrices
@@ -64,6 +65,8 @@ def spectral_report(
     base: Source | None = None,
     download: bool = False,
     convention: Convention = "weightspace",
+    include: Patterns | None = None,
+    exclude: Patterns | None = None,
     device: str = "cpu",
     intervals: int = 0,
     goodness: int = 0,
@@ -83,11 +86,15 @@ def spectral_report(
     below. ``"weightwatcher"`` gives the layers, columns and numbers of WeightWatcher 0.7.7 with ``mp_fit=True``; see
     ``weightspace.spectra.weightwatcher``.
 
+    include, exclude: patterns on the names of the rows, as in a shell (``fnmatch``): ``include=["layer4.*", "fc"]``,
+    ``exclude="*downsample*"``. The rows keep their ``layer_id``; the others are not computed.
+
     intervals: replicates of the bootstrap for ``alpha_low`` and ``alpha_high`` (95 %; 200 is enough); goodness:
-    replicates for ``p``; 0 leaves these columns out. seed: of both. device: ``"cpu"`` or ``"cuda"``, for the
-    eigenvalues. progress: a bar with the time left; by default in a terminal and in Jupyter with ipywidgets, where it
-    takes longer than a second. resume: a file (JSON lines) to which every row's eigenvalues are written as soon as they
-    are computed, and from which the same call goes on after an interrupt; the digests of the weights in it are checked.
+    replicates for ``p``; 0 leaves these columns out. seed: of both. device: for the eigenvalues, such as ``"cuda:1"``;
+    with ``"mps"``, which has no double precision, the CPU computes them. progress: a bar with the time left; by default
+    in a terminal and in Jupyter with ipywidgets, where it takes longer than a second. resume: a file (JSON lines) to
+    which every row's eigenvalues are written as soon as they are computed, and from which the same call goes on after
+    an interrupt; the digests of the weights in it are checked.
 
     The columns are those of ``weightspace.spectra.columns.COLUMNS``, which says what each of them means; the fits are
     those of ``power_law.fit`` (with its ``interval`` and ``goodness_of_fit``) and of ``marchenko_pastur.fit``. Where a
@@ -95,17 +102,26 @@ def spectral_report(
     matrix_rank, and its sigma_mp belongs to eigenvalues divided by their mean.
 
     Raises ``ValueError`` for an unknown convention or device, a file that cannot be read, a source without a weight
-    matrix, for ``intervals`` or ``goodness`` with the convention "weightwatcher", and for a file to resume from that
-    holds other things or the spectra of other weights; ``FileNotFoundError``. A layer with NaN or any other fault does
-    not end the report: its row says why it is empty.
+    matrix, a pattern that matches no name (the error says which are like it), for ``intervals`` or ``goodness`` with
+    the convention "weightwatcher", and for a file to resume from that holds other things or the spectra of other
+    weights; ``FileNotFoundError``. A layer with NaN or any other fault does not end the report: its row says why it is
+    empty.
     """
     if convention == "weightwatcher":
         if intervals or goodness:
             raise ValueError("WeightWatcher has no intervals and no goodness of fit: leave out intervals and goodness")
-        theirs = weightwatcher.layers(source, base=base, download=download)
+        theirs = _chosen(weightwatcher.layers(source, base=base, download=download), include, exclude)
         return weightwatcher.table(*_solved(theirs, device, progress, _kept(resume, convention)))
     spectra = layer_spectra(
-        source, base=base, download=download, convention=convention, device=device, progress=progress, resume=resume
+        source,
+        base=base,
+        download=download,
+        convention=convention,
+        include=include,
+        exclude=exclude,
+        device=device,
+        progress=progress,
+        resume=resume,
     )
     return report_of(spectra, intervals=intervals, goodness=goodness, seed=seed)
 
@@ -116,6 +132,8 @@ def layer_spectra(
     base: Source | None = None,
     download: bool = False,
     convention: Convention = "weightspace",
+    include: Patterns | None = None,
+    exclude: Patterns | None = None,
     device: str = "cpu",
     progress: bool | None = None,
     resume: str | os.PathLike[str] | None = None,
@@ -125,13 +143,20 @@ def layer_spectra(
     To keep along a training run: a few numbers per neuron, from which ``report_of`` makes the table at any time.
     """
     if convention == "weightwatcher":
-        theirs = weightwatcher.layers(source, base=base, download=download)
+        theirs = _chosen(weightwatcher.layers(source, base=base, download=download), include, exclude)
         theirs, spectra = _solved(theirs, device, progress, _kept(resume, convention))
         return [_slices(layer, found) for layer, found in zip(theirs, spectra)]
     if convention != "weightspace":
         raise ValueError(f"unknown convention {convention!r}: use weightspace or weightwatcher")
-    layers = layer_matrices(source, base=base, download=download)
-    layers, spectra = _solved(layers, device, progress, _kept(resume, convention))
+    layers = _chosen(layer_matrices(source, base=base, download=download), include, exclude)
+    return spectra_of(layers, device=device, progress=progress, kept=_kept(resume, convention))
+
+
+def spectra_of(
+    matrices: Sequence[LayerMatrix], *, device: str = "cpu", progress: bool | None = None, kept: Kept | None = None
+) -> list[LayerSpectrum]:
+    """``layer_spectra`` of layers that are known already; see ``matrices.layer_matrices``."""
+    layers, spectra = _solved(list(matrices), device, progress, kept)
     return [
         LayerSpectrum(
             **{name: getattr(layer, name) for name in ("layer_id", "name", "layer_type", "unfolding", "N", "M", "eps")},
@@ -280,6 +305,11 @@ def _kept(resume: str | os.PathLike[str] | None, convention: Convention) -> Kept
 
 
 _Layer = TypeVar("_Layer", LayerMatrix, weightwatcher.Layer)
+
+
+def _chosen(layers: list[_Layer], include: Patterns | None, exclude: Patterns | None) -> list[_Layer]:
+    names = [layer.name if isinstance(layer, LayerMatrix) else layer.longname for layer in layers]
+    return [layer for layer, taken in zip(layers, chosen(names, include, exclude)) if taken]
 
 
 def _solved(

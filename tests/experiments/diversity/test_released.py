@@ -289,7 +289,7 @@ def test_the_comparison_notices_another_number(changes):
 
 
 def test_the_command_compares_digit_by_digit(capsys):
-    assert main(["compare", "released_measurements"]) == 0
+    assert main(["reported", "released_measurements"]) == 0
     printed = capsys.readouterr().out
     assert "453 of 455 reported values agree" in printed and printed.count("DIFFERS") == 2
 

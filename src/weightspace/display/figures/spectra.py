@@ -12,7 +12,8 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +24,9 @@ from numpy.typing import ArrayLike
 
 from weightspace.display.style import BULK, EDGE, EIGENVALUES, MUTED, TAIL
 from weightspace.spectra import marchenko_pastur, metrics, power_law
+
+if TYPE_CHECKING:
+    from weightspace.spectra.report import LayerSpectrum
 
 _MOST_NAMES = 40
 """Layers whose names are written out; of more, every second, third ... one is."""
@@ -167,7 +171,7 @@ def profiles(report: pd.DataFrame, columns: Sequence[str]) -> Figure:
     return figure
 
 
-def compare(
+def shifts(
     report_a: pd.DataFrame,
     report_b: pd.DataFrame,
     column: str = "alpha",
@@ -210,6 +214,72 @@ def compare(
     if left_out := int((~both).sum()):
         text = f"{left_out} of {len(both)} layers\nwithout a value in both"
         ax.text(0, 1.01, text, color=MUTED, fontsize=7, va="bottom", transform=ax.transAxes)
+    return ax
+
+
+def comparison(table: pd.DataFrame, *, labels: tuple[str, str] = ("a", "b")) -> Figure:
+    """How far two checkpoints are apart, layer by layer, in one figure.
+
+    Left: the relative difference of the weights and the Wasserstein distance of the singular values. Then alpha and
+    stable rank, each with a line from the value in the first checkpoint to that in the second, and without a panel
+    where no layer has both. Above a panel stands how many layers are missing from it.
+
+    table: from ``weightspace.compare``; labels: names of the two.
+    """
+    moved = table.set_index("name")[["relative_difference", "wasserstein"]].dropna(how="all")
+    sides = {
+        column: [table[["name", f"{column}_{side}"]].set_axis(["name", column], axis=1) for side in "ab"]
+        for column in ("alpha", "stable_rank")
+        if table[f"{column}_shift"].notna().any()
+    }
+    size = 4 * (1 + len(sides)), max(3, 1.4 + 0.2 * len(table))
+    figure, axes = plt.subplots(1, 1 + len(sides), figsize=size, layout="constrained", squeeze=False)
+    axes = axes[0]
+    at = np.arange(len(moved))
+    for column, colour, label in (
+        ("relative_difference", EIGENVALUES, "weights: $||W_b - W_a|| / ||W_a||$"),
+        ("wasserstein", EDGE, "singular values: $W_1$ / mean"),
+    ):
+        axes[0].plot(moved[column], at, "o", color=colour, ms=5, label=label)
+    axes[0].set_yticks(at, moved.index, fontsize=7)
+    axes[0].invert_yaxis()
+    axes[0].set_xlim(left=0)
+    axes[0].set_xlabel("relative change")
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=7)
+    for ax, (column, (before, after)) in zip(axes[1:], sides.items()):
+        shifts(before, after, column, labels=labels, ax=ax)
+    return figure
+
+
+def along_training(records: Mapping[int, Sequence[LayerSpectrum]], name: str, *, ax: Axes | None = None) -> Axes:
+    """The eigenvalues of one layer over the steps of its training, a line for each rank from the largest down.
+
+    The dashed line is the edge of noise (95 % Tracy-Widom) where a bulk of noise was found: lines above it are spikes.
+    A large fall-off from rank to rank is a heavy tail. Eigenvalues that rounding hides are left out.
+
+    records: from ``weightspace.spectra.recorder.recorded``; name: of the layer; ax: where to draw. ``ValueError`` for
+    a name that no record has.
+    """
+    found = {step: each for step, layers in records.items() for each in layers if each.name == name and not each.reason}
+    if not found:
+        known = ", ".join(dict.fromkeys(each.name for layers in records.values() for each in layers))
+        raise ValueError(f"no record of a layer {name!r}: there are {known}")
+    values = [metrics.nonzero(each.eigenvalues, each.N, each.eps)[::-1] for each in found.values()]
+    lines = pd.DataFrame(values, index=list(found))
+    ax = plt.subplots()[1] if ax is None else ax
+    ax.plot(lines, color=EIGENVALUES, linewidth=0.5, alpha=0.4)
+    ax.plot(lines.iloc[:, 0], color=EIGENVALUES, linewidth=1.4)
+    bulks = [
+        marchenko_pastur.fit(spectrum, each.N, matrices=each.matrices) if len(spectrum) > 2 * each.matrices else None
+        for spectrum, each in zip(values, found.values())
+    ]
+    edges = [np.nan if bulk is None or bulk.saturated else bulk.edge for bulk in bulks]
+    ax.plot(lines.index, edges, "--", color=EDGE, linewidth=1.4)
+    ax.set_yscale("log")
+    ax.set_xlabel("step")
+    ax.set_ylabel(r"eigenvalues $\lambda$ of $W^\top W$")
+    ax.set_title(name)
+    _corner(ax, [("largest", EIGENVALUES)] + [("edge of noise", EDGE)] * bool(np.isfinite(edges).any()), left=True)
     return ax
 
 
