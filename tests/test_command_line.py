@@ -53,7 +53,7 @@ def test_an_error_is_one_line(arguments, code, message, capsys):
 
 
 def test_an_error_of_the_program_itself_keeps_its_trace(monkeypatch):
-    monkeypatch.setattr(checkpoint, "report", lambda *_: {}["missing"])
+    monkeypatch.setattr(checkpoint, "report", lambda *_, **__: {}["missing"])
     with pytest.raises(KeyError):
         main(["spectra", "model.pt"])
 
