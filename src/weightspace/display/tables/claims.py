@@ -125,7 +125,8 @@ IN_SHORT = (
 
 def reading(code: str) -> tuple[str, str]:
     """What the effect of a claim is, and what its n counts."""
-    return next(READINGS[code[:length]] for length in range(len(code), 0, -1) if code[:length] in READINGS)
+    known = (READINGS[code[:length]] for length in range(len(code), 0, -1) if code[:length] in READINGS)
+    return next(known, ("as the rule of the claim says", "seeds"))
 
 
 def anchor(code: str, root: str = "") -> str:
