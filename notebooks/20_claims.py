@@ -22,7 +22,7 @@ from IPython.display import Image
 
 from weightspace import claims, experiments
 from weightspace.analysis import designs, frames, spectral_shifts
-from weightspace.claims import elsewhere
+from weightspace.claims import elsewhere, training_sets
 from weightspace.display import figures, quotes, style, tables
 
 judged = tables.common.judged(claims.CLAIMS)
@@ -49,7 +49,7 @@ quotes.glue(
 # %% tags=["remove-cell"]
 # What the rules before results say of their campaigns.
 others = (name.removesuffix("_spectra") for name in (elsewhere.MAIN, *elsewhere.IMAGES, *elsewhere.TEXTS))
-quotes.glue(**designs.designs("diversity_cifar10", "diversity_amounts", *others))
+quotes.glue(**designs.designs("diversity_cifar10", training_sets.AMOUNTS, *others))
 
 # %% [markdown]
 # **Does the method of paper B help with few data?** In regression it does, against plain gradient descent: the gain is larger at
