@@ -19,7 +19,7 @@ CHAPTERS = {
     "02_regression": ("Regression", "B1a B1b B1c B1d B2a B3a B5a"),
     "03_classification": ("Classification", "B1e B1f B2b B3b B5b"),
     "06_data_and_noise": ("Sparse and noisy data", "B3c"),
-    "07_imbalance": ("Class imbalance", "B4a B4b"),
+    "07_imbalance": ("Class imbalance", "B4a B4b B4c B4d"),
     "08_fair_baselines": ("Fair baselines", "B1g B1h"),
     "18_use_it": ("Use it in your own model", "B6"),
     "10_released_measurements": ("What the released measurements say", "A1a A2a A2b A3a"),
@@ -29,7 +29,7 @@ CHAPTERS = {
     "15_words": ("Words", "A1w A2w A2cw A3w A3bw"),
     "16_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
     "17_where_they_meet": ("Where the two papers meet", "C1"),
-    "../book/rules": ("Rules before results", "B1i B1j B3d B4c B4d A1o A2o A2co A3o A3d A4o A4h A5o"),
+    "../book/rules": ("Rules before results", "B1i B1j B3d A1o A2o A2co A3o A3d A4o A4h A5o C2 C3"),
 }
 """The page on which each claim is judged, what its link says, and the claims."""
 _PAGE = {code: page for page, (_, codes) in CHAPTERS.items() for code in codes.split()}
@@ -61,6 +61,7 @@ READINGS = {
     "A4b": ("points of accuracy; above 0 is in favour", "seeds"),
     "A4": ("relative to real images alone; above 1 is in favour", "seeds"),
     "C1": ("distance to weight decay relative to dropout; below 0.9 is in favour", "seeds"),
+    "C": ("error relative to the other method; below 1 is in favour", "seeds"),
     "A5": ("the number of the control, against the threshold in the rules", "seeds"),
 }
 """What the effect of a claim is and what its n counts; the longest beginning of a claim's code decides."""
@@ -106,7 +107,14 @@ MAP: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
             "acts by putting off interpolation": ("", "", "", "", "", "A5o"),
         },
     ),
-    "Where they meet (ours)": (("networks of paper B",), {"dual weights act on spectra as weight decay": ("C1",)}),
+    "Where they meet (ours)": (
+        ("networks of paper B", "networks of today"),
+        {
+            "dual weights act on spectra as weight decay": ("C1", ""),
+            "dual weights improve networks without a regularizer": ("", "C2"),
+            "dual weights do better than tuned regularizers": ("", "C3"),
+        },
+    ),
 }
 """Claims by question (rows) and kind of experiment (columns); a claim without a place here has a row of its own."""
 
