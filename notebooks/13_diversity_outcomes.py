@@ -339,7 +339,7 @@ style.show(
 # ## Verdict
 #
 # By the rule, the scores of embeddings mostly go with accuracy and not with calibration, and those of pixels go with neither
-# (A3, mixed and not supported). That the weighted score explains more than the plain one was not found (A3b). Eleven sets are few:
+# (A3, mixed and undecided). Whether the weighted score explains more than the plain one is undecided (A3b). Eleven sets are few:
 # most intervals of the difference are more than half a unit wide. The rule asks for a positive correlation and gets one from a score
 # that falls with augmentation. Whether a score predicts a *benefit* can be tested only where augmentation brings one, and that
 # needs longer training. Synthetic data are not tested here; {doc}`16_synthetic_data` tests them.

@@ -286,11 +286,11 @@ style.table(
 # %% [markdown]
 # ## Verdict
 #
-# By the rule, that diversity changes the spectra as the regularizers do is not supported (A1f): one metric of four is won for dropout,
+# By the rule, it is undecided whether diversity changes the spectra as the regularizers do (A1f): one metric of four is won for dropout,
 # and one is lost for weight decay; the others are undecided. That it is closer to dropout than to weight decay is supported (A2f), and
 # easily, because weight decay moves the spectra so far that anything is closer to dropout. Whether it is closer to dropout than to no
 # regularizer (A2cf) is again the question with content: it was shown in the log norm of the category means and in no other comparison,
-# so that A2cf is not supported.
+# so that A2cf is undecided.
 #
 # What limits this: {glue:text}`seeds` seeds, a resolution far below the one the network was made for, few corrupted images, and so
 # few steps that it is the beginning of a fine-tuning. At equal training loss nothing could be compared, because no weight decay

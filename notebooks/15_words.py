@@ -261,9 +261,9 @@ style.table(tables.diversity.distances(distances), frame_of=spectra, note="Holm'
 # %% [markdown]
 # ## Verdict
 #
-# **That edited texts change the spectra as the regularizers do (A1w) is not supported**; all comparisons are undecided. **That they are
-# closer to dropout than to weight decay (A2w) is supported**, for a reason that has nothing to do with diversity. **Closer to dropout than
-# to no regularizer (A2cw) is not supported. That a score explains the outcome (A3w), and the weighted one more (A3bw), is not supported**:
+# **Whether edited texts change the spectra as the regularizers do (A1w) is undecided**, in every comparison. **That they are
+# closer to dropout than to weight decay (A2w) is supported**, for a reason that has nothing to do with diversity. **Whether they are closer to
+# dropout than to no regularizer (A2cw), whether a score explains the outcome (A3w), and the weighted one more (A3bw), is undecided**:
 # no score was found to rank the training sets of both tasks, and the weighted one depends on the order of the rows.
 # A resemblance that does not, such as that of means or of nearest neighbours, would have to be tried; it would be another metric than
 # the one of the release.

@@ -18,7 +18,7 @@ from weightspace.analysis import (
     synthetic_outcomes,
     text_outcomes,
 )
-from weightspace.claims.verdicts import Claim, Finding, finding
+from weightspace.claims.verdicts import Claim, Finding, decided, finding, verdict
 from weightspace.experiments.diversity import released_measurements
 from weightspace.measures.statistics import ALPHA
 from weightspace.names import dataset_label, score_label
@@ -33,15 +33,34 @@ DESCRIBED = "described"
 def _findings_of_shifts(table: pd.DataFrame, label: Callable[[str], str], judged: str | None = None) -> list[Finding]:
     """From rows with unit (a model or a score), effect, n, win, loss: one finding per unit.
 
-    judged: as in ``finding``.
+    A comparison that is neither won nor lost is undecided, as in book/rules. judged: as in ``finding``.
     """
     findings = []
     for unit, own in table.groupby("unit", sort=False):
         wins, losses = own["win"].sum(), own["loss"].sum()
         counts = (wins, len(own) - wins - losses, losses)
         effect = own["effect"]
-        findings.append(finding(label(str(unit)), own, effect.min(), effect.mean(), effect.max(), counts, judged))
+        findings.append(
+            finding(
+                label(str(unit)),
+                own,
+                effect.min(),
+                effect.mean(),
+                effect.max(),
+                counts,
+                judged or _refuted_or_undecided(*counts),
+            )
+        )
     return findings
+
+
+def _refuted_or_undecided(wins: int, ties: int, losses: int) -> str:
+    """The verdict of ``verdicts.verdict``, but undecided in the place of not supported where too little was decided.
+
+    Here a tie is no finding of equality but the absence of one.
+    """
+    found = verdict(wins, ties, losses)
+    return decided(wins, losses, ties) if found == "not supported" else found
 
 
 def _released_profiles(changes: pd.DataFrame) -> pd.DataFrame:
