@@ -140,8 +140,8 @@ style.table(
 # %% tags=["remove-cell"]
 mended = frames.select(weighted_tests, method="dual_weighted", baseline="dual").groupby("dataset")["ratio"]
 for dataset in ("mnist", "fashion_mnist", "cifar10"):
-    glue(f"mended_{dataset}_low", mended.min().get(dataset, float("nan")), display=False)
-    glue(f"mended_{dataset}_high", mended.max().get(dataset, float("nan")), display=False)
+    glue(f"mended_{dataset}_low", float(mended.min().get(dataset, float("nan"))), display=False)
+    glue(f"mended_{dataset}_high", float(mended.max().get(dataset, float("nan"))), display=False)
 
 # %% [markdown]
 # On MNIST the balanced error falls to {glue:text}`mended_mnist_low:.2f` to {glue:text}`mended_mnist_high:.2f` of that without

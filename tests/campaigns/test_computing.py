@@ -294,7 +294,7 @@ def test_command_line(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "duel"], "unknown experiment 'duel': use one of diversity_batch_norm"),
+        (["run", "duel"], "unknown experiment 'duel': use one of diversity_"),
         (["run", "dual_regression_tuned", "--device", "cuda"], "runs on cpu, not on 'cuda'"),
         (
             ["run", "dual_regression", "--device", "tpu"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -370,6 +371,19 @@ def _result(task: Any) -> list[Finished]:
     return finished
 
 
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Processes that are started meanwhile ignore SIGINT: one that still imports would die of it with a traceback."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may set a handler
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _processes(work: Work, groups: list[Group], jobs: int) -> Iterator[Finished]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -377,7 +391,8 @@ def _processes(work: Work, groups: list[Group], jobs: int) -> Iterator[Finished]
     with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=work.threads):
         parallel = Parallel(return_as="generator_unordered", batch_size=1)
     left = {group.id: group for group in groups}
-    stream = parallel(delayed(work)(group) for group in groups)
+    with _not_interrupted():  # the workers start here, and leave an interrupt to this process
+        stream = parallel(delayed(work)(group) for group in groups)
     try:
         for finished in stream:
             del left[finished.group.id]
