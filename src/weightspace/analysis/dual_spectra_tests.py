@@ -54,6 +54,13 @@ QUESTIONS = (
 _FLOOR = 1e-12
 
 
+def whole_seeds(frame: pd.DataFrame) -> pd.DataFrame:
+    """The records without the seeds of a cell in which some network diverged: a seed is compared as a whole."""
+    where = [*CELL, "seed"]
+    broken = pd.MultiIndex.from_frame(select(frame, metric="diverged")[where].drop_duplicates())
+    return frame[~pd.MultiIndex.from_frame(frame[where]).isin(broken)]
+
+
 @dataclass(frozen=True, order=True)
 class Place:
     """A layer, from 1, of the networks of a cell, in one form."""

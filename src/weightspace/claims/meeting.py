@@ -18,7 +18,7 @@ def as_weight_decay(frame: pd.DataFrame) -> list[Finding]:
 
     The effect is the distance to weight decay over that to dropout, in the prediction over that to the baseline.
     """
-    near, _ = rule.judge(frame)
+    near, _ = rule.judge(rule.whole_seeds(frame))
     ratio = near["distance_near"] / near["distance_than"].where(near["distance_than"] > 0)
     near = near.assign(ratio=ratio)
     found = select(near, near="weight_decay", than="dropout").merge(rule.answers(near))

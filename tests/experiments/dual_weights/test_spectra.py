@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from weightspace import experiments
+from weightspace.analysis import dual_spectra_tests
 from weightspace.analysis.frames import select
 from weightspace.campaigns.configuration import with_changes
 from weightspace.experiments.dual_weights import protocol, spectra
@@ -87,3 +88,20 @@ def test_outcomes_by_hand():
     assert spectra.outcomes(np.array([[1.0], [3.0]]), np.array([0.0, 1.0]), "regression") == {"loss": 2.5e4}
     found = spectra.outcomes(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 1]), "classification")
     assert found["loss"] == pytest.approx((np.log(2) + np.log(4)) / 2) and found["accuracy_percent"] == 50
+
+
+def test_a_network_that_diverges_is_on_record_as_that_and_its_seed_is_left_out():
+    runs = [with_changes(c, {"lr": 0.5}) for c in group(dataset="diabetes") if c.method in ("dual", "gradient_descent")]
+    with np.errstate(all="ignore"):
+        frame = spectra.compute(runs, "cpu")
+    broken = select(frame, metric="diverged")
+    assert len(broken) and np.isfinite(frame["value"]).all() and (broken["layer"] == 0).all()
+    last = frame[frame["update"] == 240]
+    for key, own in last.groupby("run_key"):
+        assert (set(own["metric"]) == {"diverged"}) == (key in set(broken["run_key"]))
+    other = frame.assign(seed=1)
+    both = pd.concat([frame, other[other["metric"] != "diverged"]])
+    assert dual_spectra_tests.whole_seeds(both)["seed"].unique().tolist() == [1]
+    assert dual_spectra_tests.whole_seeds(other[other["metric"] != "diverged"]).equals(
+        other[other["metric"] != "diverged"]
+    )

@@ -8,6 +8,7 @@ an earlier checkpoint.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from itertools import product
 from typing import Annotated
@@ -168,6 +169,15 @@ def outcomes(z: np.ndarray, y: np.ndarray, task: str) -> dict[str, float]:
     return {"loss": float(loss.mean()), "accuracy_percent": 100 * float((z.argmax(axis=1) == y).mean())}
 
 
+LARGEST = 1e15
+"""A network with a weight that is larger or no number has diverged: the squares of its singular values would not fit
+into a record."""
+
+
+def _diverged(networks: OnlineNetworks, run: int) -> bool:
+    return not all((np.abs(part) < LARGEST).all() for layer in networks.layers(run) for part in layer)
+
+
 def _rows(networks: OnlineNetworks, run: int, train: tuple[np.ndarray, np.ndarray], start: bool) -> Iterator[dict]:
     """Spectra of one run, and but at the start how strongly and how often its units are driven."""
     layers, dual = networks.layers(run), networks.methods[run].dual
@@ -188,7 +198,8 @@ def compute(group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
     """Rows of layer 0: ``outcomes`` of the rows that ``inputs`` names. Rows of a layer, from 1: metric ``eigenvalues``
     of its W and, with dual weights, of W1 and W2 (little-endian float32, ascending; value: their sum); ``mean_abs_g``
     and ``driven``, the mean of |g| and the fraction of g that is not 0 over training rows and units. update: how many
-    there have been; at 0 there are the spectra of gradient descent alone, because all runs start from these weights.
+    there have been; at 0 there are the spectra of gradient descent alone, because all runs start from these weights. A
+    run that has diverged has one row instead: metric ``diverged``, of layer 0, value 1.
     """
     first = common(group, "method", "replicate")
     problem = load_problem(first.dataset)
@@ -207,17 +218,22 @@ def compute(group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
     for look in (0, *first.looks):
         if look:
             networks.train(x, y, order[:, networks.updates : look])
-        outputs = {name: networks.predict(own) for name, (own, _) in sets.items()} if look else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of networks that have diverged
+            outputs = {name: networks.predict(own) for name, (own, _) in sets.items()} if look else {}
         for run, configuration in enumerate(group):
             if not look and configuration.method != BASELINE:
                 continue
             place = identity(configuration) | {"replicate": configuration.replicate, "update": look}
             place |= {"label_noise": first.label_noise}
+            blank = {"layer": 0, "part": "", "inputs": "", "eigenvalues": b""}
+            if _diverged(networks, run):
+                rows.append(place | blank | {"metric": "diverged", "value": 1.0})
+                continue
             rows += [place | {"inputs": "", **row} for row in _rows(networks, run, sets["train"], start=not look)]
             for name, z in outputs.items():
                 for metric, value in outcomes(z[run], sets[name][1], problem.task).items():
-                    own = {"layer": 0, "part": "", "inputs": name, "metric": metric, "eigenvalues": b"", "value": value}
-                    rows.append(place | own)
+                    rows.append(place | blank | {"inputs": name, "metric": metric, "value": value})
     return pd.DataFrame(rows).assign(**problem.origin)
 
 
