@@ -49,10 +49,10 @@ def _ends(frame: pd.DataFrame) -> np.ndarray:
 def draw_dual(error: Axes, accuracy: Axes, regression: pd.DataFrame, classification: pd.DataFrame) -> None:
     """The learning curves of one setting of each kind: test error, and test accuracy; means with 95 % bands."""
     regression, classification = select(regression, **REGRESSION), select(classification, **CLASSIFICATION)
-    _curves(error, regression, f"Test error, {dataset_label(REGRESSION['dataset'])}")
+    _curves(error, regression, f"{dataset_label(REGRESSION['dataset'])}\ntest error")
     error.set_yscale("log")
     plain_log_axis(error.yaxis, [30, 40, 50, 60, 80, 100, 150, 200, 300])
-    _curves(accuracy, classification, f"Test accuracy (%), {dataset_label(CLASSIFICATION['dataset'])}")
+    _curves(accuracy, classification, f"{dataset_label(CLASSIFICATION['dataset'])}\ntest accuracy (%)")
     ends = _ends(classification)
     accuracy.set_ylim(ends.mean() - 5, ends.mean() + 5)  # differences of less than a point should look like it
     label_lines(accuracy, SHOWN, ends, gap=0.11)
