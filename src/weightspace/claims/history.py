@@ -59,6 +59,7 @@ _TRANSFER_RUNS = Commit("2ef3d21", "2026-11-22 13:27:49")
 _TEXT_RUNS = Commit("bce6e22", "2026-11-22 14:23:20")
 _SYNTHETIC_RUNS = Commit("d6d04c4", "2026-11-22 16:55:54")
 _BALANCED_RUNS = Commit("3d13716", "2026-11-26 23:29:59")
+_DEEP_RUNS = Commit("6f9d567", "2026-11-27 00:49:27")
 _OVERFITTING_RUNS = Commit("c185c46", "2026-11-26 11:05:46")
 
 _TRIALS = (
@@ -106,7 +107,7 @@ HISTORY: dict[str, Order] = {
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
     "A3o": Order(_TRAINING_SETS, _OVERFITTING_RUNS, _ACCURACIES_ALONE),
     **dict.fromkeys(("A3d", "A4o", "A4h"), Order(_TRAINING_SETS, None)),
-    **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, None, _OTHERS_READ)),
+    **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, _DEEP_RUNS, _OTHERS_READ)),
     **dict.fromkeys(("B4c", "B4d"), Order(_LOOSE_ENDS, _BALANCED_RUNS, _OTHERS_READ)),
     **dict.fromkeys(("C2", "C3"), Order(_TODAY, None)),
     "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
