@@ -13,6 +13,7 @@ FIGURES = {
     "08_fair_baselines": 2,
     "09_random_matrices": 10,
     "10_released_measurements": 13,
+    "17_where_they_meet": 2,
 }
 """Figures per chapter."""
 COMPUTED_ON_THE_PAGE = {"06_data_and_noise": 1, "09_random_matrices": 4}
