@@ -60,6 +60,7 @@ _TEXT_RUNS = Commit("bce6e22", "2026-11-22 14:23:20")
 _SYNTHETIC_RUNS = Commit("d6d04c4", "2026-11-22 16:55:54")
 _BALANCED_RUNS = Commit("3d13716", "2026-11-26 23:29:59")
 _DEEP_RUNS = Commit("6f9d567", "2026-11-27 00:49:27")
+_MEETING_RUNS = Commit("8bc6ca2", "2026-11-27 00:52:33")
 _OVERFITTING_RUNS = Commit("c185c46", "2026-11-26 11:05:46")
 
 _TRIALS = (
@@ -110,6 +111,11 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, _DEEP_RUNS, _OTHERS_READ)),
     **dict.fromkeys(("B4c", "B4d"), Order(_LOOSE_ENDS, _BALANCED_RUNS, _OTHERS_READ)),
     **dict.fromkeys(("C2", "C3"), Order(_TODAY, None)),
-    "C1": Order(_MEETING, None, "How the answers of the rule make the verdict was written before any record was read."),
+    "C1": Order(
+        _MEETING,
+        _MEETING_RUNS,
+        "How the answers of the rule make the verdict, and that seeds with a network that diverged are left out, was "
+        "written before any record was read.",
+    ),
 }
 """The order of rule and records for every claim, by its id."""
