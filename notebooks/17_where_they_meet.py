@@ -192,7 +192,7 @@ style.show(
 # descent. A point near the left edge *is* weight decay in this sense, one near the lower edge is dropout, and one beyond the
 # dotted lines is nearer to gradient descent than to either.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-between", "caption": "Where dual weights lie between weight decay and dropout. Colour: the answer of the rule; open: undecided or not judged; marker: data set. Above the diagonal they are nearer to weight decay."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-between", "caption": "Where dual weights lie between weight decay and dropout. Colour: the answer of the rule; open: undecided or not judged; marker: data set. Above the diagonal they are nearer to weight decay. Logarithmic axes; what lies beyond them is drawn at the edge."}}
 style.show(
     figures.meeting.between(dual_spectra_facts.positions(closeness)),
     "between",

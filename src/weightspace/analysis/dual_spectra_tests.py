@@ -202,18 +202,22 @@ def _cases(
     for key, cell in frame.groupby(CELL, sort=True):
         weights = seed_weights(cell["seed"].nunique(), draws)
         spectra = select(cell, part="W", metric="eigenvalues")
+        scores = select(cell, part="").drop(columns="eigenvalues")  # few rows and small ones, which are asked often
         for layer, some in spectra.groupby("layer"):
             if len(some["eigenvalues"].iloc[0]) < 4 * VALUES_NEEDED:
                 continue
+            held: dict[tuple[str, str], dict[str, NDArray[np.float64]] | None] = {}
             for form in FORMS:
                 effect = effects(cell, layer, form)
-                seen = controls(cell, effect)
+                seen = controls(scores, effect)
                 by_draw = between_seeds(products(effect.values), weights)
                 passed = {name: passes(seen, prefix) for name, prefix in CATEGORIES.items()}
                 for method in DUAL:
                     own = seen[seen["setting"] == method].iloc[0]
                     for match in (*MATCHES, PREDICTED):
-                        profile = profiles(cell, effect.settings, layer, method, match, weights)
+                        if (method, match) not in held:  # the same for both forms
+                            held[method, match] = profiles(scores, effect.settings, layer, method, match, weights)
+                        profile = held[method, match]
                         if profile is None:
                             continue
                         pairs = {

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
+from weightspace.display.figures.curves import plain_log_axis
 from weightspace.display.style import INK, METHODS, MUTED, method_label
 from weightspace.names import dataset_label, in_order
 
@@ -69,12 +70,16 @@ def _images(figure, parts: Mapping[str, np.ndarray], shape: tuple[int, int]) -> 
         row[0].set_ylabel(part, rotation=0, ha="right", va="center")
 
 
+_SHOWN = 0.1, 10.0
+"""The ratios of distances on the axes of ``between``."""
+
+
 def between(positions: pd.DataFrame) -> Figure:
     """Dual weights between weight decay and dropout: their distances to both, in units of that to the baseline.
 
     A row per method, a column per form, a point per place and match, from ``dual_spectra_facts.positions``. Colour:
     answer; marker: data set. Above the diagonal dual weights are nearer to weight decay, below it nearer to dropout;
-    beyond 1 they are nearer to the baseline than to either.
+    beyond 1 nearer to the baseline than to either. Logarithmic axes; what lies beyond them is drawn at the edge.
     """
     methods, forms = (list(dict.fromkeys(positions[name])) for name in ("method", "form"))
     datasets = in_order(positions["dataset"].unique())
@@ -82,11 +87,12 @@ def between(positions: pd.DataFrame) -> Figure:
         len(methods), len(forms), figsize=(3.3 * len(forms) + 1.9, 3.1 * len(methods)), sharex=True, sharey=True,
         squeeze=False,
     )  # fmt: skip
-    limits = 0, 1.1 * max(positions[["weight_decay", "dropout"]].to_numpy().max(), 1)
+    near, far = _SHOWN
+    positions = positions.assign(**{name: positions[name].clip(near, far) for name in ("weight_decay", "dropout")})
     for method, row in zip(methods, axes, strict=True):
         for form, axis in zip(forms, row, strict=True):
             own = select(positions, method=method, form=form)
-            _references(axis, limits)
+            _references(axis)
             for dataset, marker in zip(datasets, _MARKERS):
                 points = select(own, dataset=dataset)
                 colours = points["answer"].map(_ANSWERS)
@@ -108,8 +114,12 @@ def between(positions: pd.DataFrame) -> Figure:
     return figure
 
 
-def _references(axis: Axes, limits: tuple[float, float]) -> None:
-    axis.set(xlim=limits, ylim=limits, aspect="equal")
+def _references(axis: Axes) -> None:
+    near, far = _SHOWN
+    limits = near / 1.15, far * 1.15  # points at the edge are whole
+    axis.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
+    for each in (axis.xaxis, axis.yaxis):
+        plain_log_axis(each, [0.1, 0.2, 0.5, 1, 2, 5, 10])
     axis.plot(limits, limits, color=MUTED, linewidth=0.8)
     axis.axvline(1, color=MUTED, linewidth=0.8, linestyle=":")
     axis.axhline(1, color=MUTED, linewidth=0.8, linestyle=":")
