@@ -146,32 +146,31 @@ answers = dual_spectra_tests.answers(closeness)
 parts = dual_spectra_facts.by_part(answers)
 whole = frames.select(parts, part="all")
 seen, places = dual_spectra_facts.negative_control(runs)
-against_baseline = frames.select(closeness, than=dual_spectra_tests.BASELINE, form="scale", judged=True)
+lost, compared = dual_spectra_facts.left_out(everything, runs)
+predicted = dual_spectra_facts.nearer_than_baseline(
+    closeness, "scale", near="weight_decay", match=dual_spectra_tests.PREDICTED
+)
+dropout = dual_spectra_facts.nearer_than_baseline(closeness, "scale", near="dropout")
+changes = sorted(set(dual_spectra_facts.changes(parts)["part"].str.replace("_", " ")))
 
-
-def nearer(**which):
-    """In how many places, for each dual method, a regularizer was nearer than gradient descent."""
-    found = frames.select(against_baseline, **which)
-    table = (found["outcome"] == "for").groupby(found["method"]).agg(["sum", "size"]).reindex(dual_spectra_tests.DUAL)
-    return {method: f"{row['sum']:.0f} of {row['size']:.0f}" for method, row in table.iterrows()}
-
-
-where = [*dual_spectra_tests.CELL, "seed"]
+# %% tags=["remove-cell"]
 quotes.glue(
     n_seeds=runs["seed"].nunique(),
-    left_out=len(everything.groupby(where)) - len(runs.groupby(where)),
-    compared=len(everything.groupby(where)),
+    left_out=lost,
+    compared=compared,
     answer_dual_scale=quotes.quote(whole, "answer", method="dual", form="scale"),
     answer_dual_shape=quotes.quote(whole, "answer", method="dual", form="shape"),
     answer_stabilized_scale=quotes.quote(whole, "answer", method="dual_stabilized", form="scale"),
     answer_stabilized_shape=quotes.quote(whole, "answer", method="dual_stabilized", form="shape"),
-    **{f"nearer_{m}": n for m, n in nearer(near="weight_decay", match=dual_spectra_tests.PREDICTED).items()},
-    **{f"dropout_{m}": n for m, n in nearer(near="dropout").items()},
+    **{f"nearer_{method}": number for method, number in predicted.items()},
+    **{f"dropout_{method}": number for method, number in dropout.items()},
     seen=seen,
     places=places,
     expected=round(dual_spectra_tests.ALPHA * places),
-    changes=", ".join(sorted(set(dual_spectra_facts.changes(parts)["part"].str.replace("_", " ")))) or "none",
+    changes=", ".join(changes) or "none",
 )
+
+# %% tags=["remove-cell"]
 first = neurons.iloc[0]
 one = frames.select(
     runs, dataset=first["dataset"], layers=2, train_size=int(first["train_size"]), label_noise=0.0, layer=1

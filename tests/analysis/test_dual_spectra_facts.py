@@ -113,3 +113,16 @@ def test_mean_spectra_and_ranks_of_known_matrices():
     axes = figure.get_axes()
     assert len(axes) == 2 * (1 + 9) and [line.get_label() for line in axes[0].lines][-1] == "W = W1 - W2"
     plt.close(figure)
+
+
+def test_counts_of_what_is_nearer_and_of_what_is_left_out():
+    row = {"than": "gradient_descent", "form": "scale", "near": "dropout", "judged": True, "method": "dual"}
+    outcomes = ["for", "for", "against", "undecided"]
+    rows = [row | {"outcome": outcome} for outcome in outcomes]
+    rows += [
+        row | {"outcome": "for"} | other for other in ({"judged": False}, {"form": "shape"}, {"near": "weight_decay"})
+    ]
+    found = facts.nearer_than_baseline(pd.DataFrame(rows), "scale", near="dropout")
+    assert found == {"dual": "2 of 4", "dual_stabilized": "0 of 0"}
+    frame = pd.DataFrame({name: [0, 0, 1] for name in rule.CELL} | {"seed": [0, 1, 1]})
+    assert facts.left_out(frame, frame[1:]) == (1, 3)

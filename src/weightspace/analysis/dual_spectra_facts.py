@@ -72,6 +72,22 @@ def per_layer(closeness: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def nearer_than_baseline(closeness: pd.DataFrame, form: str, **which: object) -> dict[str, str]:
+    """For each dual method, in how many of the judged comparisons a regularizer was nearer than gradient descent.
+
+    closeness: from ``dual_spectra_tests.judge``. which: values of its columns, such as ``near="dropout"``.
+    """
+    found = select(closeness, than=BASELINE, form=form, judged=True, **which)
+    table = (found["outcome"] == "for").groupby(found["method"]).agg(["sum", "size"]).reindex(list(DUAL), fill_value=0)
+    return {str(method): f"{row['sum']} of {row['size']}" for method, row in table.iterrows()}
+
+
+def left_out(everything: pd.DataFrame, kept: pd.DataFrame) -> tuple[int, int]:
+    """How many seeds of cells are left out, and how many there are."""
+    of_all, of_kept = (frame.groupby([*rule.CELL, "seed"]).ngroups for frame in (everything, kept))
+    return of_all - of_kept, of_all
+
+
 def negative_control(frame: pd.DataFrame) -> tuple[int, int]:
     """In how many places one more baseline is seen as if it were a setting, p < 0.05, and the number of places."""
     p = [randomization_p(*placebo(rule.effects(cell, layer, form).baselines)) for cell, layer, form in _places(frame)]
