@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from weightspace.analysis import score_ranks
+from weightspace.analysis.regularizer_tests import Estimate
 from weightspace.analysis.score_ranks import CANDIDATES, RANKS, SCORES
 
 SETTINGS = ["baseline", "broken", *(f"level_{k}" for k in range(9))]
@@ -83,7 +84,7 @@ def test_the_level_is_held_at_the_threshold():
     rng = np.random.default_rng(5)
     decided = 0
     for _ in range(400):
-        estimate = score_ranks.estimate(RANKS + 0.2 * rng.standard_normal(8))
+        estimate = Estimate.over_seeds(RANKS + 0.2 * rng.standard_normal(8))
         decided += estimate.p(RANKS) < 0.05
     assert 8 <= decided <= 33  # binomial, 99.9 %
 
@@ -129,4 +130,4 @@ def test_gains_and_losses():
 
 def test_a_mean_over_one_seed_is_refused():
     with pytest.raises(ValueError, match="two of them or more, got 1"):
-        score_ranks.estimate(np.array([0.3]))
+        Estimate.over_seeds(np.array([0.3]))

@@ -14,12 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_effects import (
     BASELINE,
     Measure,
     as_augmentation,
     delays,
     effects,
+    last_epoch,
     learned,
     measures_of,
     outcomes,
@@ -164,15 +166,13 @@ def _sizes_gains_delays(frame: pd.DataFrame, k: int, draws: int) -> tuple[NDArra
 def gain_elsewhere(runs: pd.DataFrame) -> Estimate:
     """The gain of augmentation on ``digits`` minus that on the own test images, in points: mean over its settings that
     learn, then over seeds."""
-    last = runs[runs["epoch"] == runs.groupby(["setting", "seed", "replicate"])["epoch"].transform("max")]
-    last = last[last["metric"] == "accuracy_percent"]
+    last = select(last_epoch(runs), metric="accuracy_percent")
     wide = last.pivot_table(index=["category", "setting", "seed"], columns="inputs", values="value")
     further = (wide["digits"] - wide["test"]).rename("value").reset_index()
     able = learned(runs.assign(layer=0))
     base = further[further["setting"] == BASELINE].set_index("seed")["value"]
     levels = further[(further["category"] == "augmentation") & further["setting"].isin(able)]
-    values = (levels.groupby("seed")["value"].mean() - base).to_numpy()
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values) - 1)
+    return Estimate.over_seeds((levels.groupby("seed")["value"].mean() - base).to_numpy())
 
 
 def _cosine(case: Case, to: str) -> NDArray[np.float64]:

@@ -109,6 +109,13 @@ class Estimate:
         spread = (high - low) / 2
         return cls(float(sample[0]), float(spread * np.sqrt(seeds / (seeds - 1))), seeds - 1)
 
+    @classmethod
+    def over_seeds(cls, values: NDArray[np.float64]) -> Estimate:
+        """The mean of a value per seed with its standard error. ``ValueError`` for fewer than two seeds."""
+        if len(values) < 2:
+            raise ValueError(f"a mean over seeds needs two of them or more, got {len(values)}")
+        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values) - 1)
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         half = stats.t.ppf(0.5 + level / 2, self.degrees) * self.error
         return self.value - half, self.value + half

@@ -89,7 +89,7 @@ def ranks(table: pd.DataFrame, scores: Sequence[Score] = SCORES) -> pd.DataFrame
     rows = []
     for score in scores:
         for outcome in _outcomes(table):
-            found = estimate(rank_correlations(table, score, outcome))
+            found = Estimate.over_seeds(rank_correlations(table, score, outcome))
             left_out = [
                 rank_correlations(table.drop(setting, level="setting"), score, outcome).mean() for setting in settings
             ]
@@ -110,7 +110,7 @@ def better(table: pd.DataFrame, score: Score, other: Score) -> pd.DataFrame:
     """By how much a score's rank correlation is larger than another's: a row per outcome, against a threshold of 0."""
     rows = []
     for outcome in _outcomes(table):
-        found = estimate(rank_correlations(table, score, outcome) - rank_correlations(table, other, outcome))
+        found = Estimate.over_seeds(rank_correlations(table, score, outcome) - rank_correlations(table, other, outcome))
         rows.append((outcome, found.degrees + 1, found, 0.0, reliability(table, outcome) >= RANKS))
     decided = decide(rows, ["measured", "n"], "difference")
     return decided.assign(detectable=decided.pop("reach"))
@@ -131,17 +131,10 @@ def _differences(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], threshol
     wide = table["test accuracy"].unstack("seed")
     rows = []
     for a, b in pairs:
-        found = estimate((wide.loc[b] - wide.loc[a]).to_numpy())
+        found = Estimate.over_seeds((wide.loc[b] - wide.loc[a]).to_numpy())
         rows.append((a, b, found.degrees + 1, found, threshold, True))
     decided = decide(rows, ["from", "to", "n"], "difference")
     return decided.assign(detectable=threshold + decided.pop("reach"))
-
-
-def estimate(values: NDArray[np.float64]) -> Estimate:
-    """The mean over seeds with its standard error. ``ValueError`` for fewer than two seeds."""
-    if len(values) < 2:
-        raise ValueError(f"a mean over seeds needs two of them or more, got {len(values)}")
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values) - 1)
 
 
 def _outcomes(table: pd.DataFrame) -> list[str]:
