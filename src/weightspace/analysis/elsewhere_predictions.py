@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from weightspace.analysis.frames import select
+from weightspace.analysis.regularizer_controls import signed_root
 from weightspace.analysis.regularizer_effects import (
     BASELINE,
     Measure,
@@ -157,7 +158,7 @@ def _sizes_gains_delays(frame: pd.DataFrame, k: int, draws: int) -> tuple[NDArra
     for measure in _function(frame):
         found = effects(own, measure)
         squared = np.diagonal(between_seeds(products(found.values), weights), axis1=1, axis2=2)
-        sizes.append(np.sign(squared) * np.sqrt(np.abs(squared)))
+        sizes.append(signed_root(squared))
     names = list(found.settings["setting"])
     gain, delay = (mean @ table.loc[names].to_numpy().T for table in (outcomes(own, "test accuracy"), delays(own)))
     return np.mean(sizes, axis=0), gain, delay

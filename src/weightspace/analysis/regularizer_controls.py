@@ -186,7 +186,7 @@ def _root(squared: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(np.where(squared > 0, squared, np.nan))
 
 
-def _size(squared: NDArray[np.float64]) -> NDArray[np.float64]:
+def signed_root(squared: NDArray[np.float64]) -> NDArray[np.float64]:
     """Below 0 where the estimate is: an effect of no size is estimated so half of the time."""
     return np.sign(squared) * np.sqrt(np.abs(squared))
 
@@ -263,7 +263,7 @@ class _Pair:
         of what is kept of the other."""
         sizes = self.kept(here, there)
         if size == "own":
-            sizes = _size(self.product(here, here)) / _root(self.product(there, there))
+            sizes = signed_root(self.product(here, here)) / _root(self.product(there, there))
         gain, delay = ((column @ here) / (column @ there) for column in (self.gain, self.delay))
         apart = self.estimate(delay - gain)
         return self.estimate((sizes - gain) / (delay - gain)), apart.p(0) < ALPHA
