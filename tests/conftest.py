@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +28,12 @@ for name, number in EXECUTION.ONE_THREAD.items():
 # A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The same cases in every run, so that a run tells what a change did. Others: HYPOTHESIS_PROFILE=search make test
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("search", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 LONG = ("notebooks_training", "book_build", "executors", "settings_diversity", "settings", "site", "notebooks")

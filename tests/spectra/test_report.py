@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
@@ -419,6 +419,8 @@ def test_from_twenty_values_on_alpha_two_is_told_from_four():
         max_size=5,
     )
 )
+@example([([0, 0, 0], "float16", "weight", 1.0), ([0, 3, 3, 3], "float32", "weight", 1.0)])
+@example([([0, 0], "float32", "in_proj_weight", 1.0)])
 def test_any_arrays_under_any_names(entries):
     """Every array with two axes or more has its rows, with numbers or with a reason; nothing else ends the report."""
     random = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Reports of large models: in little memory, stopped at once, and gone on with."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -80,17 +81,20 @@ for path in sys.argv[1:]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read as Linux gives them")
 def test_memory_is_that_of_the_matrices_in_flight(tmp_path):
-    """Of 128 MB, thin matrices so that the eigenvalues cost little, from both kinds of file."""
+    """Of 256 MB, thin matrices so that the eigenvalues cost little, from both kinds of file; two are in flight."""
     torch.manual_seed(0)
-    state = {f"layer{k}.weight": torch.randn(32, 32768) for k in range(32)}
+    state = {f"layer{k}.weight": torch.randn(32, 32768) for k in range(64)}
     save_file(state, tmp_path / "model.safetensors")
     torch.save(state, tmp_path / "model.pt")
     files = [tmp_path / "model.safetensors", tmp_path / "model.pt"]
-    run = subprocess.run([sys.executable, "-c", MEMORY, *files], capture_output=True, text=True, check=True)
+    environment = os.environ | {"NUMBA_NUM_THREADS": "2"}
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY, *files], capture_output=True, text=True, check=True, env=environment
+    )
     expected = sum(tensor.double().square().sum().item() for tensor in state.values())
     for line in run.stdout.splitlines():
         total, megabytes = map(float, line.split())
-        assert total == pytest.approx(expected, rel=1e-9) and megabytes < 80, run.stdout
+        assert total == pytest.approx(expected, rel=1e-9) and megabytes < 128, run.stdout
 
 
 STOPPED = """

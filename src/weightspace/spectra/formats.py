@@ -188,7 +188,10 @@ def _safetensors(path: Path) -> dict[str, Weight]:
 
 def _torch(path: Path) -> Any:
     """A file of torch.save. The older form, before PyTorch 1.6, cannot be read in parts and stays in memory."""
-    zipped = zipfile.is_zipfile(path)
+    try:
+        zipped = zipfile.is_zipfile(path)
+    except zipfile.BadZipFile as error:  # damaged where it says in how many parts it is
+        raise ValueError(damaged(path)) from error
     if zipped:
         _verify(path)
     content = _load(path, zipped)

@@ -213,7 +213,7 @@ def _convolution(name: str, kind: str, weight: Weight, groups: int) -> list[_Par
 def _blocks(weight: Weight, number: int = 1) -> list[Weight]:
     """As many blocks of rows of equal height, as matrices."""
     rows, width = weight.shape[0] // number, math.prod(weight.shape[1:])
-    return [weight.block(start, start + rows, rows, width) for start in range(0, number * rows, rows or 1)] or [weight]
+    return [weight.block(each * rows, (each + 1) * rows, rows, width) for each in range(number)]
 
 
 def _blocks_of_rows(name: str, kind: str, weight: Weight, labels: list[str]) -> list[_Part]:
