@@ -111,6 +111,20 @@ def test_the_smallest_detectable_ratio_is_that_of_the_power_of_a_t_test(n):
     assert np.isnan(tables.claims.detectable(row._replace(spread="range")))
 
 
+def test_a_card_tells_the_smallest_detectable_effect_or_why_there_is_none():
+    def card(code: str, **values: object) -> str:
+        return tables.claims.cards(judged(**values), [claim for claim in claims.CLAIMS if claim.id == code], code).text
+
+    known = card("A1", spread="range", detectable=0.62)
+    assert '<td class="ws-number">0.62</td>' in known and "the median over comparisons." in known
+    none = card("A1", spread="range", detectable=np.inf)
+    assert '<td class="ws-number">none</td>' in none and "no effect that can occur" in none
+    for code, reason in tables.claims.WITHOUT_REACH.items():
+        code = {"B5": "B5a"}.get(code, code)
+        text = card(code, spread="range", detectable=np.nan)
+        assert reason in text and "Smallest detectable" not in text
+
+
 def test_cards_say_which_was_first_the_rule_or_its_records():
     text = tables.claims.cards(judged(), claims.CLAIMS, "B").text
     of = dict(zip(re.findall(r'id="claim-(\w+)"', text), re.findall(r"<summary>(.*?)</summary>", text)))

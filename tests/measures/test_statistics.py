@@ -86,3 +86,26 @@ def test_clusters_are_drawn_whole():
     again = stats.cluster_interval(np.repeat(values, 7), np.repeat(np.arange(40), 7))
     assert again == pytest.approx((low, high))
     assert np.isnan(stats.cluster_interval(values, np.zeros(40))).all()
+
+
+@pytest.mark.parametrize("n", [5, 20])
+def test_a_reach_is_found_with_the_power_that_it_has(n):
+    half = scipy_stats.t(n - 1).ppf(0.975) / np.sqrt(n)  # of the interval, for a standard deviation of 1
+    noise = np.random.default_rng(0).standard_normal((4000, n))
+    found = scipy_stats.ttest_1samp(noise + stats.reach(-half, half, df=n - 1), 0, axis=1).pvalue < 0.05
+    assert found.mean() == pytest.approx(stats.POWER, abs=0.04)
+
+
+def test_a_reach_does_not_depend_on_the_level_of_the_interval():
+    wide, narrow = (scipy_stats.norm.ppf(q) for q in (0.995, 0.975))
+    assert stats.reach(-wide, wide, level=0.99) == pytest.approx(stats.reach(-narrow, narrow))
+
+
+def test_the_reach_of_a_rank_correlation_is_found_with_its_power():
+    n, rng = 11, np.random.default_rng(0)
+    rank = stats.rank_reach(n)
+    pearson = 2 * np.sin(np.pi * rank / 6)  # of a normal pair with this rank correlation
+    pairs = rng.multivariate_normal([0, 0], [[1, pearson], [pearson, 1]], (1500, n))
+    found = np.mean([scipy_stats.spearmanr(*pair.T).pvalue < 0.05 for pair in pairs])
+    assert found == pytest.approx(stats.POWER, abs=0.06)
+    assert np.isnan(stats.rank_reach(3))

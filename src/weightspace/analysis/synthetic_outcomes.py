@@ -6,14 +6,17 @@ Works on the records of ``diversity_synthetic`` (runs) and ``diversity_synthetic
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from weightspace.analysis.diversity_outcomes import JUDGED, in_order, wide_scores
 from weightspace.analysis.frames import select
 from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS, SYNTHETIC
+from weightspace.measures.statistics import reach
 
 
 def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +36,7 @@ def against_real(values: pd.DataFrame, name: str, settings: tuple[str, ...] = SY
 
     values: a row per run, with setting; all rows of ``baseline``, of other seeds too, are the control. Columns: name,
     setting, n (runs of the setting), control (runs of the baseline), difference, ratio (of the means), low, high (95 %,
-    for all settings together), p (corrected for their number).
+    for all settings together), p (corrected for their number), detectable (see ``_detectable``).
     """
     control = select(values, setting="baseline")[name].to_numpy()
     groups = [select(values, setting=setting)[name].to_numpy() for setting in settings]
@@ -46,7 +49,16 @@ def against_real(values: pd.DataFrame, name: str, settings: tuple[str, ...] = SY
         (name, setting, len(own), len(control), own.mean() - control.mean(), own.mean() / control.mean(), *rest)
         for setting, own, *rest in zip(settings, groups, bounds.low, bounds.high, test.pvalue)
     ]
-    return pd.DataFrame(rows, columns=["name", "setting", "n", "control", "difference", "ratio", "low", "high", "p"])
+    found = pd.DataFrame(rows, columns=["name", "setting", "n", "control", "difference", "ratio", "low", "high", "p"])
+    return found.assign(detectable=[_detectable([control, *groups], control, own) for own in groups])
+
+
+def _detectable(groups: Sequence[NDArray[np.float64]], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """The smallest difference of two groups that one test at 5 % finds with 80 % power, by the spread in all groups."""
+    df = sum(map(len, groups)) - len(groups)
+    spread = sum(((own - own.mean()) ** 2).sum() for own in groups) / df
+    half = stats.t(df).ppf(0.975) * np.sqrt(spread * (1 / len(a) + 1 / len(b)))
+    return reach(-half, half, df)
 
 
 def benefits(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
@@ -67,15 +79,26 @@ def against_augmentation(values: pd.DataFrame, name: str) -> pd.DataFrame:
     """Each share of synthetic images minus each augmentation in the column ``name``, by Tukey's test.
 
     Over the shares and the augmentations together. Columns: name, setting, other, n (runs), difference, low, high
-    (95 %, for all pairs together), p (corrected for all pairs).
+    (95 %, for all pairs together), p (corrected for all pairs), detectable (see ``_detectable``).
     """
     settings = (*SYNTHETIC, *AUGMENTATIONS)
     groups = [select(values, setting=setting)[name].to_numpy() for setting in settings]
     test = stats.tukey_hsd(*groups)
     bounds = test.confidence_interval()
     rows = [
-        (name, a, b, len(groups[i]), test.statistic[i, j], bounds.low[i, j], bounds.high[i, j], test.pvalue[i, j])
+        (
+            name,
+            a,
+            b,
+            len(groups[i]),
+            test.statistic[i, j],
+            bounds.low[i, j],
+            bounds.high[i, j],
+            test.pvalue[i, j],
+            _detectable(groups, groups[i], groups[j]),
+        )
         for i, a in enumerate(SYNTHETIC)
         for j, b in enumerate(AUGMENTATIONS, len(SYNTHETIC))
     ]
-    return pd.DataFrame(rows, columns=["name", "setting", "other", "n", "difference", "low", "high", "p"])
+    columns = ["name", "setting", "other", "n", "difference", "low", "high", "p", "detectable"]
+    return pd.DataFrame(rows, columns=columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from weightspace.analysis import (
@@ -20,7 +21,7 @@ from weightspace.analysis import (
 )
 from weightspace.claims.verdicts import Claim, Finding, decided, finding, verdict
 from weightspace.experiments.diversity import released_measurements
-from weightspace.measures.statistics import ALPHA
+from weightspace.measures.statistics import ALPHA, rank_reach, reach
 from weightspace.names import dataset_label, score_label
 
 # --- released measurements: a finding per model, effects with their range over metrics
@@ -74,6 +75,11 @@ def _judged_by_sign(table: pd.DataFrame, unit: str) -> pd.DataFrame:
     return table.assign(unit=table[unit], effect=rho, win=significant & (rho > 0), loss=significant & (rho < 0))
 
 
+def _with_rank_reach(table: pd.DataFrame) -> pd.DataFrame:
+    """Correlations over n training sets, with the smallest one that would have been found."""
+    return table.assign(detectable=[rank_reach(n) for n in table["n"]])
+
+
 def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
     contrasts = shift_checks.dose_contrasts(frames.select(frame, quantity="change"))
     contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
@@ -101,7 +107,7 @@ def _nearer(against: str):
 
 
 def _vendi_and_accuracy(frame: pd.DataFrame) -> list[Finding]:
-    table = released_scores.vendi_correlations(frames.select(frame, quantity="score"))
+    table = _with_rank_reach(released_scores.vendi_correlations(frames.select(frame, quantity="score")))
     label = {"vendi_pixels": "of pixels", "vendi_embeddings": "of embeddings"}.__getitem__
     return _findings_of_shifts(_judged_by_sign(table, "metric"), label)
 
@@ -147,6 +153,8 @@ def _regularizers_alike(diversity: str) -> Callable[[pd.DataFrame], list[Finding
             table = fair_tests.similarities(fair_tests.cases(own, ("as they are",)))
             table = table[table["a"] == "div"]
             table = table.assign(unit=table["b"].map(labels) + task, effect=table["similarity"])
+            least = np.maximum([reach(*each) for each in zip(table["low"], table["high"])], fair_tests.MIN_SIMILARITY)
+            table = table.assign(detectable=np.where(least <= 1, least, np.nan))
             found += _findings_of_shifts(_judged_by_outcome(table), str)
         return found
 
@@ -163,7 +171,11 @@ def _closer_to_dropout(than: str, diversity: str) -> Callable[[pd.DataFrame], li
             table = frames.select(fair_tests.distances(fair_tests.cases(own)), against=than)
             # A squared distance below 0 is an estimate of none; there is no ratio to none.
             effect = (table[above].clip(lower=0) / table[below].where(table[below] > 0)) ** 0.5
-            table = table.assign(unit=table["match"] + task, effect=effect)
+            # How much closer dropout would have had to be, with the other distance as it was found.
+            far = table["to_other"]
+            near = far - [reach(*each) for each in zip(table["low"], table["high"])]
+            least = (near.where(near > 0) / far) ** (0.5 if than == "wd" else -0.5)
+            table = table.assign(unit=table["match"] + task, effect=effect, detectable=least)
             found += _findings_of_shifts(_judged_by_outcome(table), str)
         return found
 
@@ -190,7 +202,7 @@ def _scores_explain(training_sets, outcomes: Sequence[str] = diversity_outcomes.
     def assess(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
         table = diversity_outcomes.rank_correlations(training_sets(runs, sets), outcomes=outcomes)
         label = [score_label(score, of) for score, of in zip(table["score"], table["of"])]
-        return _findings_of_shifts(_judged_by_sign(table.assign(label=label), "label"), str)
+        return _findings_of_shifts(_judged_by_sign(_with_rank_reach(table.assign(label=label)), "label"), str)
 
     return assess
 
@@ -199,15 +211,19 @@ def _weighted_explains_more(training_sets, outcomes: Sequence[str] = diversity_o
     def assess(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
         both = training_sets(runs, sets)
         comparisons = len(diversity_outcomes.weighted_against_plain(both, outcomes, draws=1))
-        table = diversity_outcomes.weighted_against_plain(both, outcomes, level=1 - ALPHA / comparisons)
+        level = 1 - ALPHA / comparisons
+        table = diversity_outcomes.weighted_against_plain(both, outcomes, level=level)
         table = table.assign(unit=table["of"], effect=table["difference"], win=table["low"] > 0, loss=table["high"] < 0)
+        table["detectable"] = [reach(*each, level=level) for each in zip(table["low"], table["high"])]
         return _findings_of_shifts(table, "of {}".format)
 
     return assess
 
 
 def _synthetic_helps(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
-    return _judged_by_difference(synthetic_outcomes.benefits(diversity_outcomes.outcomes(runs), sets), "ratio")
+    found = synthetic_outcomes.benefits(diversity_outcomes.outcomes(runs), sets)
+    real = found["difference"] / (found["ratio"] - 1)
+    return _judged_by_difference(found.assign(detectable=1 + found["detectable"] / real), "ratio")
 
 
 def _synthetic_beats_augmentation(runs: pd.DataFrame) -> list[Finding]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from scipy.stats import gmean
 
 from weightspace.analysis import frames, inference_ratios
 from weightspace.claims.verdicts import MARGIN, Claim, Finding, counts, finding, outcomes
-from weightspace.measures.statistics import cluster_interval, compare_paired, holm
+from weightspace.measures.statistics import cluster_interval, compare_paired, holm, reach
 
 DUAL = ("dual", "dual_stabilized")
 BASELINES = ("gradient_descent", "l2_0.01", "l2_0.1")
@@ -188,10 +189,13 @@ def sparsity_contrasts(
 
 
 def _sparsity(frame: pd.DataFrame) -> list[Finding]:
+    table = sparsity_contrasts(frame)
+    intervals = zip(np.log(table["low"]), np.log(table["high"]), table["n"] - 1)
+    table = table.assign(detectable=np.exp([-reach(*each) for each in intervals]))
     return [
         # The range is over data sets and depths.
         finding(method, own, own["ratio"].min(), gmean(own["ratio"]), own["ratio"].max(), counts(own))
-        for method, own in sparsity_contrasts(frame).groupby("method", sort=False)
+        for method, own in table.groupby("method", sort=False)
     ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from weightspace import experiments
@@ -32,8 +33,9 @@ class Finding:
 
     mean with low and high: the effect with its interval, or with its range over comparisons where the claim says so.
     Where comparisons may be undecided, wins are those for the claim, losses those against it, ties the undecided ones.
-    detectable: the smallest effect that would have been decided for the claim with 80 % power (NaN: none, or the rule
-    has no such number).
+    detectable: the smallest effect that would have been decided for the claim with 80 % power; where comparisons are
+    counted and their effects are a range, the median over them of what a single one would have shown. Infinite: no
+    effect that can occur; NaN: it is not known, or the rule has no such number.
     """
 
     method: str
@@ -139,8 +141,12 @@ def finding(
     counts: tuple[int, int, int],
     judged: str | None = None,
 ) -> Finding:
-    """A finding of comparisons that have a column n. judged: the verdict where a claim has a rule of its own."""
+    """A finding of comparisons that have a column n, and perhaps one named detectable (NaN there: no effect would do).
+
+    judged: the verdict where a claim has a rule of its own.
+    """
     wins, ties, losses = map(int, counts)
     n_seeds = int(comparisons["n"].min())
     judged = judged or verdict(wins, ties, losses)
-    return Finding(str(method), float(low), float(mean), float(high), wins, ties, losses, n_seeds, judged)
+    least = float(comparisons["detectable"].fillna(np.inf).median()) if "detectable" in comparisons else float("nan")
+    return Finding(str(method), float(low), float(mean), float(high), wins, ties, losses, n_seeds, judged, least)

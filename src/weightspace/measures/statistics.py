@@ -32,6 +32,31 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
     return mean, mean - float(half), mean + float(half)
 
 
+POWER = 0.8
+"""The power for which smallest detectable effects are told, everywhere."""
+
+
+def reach(low: float, high: float, df: float = np.inf, level: float = 0.95) -> float:
+    """How far from none an effect has to lie to be found with the power ``POWER``, by a two-sided test at 5 %.
+
+    low, high: the interval, at ``level``, of the effect that was found, by which its standard error is known (Bloom
+    1995). df: degrees of freedom of the t distribution behind it; without a bound for bootstrap intervals.
+    """
+    t = stats.t(df)
+    error = (high - low) / 2 / t.ppf((1 + level) / 2)
+    return float((t.ppf(1 - ALPHA / 2) + t.ppf(POWER)) * error)
+
+
+def rank_reach(n: int) -> float:
+    """The smallest rank correlation of n values that a two-sided test at 5 % finds with the power ``POWER``.
+
+    By the normal approximation of Fieller, Hartley and Pearson (1957) on Fisher's scale; NaN for fewer than four.
+    """
+    if n < 4:
+        return float("nan")
+    return float(np.tanh((stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(POWER)) * np.sqrt(1.06 / (n - 3))))
+
+
 def fraction_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Share of trials in which something happened with Wilson's binomial interval, (share, low, high)."""
     trials = np.asarray(happened, dtype=bool).ravel()

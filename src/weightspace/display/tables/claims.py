@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from weightspace.analysis.frames import select
 from weightspace.claims import history
 from weightspace.claims.verdicts import Claim
 from weightspace.display.style import HTML, interval, method_label, verdict_badge
+from weightspace.measures.statistics import reach
 
 CHAPTERS = {
     "02_regression": ("Regression", "B1a B1b B1c B1d B2a B3a B5a"),
@@ -163,14 +163,38 @@ def _reduced(row) -> str:
 def detectable(row) -> float:
     """The smallest effect that would have been found with 80 % power; NaN where none can be told.
 
-    Claims with a number of their own have it from their rule. For a ratio with an interval over n seeds it is
-    exp(-(t_0.975 + t_0.8) s), s the standard error of its logarithm (Bloom 1995), for one test of the mean ratio.
+    Claims with a number of their own have it from their rule or from their comparisons. For a ratio with an interval
+    over n seeds it is that of one test of the mean ratio.
     """
-    if math.isfinite(row.detectable) or row.spread == "range" or not row.low > 0 or row.claim.startswith("B5"):
+    if not math.isnan(row.detectable) or row.spread == "range" or not row.low > 0 or row.claim.startswith("B5"):
         return row.detectable
-    t = stats.t(row.n_seeds - 1)
-    error = np.log(row.high / row.low) / 2 / t.ppf(0.975)
-    return float(np.exp(-(t.ppf(0.975) + t.ppf(0.8)) * error))
+    return float(np.exp(-reach(np.log(row.low), np.log(row.high), row.n_seeds - 1)))
+
+
+WITHOUT_REACH = {
+    "B5": "it is a fraction of values and no test",
+    "B6": "it asks whether two times are equal, so that no difference is to be found",
+    "A1a": "layers of single runs are no sample from which a power could be told",
+    "A2a": "layers of single runs are no sample from which a power could be told",
+    "A2b": "layers of single runs are no sample from which a power could be told",
+}
+"""Why a claim has no smallest detectable effect; the longest beginning of its code decides."""
+
+
+def _smallest(least: float) -> str:
+    """A smallest detectable effect as a card shows it."""
+    return "" if math.isnan(least) else "none" if math.isinf(least) else f"{least:.2f}"
+
+
+def _about_reach(claim: Claim, least: list[float]) -> str:
+    """What the smallest detectable effect of a card is, or why there is none."""
+    if all(map(math.isnan, least)):
+        reason = next((WITHOUT_REACH[key] for key in (claim.id, claim.id[:2]) if key in WITHOUT_REACH), "")
+        return f" No smallest detectable effect: {reason}." if reason else ""
+    if claim.spread == "range":
+        none = " None: no effect that can occur." if any(map(math.isinf, least)) else ""
+        return f" Smallest detectable: by a single comparison, the median over comparisons.{none}"
+    return " Smallest detectable: by the mean over all comparisons."
 
 
 def count(judged: pd.DataFrame) -> dict[str, int]:
@@ -273,7 +297,8 @@ def _card(claim: Claim, own: pd.DataFrame) -> str:
     page = _PAGE.get(claim.id, "../book/rules")
     least = [detectable(row) for row in own.itertuples()]
     head = ["Method", "Verdict", "Effect", "For / undecided / against", f"n ({unit})"]
-    head += ["Smallest detectable"] if any(map(math.isfinite, least)) else []
+    told = not all(map(math.isnan, least))
+    head += ["Smallest detectable"] if told else []
     rows = []
     for row, smallest in zip(own.itertuples(), least):
         cells = [
@@ -281,8 +306,8 @@ def _card(claim: Claim, own: pd.DataFrame) -> str:
             f"<td>{verdict_badge(row.verdict)}</td>",
         ]
         cells += [f"<td>{_effect(row)}</td>", f"<td>{_counts(row)}</td>", _n(row)]
-        if any(map(math.isfinite, least)):
-            cells.append(f'<td class="ws-number">{smallest:.2f}</td>' if math.isfinite(smallest) else "<td></td>")
+        if told:
+            cells.append(f'<td class="ws-number">{_smallest(smallest)}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     scale = next((f" At a {text}." for row in own.itertuples() if (text := _reduced(row))), "")
     around = "range over comparisons" if claim.spread == "range" else "95 % interval"
@@ -293,7 +318,7 @@ def _card(claim: Claim, own: pd.DataFrame) -> str:
         f"<small>{claim.id}</small></h3>"
         f'<p>Said by: {claim.source}. Judged in <a href="{page}.html">{CHAPTERS[page][0]}</a>.{scale}</p>'
         f"{_table(head, rows, 'ws-findings').text}"
-        f"<p><small>Effect: {effect}; in brackets its {around}.</small></p>"
+        f"<p><small>Effect: {effect}; in brackets its {around}.{_about_reach(claim, least)}</small></p>"
         f"<details><summary>The rule, committed {order.rule.time[:10]}, {first} the first records</summary>"
         f"<p>{html.escape(claim.measure)}</p><p>{which_was_first(order)}</p></details></section>"
     )
