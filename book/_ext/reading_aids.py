@@ -51,7 +51,7 @@ def describe(app, page, template, context, doctree) -> None:
     tags = {"description": text, "og:type": "article", "og:title": title, "og:description": text}
     tags["og:site_name"] = app.config.project
     if app.weightspace_preview:
-        # Sites that show links ask for a whole address; without a known one it is relative to the page.
+        # Sites that show links ask for a whole address; as long as it is not known, this one is relative to the page.
         base = app.config.html_baseurl.rstrip("/")
         address = f"{base}/_static/preview.png" if base else context["pathto"]("_static/preview.png", 1)
         tags |= {"og:image": address, "og:image:width": "1200", "og:image:height": "630"}

@@ -185,6 +185,12 @@ def use_local_mathjax(app, config) -> None:
     config.mathjax_path = MATHJAX
 
 
+def know_own_address(app, config) -> None:
+    """Where the site will be: whoever publishes it says so, and no configuration has to be edited for that."""
+    if address := os.environ.get("WEIGHTSPACE_SITE_URL"):
+        config.html_baseurl = address.rstrip("/") + "/"
+
+
 def copy_scripts(app) -> None:
     """Put MathJax and D3 into the site, so that it needs no network when it is read."""
     if app.builder.format != "html":
@@ -200,11 +206,23 @@ def copy_scripts(app) -> None:
             shutil.copyfile(source, target)
 
 
+#: Scripts that every page would load, and what a page has on it that uses them.
+USED_BY = {
+    MATHJAX: re.compile(r'class="math'),
+    "clipboard.min.js": re.compile(r'<div class="highlight'),
+    "copybutton.js": re.compile(r'<div class="highlight'),
+    "design-tabs.js": re.compile(r'class="sd-tab'),
+    "togglebutton.js": re.compile(r'class="([^"]* )?(dropdown|toggle)[ "]'),
+}
+
+
 def load_scripts(app, pagename, templatename, context, doctree) -> None:
-    """A page loads what it uses: MathJax where there are formulas, D3 where there is a figure that can be touched."""
+    """A page loads what it uses, such as MathJax where there are formulas, and D3 where a figure can be touched."""
     body = context.get("body", "")
-    if 'class="math' not in body:
-        context["script_files"] = [file for file in context["script_files"] if MATHJAX not in str(file.filename)]
+    unused = [name for name, sign in USED_BY.items() if not sign.search(body)]
+    context["script_files"] = [
+        file for file in context["script_files"] if not any(name in str(file.filename) for name in unused)
+    ]
     if 'class="ws-touch' in body:
         app.add_js_file(D3, loading_method="defer")
         app.add_js_file("touch.js", loading_method="defer")
@@ -267,6 +285,7 @@ def setup(app):
     app.add_directive("notebook-runs", NotebookRuns)
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("config-inited", use_local_mathjax)
+    app.connect("config-inited", know_own_address)
     app.connect("builder-inited", copy_scripts)
     app.connect("builder-inited", run_notebooks)
     app.connect("env-get-outdated", outdated_pages)
