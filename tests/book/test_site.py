@@ -141,6 +141,24 @@ def test_scripts_are_loaded_where_they_are_used(pages):
         text = path.read_text(encoding="utf-8")
         assert ("touch.js" in text) == ('class="ws-touch' in text), path.name
         assert ("tex-svg-full.js" in text) == ('class="math' in text), path.name
+        assert ("copybutton.js" in text) == ('<div class="highlight' in text), path.name
+
+
+def test_a_page_loads_little_script(pages):
+    """MathJax, one file of 2 MB, comes on top where there are formulas; so does the index where one searches."""
+    for path in pages:
+        scripts = re.findall(r'<script[^>]* src="([^"?]+)', path.read_text(encoding="utf-8"))
+        files = [path.parent / name for name in scripts if not re.search("tex-svg-full|searchindex|texts", name)]
+        assert sum(file.stat().st_size for file in files) < 400_000, (path.name, scripts)
+
+
+def test_every_icon_is_drawn(pages, root):
+    drawn = re.findall(r"^\.fa-([\w-]+) \{ --icon: url", (root / "book/_static/book.css").read_text("utf-8"), re.M)
+    for path in pages:
+        classes = re.findall(r'<(?:i|span) class="([^"]*\bfa[s-][^"]*)"', path.read_text(encoding="utf-8"))
+        assert len(classes) >= 5
+        for names in classes:
+            assert {f"fa-{name}" for name in drawn} & set(names.split()), (path.name, names)
 
 
 def test_what_a_page_offers_to_take_away_is_there(site, pages):
@@ -308,6 +326,35 @@ def test_search_finds_words_where_the_site_is_opened_as_a_file(browser, site):
         assert any(word.lower().rstrip("e") in excerpt.lower() for excerpt in excerpts), word
         assert not any(re.search(r"</|\\\(|&\w+;|--ws", excerpt) for excerpt in excerpts), word
     page.close()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_landing_page_is_one_screen(visit, address, mode):
+    page, _ = visit(WIDE)
+    page.emulate_media(color_scheme=mode)
+    page.goto(f"{address}/{LANDING}")
+    parts = {".ws-questions figure, .ws-questions .ws-figure svg": 2, ".ws-doors a": 3, "table.ws-short tbody tr": 8}
+    for name, number in parts.items():
+        found = page.locator(name)
+        assert found.count() == number, name
+        for part in found.all():
+            box = part.bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= WIDE["height"], name
+
+
+def test_readers_choose_between_light_and_dark(visit, address):
+    page, problems = visit(WIDE)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{address}/{LANDING}")
+    button = page.locator(".bd-header-article .theme-switch-button")
+    shown = set()
+    for _ in range(3):
+        button.click()
+        icon = button.locator(".theme-switch:visible")
+        assert icon.count() == 1 and icon.bounding_box()["width"] > 10
+        shown.add((icon.get_attribute("data-mode"), page.evaluate("document.documentElement.dataset.theme")))
+    assert shown == {("light", "light"), ("dark", "dark"), ("auto", "light")}
+    assert problems == []
 
 
 def test_title_search_and_chapter_stay_in_view(visit, address):

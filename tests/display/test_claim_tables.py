@@ -76,7 +76,7 @@ def test_the_landing_page_says_what_the_findings_say():
     for row, (sentence, code, _) in zip(rows, tables.claims.IN_SHORT):
         mean = table.loc[table["claim"] == code, "mean"].item()
         assert f'<a href="page.html#claim-{code}">{sentence}</a>' in row
-        assert f"<td>{mean:.2f} <small>(" in row and "3 of 6 comparisons in favour, 1 against; n\xa0=\xa020" in row
+        assert f"<td>{mean:.2f} <small>(" in row and "3 of 6 comparisons for it, 1 against; n\xa0=\xa020" in row
     reduced = tables.claims.in_short(judged(scales={"some": "laptop"}), "page.html").text
     assert reduced.count("reduced scale") == len(rows) and "reduced scale" not in text
 

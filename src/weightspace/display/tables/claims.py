@@ -210,7 +210,7 @@ def in_short(judged: pd.DataFrame, root: str) -> HTML:
     for sentence, code, method in IN_SHORT:
         [row] = select(judged, claim=code, method=method).itertuples()
         effect, unit = reading(code)
-        sure = [f"{row.wins} of {row.wins + row.ties + row.losses} comparisons in favour, {row.losses} against"]
+        sure = [f"{row.wins} of {row.wins + row.ties + row.losses} comparisons for it, {row.losses} against"]
         what = effect.partition(";")[0]
         sure.append(f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{row.n_seeds}\N{NO-BREAK SPACE}{unit}")
         sure += [_reduced(row)] if _reduced(row) else []
