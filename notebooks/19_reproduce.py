@@ -1,6 +1,32 @@
 # %% [markdown]
 # # Reproduce this book
 #
+# :::{admonition} In short
+# :class: answer
+# **Question.** How do you rebuild this book, and how do you compute its numbers again?
+#
+# **Answer.** `make book` builds it from the committed records, on a laptop, without data and without a GPU. `make reproduce` computes every run
+# that is not on record. {glue:text}`whole` of {glue:text}`experiments` experiments are whole on record; together the records took
+# {glue:text}`hours:.0f` hours of computing.
+#
+# **How sure.** The same seed gives the same run on the same machine with the same versions. Elsewhere the order of float32 sums differs, and
+# after tens of thousands of updates single runs part company; what agrees is the mean over seeds.
+# :::
+
+# %% tags=["parameters", "remove-input"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %% tags=["hide-input"]
+from weightspace.display import quotes, style, tables
+
+quotes.glue(**tables.common.on_record())
+
+# %% [markdown]
+# ## From a checkout to a number
+#
 # Everything needs Python 3.11 or newer and `make`.
 #
 # ```console
@@ -10,8 +36,8 @@
 # $ make reproduce   # compute every run that is not on record, at the scale of the papers
 # ```
 #
-# `make reproduce` can be interrupted: finished groups of runs are on record, and the same command goes on from there.
-# Single experiments:
+# `make reproduce` can be interrupted: finished groups of runs are on record, and the same command goes on from there. Single experiments take a
+# command of their own:
 #
 # ```console
 # $ python -m weightspace run dual_regression                  # what is missing, at the scale of the paper
@@ -24,57 +50,47 @@
 # $ python -m weightspace run dual_classification --device cuda # on a GPU, where there is one
 # ```
 #
-# {doc}`../book/cluster` says how several cores, GPUs or machines share a campaign.
-#
-# A notebook recomputes its experiment when papermill gives it `recompute`, at any scale:
+# {doc}`../book/cluster` says how several cores, GPUs or machines share a campaign. A chapter computes its experiment again when papermill gives
+# it `recompute`, at any scale:
 #
 # ```console
 # $ jupytext --to ipynb --set-kernel python3 notebooks/02_regression.py
 # $ papermill notebooks/02_regression.ipynb out.ipynb -p scale quick -p recompute True
 # ```
 #
-# Every chapter can be downloaded as its source or as a notebook, by the button at the top of its page. Below a figure, *How
-# this figure was made* has the lines that made it, the plotted values as CSV, and its record. The folder `.binder` describes
-# an environment without PyTorch for chapters that only read records, such as {doc}`02_regression`, {doc}`05_neurons` and
-# {doc}`07_imbalance`.
+# Every chapter can be downloaded as its source or as a notebook, by the button at the top of its page. Below a figure, *How this figure was
+# made* has the lines that made it, the plotted values as CSV, and its record. The folder `.binder` describes an environment without PyTorch for
+# chapters that only read records, such as {doc}`02_regression`, {doc}`05_neurons` and {doc}`07_imbalance`.
 #
 # ## What is on record
 #
-# Experiments at the scale of the papers, or at the scale `laptop` where that of the paper needs a GPU. Computing time is
-# the sum over runs of their share in the time of their group; a group uses every core of the machine.
-
-# %% tags=["parameters", "remove-input"]
-scale = "paper"
-seeds = None
-device = "cpu"
-recompute = False
+# The table lists each experiment at the scale that the book shows: that of the papers, or the reduced scale `laptop` where the papers' needs a
+# GPU. Computing time is the sum over runs of their part in the time of their group; a group uses every core of the machine.
 
 # %% tags=["remove-input"]
-from weightspace.display import style, tables
+from weightspace.display import tables
 
 style.table(tables.common.status())
 
 # %% [markdown]
 # ## How the notebooks of this build ran
 #
-# Notebooks whose source, parameters, package, records and versions have not changed are not executed again.
+# A notebook runs again only if its source, parameters, package, records or versions have changed.
 #
 # ```{notebook-runs}
 # ```
 #
 # ## What a record holds
 #
-# One Parquet file per experiment and scale under `results/`, one row per run and turn; `weightspace.records.load` reads
-# it. A run is keyed by its full configuration (`run_key` is a digest of `configuration`). Beside the measured value every
-# row holds the settings that were changed by hand, device, precision, threads, versions, the revision of the source
-# (empty for runs from before it was kept), digest and edition of the data, the number of rows of the run, seconds and
-# time. Each file holds a digest of all of its bytes, and is refused if a bit of it is not as it was written.
+# There is one Parquet file per experiment and scale under `results/`, with one row per run and turn; `weightspace.records.load` reads it. A run
+# has a key, `run_key`, which is a digest of its full configuration. Beside the measured value every row holds the settings that were changed by
+# hand, device, precision, threads, versions, the revision of the source (empty for runs from before it was kept), digest and edition of the
+# data, the number of rows of the run, seconds and time. Each file holds a digest of all of its bytes, and is refused if a bit of it is not as it
+# was written.
 #
-# A campaign writes each group of runs to a file of its own, a part, in one step and without a lock; reading takes file and
-# parts together, and merging them gives the same file whatever the order of computing. A group is computed under a lease,
-# so that several processes or machines share a campaign. On one machine a worker that dies loses its lease at once. On
-# a network file system that does not pass locks on, the time of the lease's file counts instead: its holder renews it every
-# 20 seconds, and after two minutes without it another machine takes over.
-#
-# The same seed gives the same run on the same machine with the same versions. Elsewhere the order of float32 sums differs,
-# and after tens of thousands of updates single runs part company; what agrees is the mean over seeds.
+# ```{dropdown} How several processes write one record
+# A campaign writes each group of runs to a file of its own, a part, in one step and without a lock. Reading takes file and parts together, and
+# merging them gives the same file whatever the order of computing. A group is computed under a lease, so that several processes or machines
+# share a campaign. On one machine a worker that dies loses its lease at once. On a network file system that does not pass locks on, the time of
+# the lease's file counts instead: its holder renews it every 20 seconds, and after two minutes without it another machine takes over.
+# ```

@@ -1,15 +1,18 @@
 # %% [markdown]
 # # Claims
 #
-# Which claims hold? **Of {glue:text}`claims` claims, of the two papers and of our own, {glue:text}`supported` are supported for
-# every method or comparison that was asked about, {glue:text}`not_supported` for none, and {glue:text}`open` wait for their
-# runs; the others lie in between or are described without a verdict.** Dual weights do well in regression and not in
-# classification; whether diverse data act on spectra as regularizers do is undecided in every kind of experiment.
+# :::{admonition} In short
+# :class: answer
+# **Question.** Which claims of the two papers hold, and which of our own?
 #
-# ## At a glance
+# **Answer.** Of {glue:text}`claims` claims {glue:text}`supported` are supported for every method or comparison that was asked about,
+# {glue:text}`not_supported` for none, and {glue:text}`open` wait for their runs. The others lie in between, are undecided, or are described
+# without a verdict. Dual weights do well in regression and not in classification. Whether diverse data act on spectra as regularizers do is
+# undecided in every kind of experiment.
 #
-# Each cell is a verdict and links to its card below, with effect, uncertainty and rule. Of paper B, *not supported* includes claims
-# of which most comparisons are ties: it does not say that the opposite is true. A dash stands where a question was not asked.
+# **How sure.** Each verdict shows its effect with an interval or a range, how many comparisons were decided, n, and the smallest effect that
+# would have been found. Most rules were committed before the first records that they judge; each card says which was first.
+# :::
 
 # %% tags=["parameters", "remove-input"]
 scale = "paper"
@@ -27,6 +30,40 @@ from weightspace.display import figures, quotes, style, tables
 
 judged = tables.common.judged(claims.CLAIMS)
 tables.claims.at_a_glance(judged)
+
+# %% [markdown]
+# Each cell of this map is a verdict and links to its card further down. A dash stands where a question was not asked. For paper B *not
+# supported* includes claims of which most comparisons are ties: it does not say that the opposite is true.
+#
+# ## Six questions that people ask
+#
+# **Does the method of paper B help with few data?** In regression it does, against plain gradient descent: the gain is larger at $n = 100$
+# than at $n = 1000$ in all four settings of both methods (B2a). In classification that was found in few settings (B2b), and from 50 to 500
+# samples neither method wins against gradient descent by the rule ({doc}`06_data_and_noise`). Against a tuned weight decay no setting of
+# regression showed a larger gain for few samples, and one, the deeper network on the wine data, showed a smaller one ({doc}`02_regression`).
+# There, where data are sparsest for the size of the network, a tuned squared L2 beats both methods: dual, {glue:text}`lost_dual`; dual,
+# stabilized, {glue:text}`lost_stabilized`.
+#
+# **Does it beat a tuned weight decay?** The stabilized method does in regression, in most settings and by a few percent of the error. The
+# method without the stabilizer was not shown to, and in classification neither was ({doc}`08_fair_baselines`).
+#
+# **Is diversity closer to dropout than to weight decay (A2)?** This is supported in the two fine-tuned networks. In the two networks from
+# scratch it is mixed, because one metric of four, alpha, decides nothing there. It says little, because weight decay moves the spectra so
+# far that anything is closer to dropout. *Closer to dropout than to no regularizer* (A2c) is not supported from scratch and undecided
+# elsewhere. Dropout is significantly closer in one metric of one family, the log norm of the network fine-tuned on images, and significantly
+# farther in several. Most of the other comparisons decide nothing.
+#
+# **Does it act like the regularizers (A1)?** In most metrics no direction can be told from none. Where there is one, it is in the log norm,
+# and it differs. From scratch, diversity goes along with dropout and with weight decay; fine-tuned on images, along with dropout and against
+# weight decay; fine-tuned on texts, no direction was found. None was found for synthetic images either, while augmented images in the same
+# networks go along with dropout ({doc}`16_synthetic_data`).
+#
+# **Does a diversity score explain the outcome (A3), and the weighted one more (A3b)?** From scratch, scores of embeddings go with accuracy,
+# where the verdict is mixed. No other score of our experiments is supported or mixed. No comparison showed the weighted score to be better or
+# worse than the plain one, and the intervals are wide.
+#
+# **Do synthetic images help (A4, A4b)?** They were not found to bring diversity or accuracy out of distribution, nor more of the latter
+# than augmentation does. The diversity of their pixels is lower than that of real images.
 
 # %% tags=["remove-cell"]
 records = ("dual_regression", "dual_classification", "diversity_cifar10")
@@ -49,38 +86,15 @@ quotes.glue(
 # %% tags=["remove-cell"]
 # What the rules before results say of their campaigns.
 others = (name.removesuffix("_spectra") for name in (elsewhere.MAIN, *elsewhere.IMAGES, *elsewhere.TEXTS))
-quotes.glue(**designs.designs("diversity_cifar10", training_sets.AMOUNTS, *others))
+quotes.glue(
+    augmentation_levels=designs.augmentation_levels(),
+    **designs.map_design(),
+    **designs.dual_spectra_design(),
+    **designs.dual_today_design(),
+    **designs.designs("diversity_cifar10", training_sets.AMOUNTS, *others),
+)
 
 # %% [markdown]
-# **Does the method of paper B help with few data?** In regression it does, against plain gradient descent: the gain is larger at
-# $n = 100$ than at $n = 1000$ in all four settings of both methods (B2a). In classification that was found in few settings
-# (B2b), and from 50 to 500 samples neither method wins against gradient descent by the rule ({doc}`06_data_and_noise`).
-# Against a tuned weight decay no setting of regression showed a larger gain for few samples, and one, the deeper network on
-# the wine data, shows a smaller one ({doc}`02_regression`). There, where data are sparsest for the size of the network, a tuned
-# squared L2 beats both methods: dual, {glue:text}`lost_dual`; dual, stabilized, {glue:text}`lost_stabilized`.
-#
-# **Does it beat a tuned weight decay?** The stabilized method does in regression, in most settings and by a few percent of the
-# error. Without the stabilizer the method as published was not shown to, and in classification neither method was
-# ({doc}`08_fair_baselines`).
-#
-# **Is diversity closer to dropout than to weight decay (A2)?** This is supported in the two fine-tuned networks, in all four
-# metrics. It is mixed in the two networks from scratch, because one metric of four, alpha, decides nothing there. It says
-# little, because weight decay moves the spectra so far that anything is closer to dropout. *Closer to dropout than to no
-# regularizer* (A2c) is not supported from scratch, and undecided elsewhere. Dropout is significantly closer in one metric of one family, the log norm of
-# the network fine-tuned on images, and significantly farther in several; most of the other comparisons decide nothing.
-#
-# **Does it act like the regularizers (A1)?** In most metrics no direction can be told from none. Where there is one, it is in the
-# log norm, and it differs: from scratch, diversity goes along with dropout and with weight decay; fine-tuned on images, along
-# with dropout and against weight decay; fine-tuned on texts, no direction was found. For synthetic images none was found either,
-# while augmented images in the same networks go along with dropout ({doc}`16_synthetic_data`).
-#
-# **Does a diversity score explain the outcome (A3), and the weighted one more (A3b)?** Scores of embeddings go with accuracy from
-# scratch, where the verdict is mixed; no other score of our experiments is supported or mixed. No comparison showed the weighted
-# score to be better or worse than the plain one; the intervals are wide.
-#
-# **Do synthetic images help (A4, A4b)?** They were not found to bring diversity or accuracy out of distribution, nor more of the
-# latter than augmentation does; the diversity of their pixels is lower than that of real images.
-#
 # ## Sort and filter
 #
 # Every finding is a line: one claim, for one method or group of comparisons. The headings sort.
@@ -91,48 +105,60 @@ tables.claims.register(judged)
 # %% [markdown]
 # ## How a verdict is made
 #
-# A *comparison* is one configuration, one method and one baseline, paired by seed on the logarithm of the
-# error (two-sided t-test, {term}`Holm's correction` {cite:p}`holm1979` over all comparisons of a claim). The method *wins* it if
-# the corrected $p$ is below 0.05 and its error is lower by 5 % or more, it *loses* it if the error is higher by as much and
-# significantly so, and every other comparison is a *tie*. A tie means that neither was shown, not that the two are equal. A
-# claim is **supported** with at least 80 % wins and at most 5 % losses, **not supported** with fewer than 50 % wins, and
-# **mixed** in between. Claims with a rule of their own say so on their card. A rule that decides every comparison for
-# the claim, against it or not at all may end with **undecided** ({doc}`../book/rules`). For the claims of paper A in the first
-# campaigns this verdict was added after the results: where fewer than half of the comparisons were won and too few were lost to
-# refute the claim, the rule as it was committed says *not supported*, which reads as a refutation. The change makes no claim
-# supported. What rests on single runs is
-# **described** and not judged. A claim stays **open** until every run of its experiment is on record.
+# A *comparison* is one configuration, one method and one baseline, paired by seed on the logarithm of the error (two-sided t-test,
+# {term}`Holm's correction` {cite:p}`holm1979` over all comparisons of a claim). The method *wins* a comparison if the corrected $p$ is below
+# 0.05 and its error is lower by 5 % or more. It *loses* if the error is as much higher and significantly so. Every other comparison is a
+# *tie*, which means that neither was shown, not that the two are equal.
 #
-# **Effects.** Each card says what its effect is and what $n$ counts. The error is the mean squared error in regression and
-# 100 minus the (balanced) accuracy in classification; effects are geometric means over comparisons. The *smallest detectable*
-# ratio is the one that the mean over all comparisons would have shown with a power of 80 %, by one t-test over the seeds. A
-# single comparison, corrected for the others, can detect less.
+# A claim is **supported** with at least 80 % wins and at most 5 % losses, **not supported** with fewer than 50 % wins, and **mixed** in
+# between. Claims with a rule of their own say so on their card; a rule that decides every comparison for the claim, against it or not at all
+# may end with **undecided** ({doc}`../book/rules`). What rests on single runs is **described** and not judged. A claim stays **open** until
+# every run of its experiment is on record.
 #
-# **What the intervals cover.** B1a, B1b, B1e, B1f, B2a, B2b, B3a and B3b rest on one training subset per data set and size, the
-# released one: their intervals are over initial weights and orders on that subset. B1c, B1d, B1g and B1h draw a new subset for
-# every seed. B1a, B1e, B2a, B2b, B3a and B3b hold the method against the paper's baselines, which were not tuned;
-# {doc}`02_regression` and {doc}`08_fair_baselines` show each tuned baseline by itself.
+# **Effects and what could have been found.** Each card says what its effect is and what $n$ counts. The error is the mean squared error in
+# regression and 100 minus the (balanced) accuracy in classification, and effects are geometric means over comparisons. The *smallest
+# detectable* effect is the one that a single test at 5 % would have shown with a power of 80 %. Where the effect has an interval, the test is
+# of the mean over all comparisons, and a single comparison detects less. Where it has a range over comparisons, each comparison has a test of
+# its own, and the card shows the median over them. *None* means that no effect that can occur would have been found: with three seeds, no
+# similarity up to 1. Corrections for many tests are not in these numbers, so that the rules need somewhat more. A card without the column
+# says why it has none.
 #
-# **Which was first, the rule or the records?** Each card says it, by the order of the commits. The
-# thresholds above and the rules of most claims were committed before the first records that they judge. Two groups are
-# exceptions: the rule of B6 followed its measurement, and the rules on ResNet-18 from scratch (A1, A2, A2c, A3, A3b) were
-# written when the first of three seeds had been run, those for networks that overfit (A1o, A2o, A2co, A5o) when some accuracies
+# ```{dropdown} Why some claims of paper A are undecided and not "not supported"
+# For the claims of paper A in the first campaigns the verdict *undecided* was added after the results. Where fewer than half of the
+# comparisons were won and too few were lost to refute the claim, the rule as it was committed says *not supported*, which reads as a
+# refutation. The change makes no claim supported.
+# ```
+#
+# ```{dropdown} What the intervals cover
+# B1a, B1b, B1e, B1f, B2a, B2b, B3a and B3b rest on one training subset per data set and size, the released one: their intervals are over
+# initial weights and orders on that subset. B1c, B1d, B1g and B1h draw a new subset for every seed. B1a, B1e, B2a, B2b, B3a and B3b compare
+# the method with the paper's baselines, which were not tuned; {doc}`02_regression` and {doc}`08_fair_baselines` show each tuned baseline by
+# itself.
+# ```
+#
+# ```{dropdown} Which was first, the rule or the records?
+# Each card says it, by the order of the commits. The thresholds above and the rules of most claims were committed before the first records
+# that they judge. Two groups are exceptions: the rule of B6 followed its measurement, and the rules on ResNet-18 from scratch (A1, A2, A2c,
+# A3, A3b) were written when the first of three seeds had been run, those for networks that overfit (A1o, A2o, A2co, A5o) when some accuracies
 # had been seen. The order of commits cannot show what else had been looked at; the notes on the cards say what had been.
+# ```
 #
-# **Why the released measurements are not judged.** They are single runs that share a baseline. The drawing shows what follows.
+# ### Why the released measurements are not judged
+#
+# They are single runs that share a baseline. The drawing shows what follows.
 #
 # ```{raw} html
 # :file: ../book/_static/shared_baseline.svg
 # ```
 #
-# The noise of the one baseline run is in both differences, with the same sign. Two regularizers that do nothing at all then seem
-# to act alike, with a correlation of one half if all runs are equally noisy. {doc}`10_released_measurements` measures it, and our
-# own experiments multiply only differences that share no run ({doc}`12_like_dropout`).
+# The noise of the one baseline run is in both differences, with the same sign. Two regularizers that do nothing at all then seem to act
+# alike, with a correlation of one half if all runs are equally noisy. {doc}`10_released_measurements` measures it, and our own experiments
+# multiply only differences that share no run ({doc}`12_like_dropout`).
 #
 # ## The claims one by one
 #
-# A letter at the end of a code names the family: f, fine-tuned on images ({doc}`14_fine_tuning`); w, on texts
-# ({doc}`15_words`); s, with synthetic images ({doc}`16_synthetic_data`); o, where networks overfit ({doc}`../book/rules`).
+# A letter at the end of a code names the family: f, fine-tuned on images ({doc}`14_fine_tuning`); w, on texts ({doc}`15_words`); s, with
+# synthetic images ({doc}`16_synthetic_data`); o, where networks overfit ({doc}`../book/rules`).
 #
 # ### Paper B: dual weights
 
@@ -148,8 +174,8 @@ tables.claims.cards(judged, claims.CLAIMS, "A")
 # %% [markdown]
 # ### Our own: where the two papers meet
 #
-# Neither paper makes these claims. They put the networks of one under the lens of the other ({doc}`17_where_they_meet`), by a
-# rule of its own ({doc}`../book/rules`).
+# Neither paper makes these claims. They look at the networks of one paper with the tools of the other ({doc}`17_where_they_meet`), by a rule
+# of its own ({doc}`../book/rules`).
 
 # %% tags=["remove-input"]
 tables.claims.cards(judged, claims.CLAIMS, "C")
@@ -169,13 +195,18 @@ style.table(
 )
 
 # %% [markdown]
-# Methods of paper B that are not in the list have all of their values inside. A verdict of *mixed* means that the rule asks for nine
-# values of ten inside and finds fewer; the intervals of B5a above reach beyond that mark for each of these methods.
+# Methods of paper B that are not in the list have all of their values inside. A verdict of *mixed* means that the rule asks for nine values of
+# ten inside and finds fewer; the intervals of B5a above reach beyond that mark for each of these methods.
 #
-# **What was compared, and did not agree as an order.** The gains of BERT over its baseline, one run for each training set, are not
-# ranked as ours are ({doc}`15_words`); neither order can be told from chance.
+# **What was compared and did not agree as an order.** The gains of BERT over its baseline, one run for each training set, are not ranked as
+# ours are ({doc}`15_words`). Neither order can be told from chance.
 #
-# **What was not tried.** Paper A's own training, of CLIP, BERT and a full ResNet-18, has not been repeated: our training is at a
-# reduced scale with other networks, so that its numbers cannot agree or disagree with the reported ones, only its signs and orders
-# can. Accuracies out of distribution, results on synthetic images, weighted scores of images, and results on the second text task
-# were not released, so there is nothing to hold ours against.
+# **What was not tried.** Paper A's own training of CLIP, BERT and a full ResNet-18 has not been repeated. Ours is at a reduced scale with other
+# networks, so that its numbers cannot agree or disagree with the reported ones; only its signs and orders can. Accuracies out of distribution,
+# results on synthetic images, weighted scores of images, and results on the second text task were not released, so there is nothing to compare
+# ours with.
+#
+# ## What would change our mind
+#
+# The open claims may: their rules are committed, and their runs are on the way. Among the decided ones, a verdict changes if new records change
+# it, since every verdict on this page is computed from the records when the book is built.

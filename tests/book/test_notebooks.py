@@ -12,7 +12,7 @@ FIGURES = {
     "22_contrastive": 1,
     "08_fair_baselines": 2,
     "09_random_matrices": 10,
-    "10_released_measurements": 13,
+    "10_released_measurements": 10,
     "17_where_they_meet": 2,
 }
 """Figures per chapter."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -46,32 +44,6 @@ def category_bars(means: pd.DataFrame) -> Figure:
                 axis.set_title(MODELS[model])
             if axis is line[0]:
                 axis.set_ylabel(METRIC_LABELS[metric], fontweight="bold")
-    return figure
-
-
-def layer_profiles(profile: pd.DataFrame, metrics: Iterable[str], linear: float = 1e-3) -> Figure:
-    """Mean shift of every layer in the order of the network, the last layer as a large marker; symmetric log axis."""
-    metrics = list(metrics)
-    models = [name for name in MODELS if name in profile.index.get_level_values("model")]
-    figure, axes = plt.subplots(len(metrics), len(models), figsize=(2.4 * len(models), 2.4 * len(metrics)), sharey=True)
-    for line, metric in zip(np.atleast_2d(axes), metrics):
-        for axis, model in zip(line, models):
-            own = profile.loc[model, metric].sort_index()
-            place = np.arange(1, len(own) + 1)
-            axis.axhline(0, color=MUTED, linewidth=0.8)
-            for category in CATEGORY_ORDER:
-                look = METHODS[category]
-                axis.plot(place, own[category], look.dash, color=look.colour, linewidth=1.1, label=look.label)
-                axis.plot(place[-1], own[category].iloc[-1], look.marker, color=look.colour, markersize=6)
-            axis.set_yscale("symlog", linthresh=linear)
-            axis.yaxis.set_major_locator(plt.FixedLocator([-0.1, -0.01, -0.001, 0, 0.001, 0.01, 0.1]))
-            axis.yaxis.set_minor_locator(plt.NullLocator())
-            axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.set_title(MODELS[model] if metric == metrics[0] else "")
-            axis.set_xlabel("layer, in order" if metric == metrics[-1] else "")
-            if axis is line[0]:
-                axis.set_ylabel(f"shift of {METRIC_LABELS[metric]}")
-    np.atleast_2d(axes)[0, 0].legend(loc="upper left", handlelength=2.6)
     return figure
 
 
@@ -168,29 +140,6 @@ TEXT_SETS = {
     "gen_add": "synthetic added, verified",
 }
 """How the text sets were made, by category."""
-
-
-def text_accuracies(table: pd.DataFrame) -> Figure:
-    """Accuracy on every training set of texts with its interval, by category; the baseline as a band."""
-    figure, axis = plt.subplots(figsize=(7.4, 3.2))
-    base = select(table, category=BASELINE).iloc[0]
-    axis.axhspan(100 * base["low"], 100 * base["high"], color=MUTED, alpha=0.18, linewidth=0)
-    axis.axhline(100 * base["share"], color=MUTED, linewidth=0.9)
-    start, ticks = 0, {}
-    for category, label in TEXT_SETS.items():
-        own = select(table, category=category)
-        own = own.sort_values("level", key=lambda names: names == "1", kind="stable")  # 1: all synthetic
-        at = start + np.arange(1, len(own) + 1)
-        colour = METHODS["div"].colour if category == "div" else INK
-        axis.vlines(at, 100 * own["low"], 100 * own["high"], color=colour, linewidth=1.1)
-        axis.plot(at, 100 * own["share"], "o", color=colour)
-        axis.annotate(label, (at.mean(), 95.5), ha="center", color=colour, fontsize=8)
-        ticks |= dict(zip(at, own["level"].replace("1", "all").str.replace("_0", " .")))
-        start += len(own) + 1
-    axis.set_ylim(78, 97)
-    axis.set_xticks(list(ticks), list(ticks.values()), rotation=90, fontsize=7)
-    axis.set_ylabel("test accuracy (%)")
-    return figure
 
 
 def baseline_among_runs(changes: pd.DataFrame, model: str, metric: str, linear: float = 1e-4) -> Figure:

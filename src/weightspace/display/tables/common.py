@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -434,10 +435,24 @@ def status() -> pd.DataFrame:
                 "last written (UTC)": (row["last_written"] or "")[:16].replace("T", " "),
                 "problem": row["problem"],
             }
-            for row in experiments.status()
-            if row["scale"] == experiments.committed_scale(row["experiment"])
+            for row in _committed()
         ]
     )
+
+
+def on_record() -> dict[str, int | float]:
+    """How many experiments there are, how many are whole on record, and the hours of computing in all records."""
+    rows = _committed()
+    return {
+        "experiments": len(rows),
+        "whole": sum(row["on_record"] == row["planned"] for row in rows),
+        "hours": sum(row["compute_seconds"] for row in rows) / 3600,
+    }
+
+
+def _committed() -> list[dict[str, Any]]:
+    """The status of each experiment at the scale that the book shows."""
+    return [row for row in experiments.status() if row["scale"] == experiments.committed_scale(row["experiment"])]
 
 
 def data_sets() -> pd.DataFrame:
