@@ -19,12 +19,13 @@ from weightspace.data import augmentations
 from weightspace.experiments.diversity import text_sets
 from weightspace.experiments.diversity.cifar10_settings import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
+from weightspace.experiments.diversity.scratch_settings import OUR_DROPOUTS
 from weightspace.experiments.diversity.synthetic_settings import SYNTHETIC
 from weightspace.measures.statistics import mean_interval
 
 FROM_SCRATCH = "resnet18"
 """The model of experiments that do not name one."""
-CATEGORIES = {"baseline": BASELINE, "dropout": "dp", "weight_decay": "wd"} | dict.fromkeys(
+CATEGORIES = {"baseline": BASELINE, "dropout": "dp", "weight_decay": "wd", "combined": "combined"} | dict.fromkeys(
     ("augmentation", *text_sets.SETS, "synthetic"), "div"
 )
 """Categories of the experiments -> those of ``spectral_shifts``: whatever changes the data is diversity."""
@@ -34,14 +35,15 @@ PLACEBO = "placebo"
 """A category without any effect: baselines of other seeds, taken for levels."""
 
 _DATA = (
-    *augmentations.LEVELS,
+    *augmentations.ALL,
     *SYNTHETIC,
     *(name for names in text_sets.SETS.values() for name in names),
 )
 LEVELS = (
     {"baseline": (BASELINE, "baseline", 0)}
-    | {f"dropout_{p}": ("dp", f"{p}", order) for order, p in enumerate(DROPOUTS, 1)}
+    | {f"dropout_{p}": ("dp", f"{p}", order) for order, p in enumerate(sorted((*DROPOUTS, *OUR_DROPOUTS)), 1)}
     | {f"weight_decay_{decay}": ("wd", f"{decay:g}", order) for order, decay in enumerate(WEIGHT_DECAYS, 1)}
+    | {"dropout_0.1+weight_decay_0.0005": ("combined", "0.1 and 0.0005", 1)}
     | {name: ("div", name, order) for order, name in enumerate(_DATA, 1)}
 )
 """Setting of an experiment -> category, level and its order."""

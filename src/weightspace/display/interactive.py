@@ -113,8 +113,9 @@ def densities(runs: pd.DataFrame, layer: str, *, bins: int = 40, unfolding: str 
 
 
 def _place(setting: str, category: str) -> tuple[int, float, str]:
-    """The baseline first, then the categories in their order; levels that only one campaign has come last in theirs."""
-    first = CATEGORY_ORDER.index(category) if category in CATEGORY_ORDER else -1
+    """The baseline first, then the categories in their order, then combinations; unknown levels come last in theirs."""
+    order = (CATEGORIES["baseline"], *CATEGORY_ORDER)
+    first = order.index(category) if category in order else len(order)
     return first, LEVELS[setting][2] if setting in LEVELS else float("inf"), setting
 
 

@@ -25,6 +25,8 @@ def setting_label(setting: str) -> str:
     """A setting of an experiment, or a training set, in words: "weight decay 1e-5", "noise 50", "synonyms 0.3"."""
     if setting in _NAMED:
         return _NAMED[setting]
+    if "+" in setting:
+        return " and ".join(map(setting_label, setting.split("+")))
     name, _, value = setting.rpartition("_")
     if name == "weight_decay":
         return f"weight decay {float(value):.0e}".replace("e-0", "e-")

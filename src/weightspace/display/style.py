@@ -81,6 +81,8 @@ METHODS |= {  # the categories of paper A
     "div": MethodStyle("diversity", "#0a7d33", "--ws-diversity", "-", "o"),
     "dp": replace(METHODS["tuned_dropout"], label="dropout", dash="--", marker="s"),
     "wd": replace(METHODS["tuned_l2_squared"], label="weight decay", dash=":", marker="^"),
+    # The colour of the one and the marker of the other.
+    "combined": replace(METHODS["tuned_dropout"], label="dropout with weight decay", dash="--", marker="^"),
 }
 # Colour is the update rule, the dash the loss.
 _LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}

@@ -65,10 +65,16 @@ def _legend_of_designs(figure: Figure, designs: Sequence[str], more: Sequence[pl
         figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=3)
 
 
-def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Mapping[str, float]) -> Figure:
+def effects(
+    differences: pd.DataFrame,
+    baseline: Mapping[str, float],
+    noise: Mapping[str, float],
+    band: str = "another seed alone, 95 %",
+) -> Figure:
     """Every setting minus the baseline of its seed with 95 % intervals, a panel per outcome.
 
-    baseline: mean of the baseline per outcome; noise: from ``diversity_outcomes.seed_noise``, drawn as a grey band.
+    baseline: mean of the baseline per outcome; noise: half the width of a grey band, from
+    ``diversity_outcomes.seed_noise`` or ``regularizer_facts.baseline_noise``; band: what the legend says of it.
     """
     names, settings = differences["outcome"].unique(), differences["setting"].unique()
     figure, axes = plt.subplots(
@@ -91,8 +97,8 @@ def effects(differences: pd.DataFrame, baseline: Mapping[str, float], noise: Map
         axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
     figure.supxlabel("difference to the baseline (points)", fontsize=9, color=INK)
     designs = differences["arm"].replace("main", "single").unique()
-    band = plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label="another seed alone, 95 %")
-    _legend_of_designs(figure, designs, [band])
+    grey = plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label=band)
+    _legend_of_designs(figure, designs, [grey])
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,12 +10,289 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from weightspace.analysis.diversity_shifts import LEVELS
 from weightspace.analysis.frames import select
-from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED
+from weightspace.analysis.regularizer_effects import BASELINE, MEASURES, Measure
+from weightspace.analysis.regularizer_tests import CLOSER, LIKE, MATCHES
+from weightspace.display.labels import setting_label
+from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, MethodStyle, row_heading
+from weightspace.names import METRIC_LABELS
 from weightspace.spectra import marchenko_pastur
 
-LOOKS = {"augmentation": METHODS["div"], "dropout": METHODS["dp"], "weight_decay": METHODS["wd"]}
+LOOKS = {
+    "augmentation": METHODS["div"],
+    "dropout": METHODS["dp"],
+    "weight_decay": METHODS["wd"],
+    "combined": METHODS["combined"],
+}
+NAMES = {"augmentation": "augmentation", "dropout": "dropout", "weight_decay": "weight decay"}
+"""The categories, as the chapters call them."""
+_MATCH_MARKERS = dict(zip(MATCHES, ("o", "s", "D")))
 _BINS = 40
+
+
+def _in_order(settings: Iterable[str]) -> list[str]:
+    """Dropout, weight decay, both together, augmentation; the weakest first."""
+    return sorted(settings, key=list(LEVELS).index)
+
+
+def _look(category: str) -> MethodStyle | None:
+    return LOOKS.get(category)
+
+
+def _colour(category: str) -> str:
+    look = _look(category)
+    return INK if look is None else look.colour
+
+
+def _setting_rows(axis: Axes, table: pd.DataFrame) -> dict[str, float]:
+    """Heights of the settings of a table, categories apart, named in the colour of their category."""
+    categories = table.drop_duplicates("setting").set_index("setting")["category"]
+    place, height, last = {}, 0.0, ""
+    for setting in _in_order(categories.index):
+        height += 1.7 if last and categories[setting] != last else 1.0
+        place[setting], last = height, categories[setting]
+    axis.set_yticks(list(place.values()), [setting_label(name) for name in place])
+    for tick, setting in zip(axis.get_yticklabels(), place, strict=True):
+        tick.set_color(_colour(categories[setting]))
+    axis.set_ylim(height + 0.7, 0.3)
+    axis.grid(axis="y", visible=False)
+    return place
+
+
+def learning_curves(table: pd.DataFrame, settings: Mapping[str, str]) -> Figure:
+    """Accuracy on training and on test images along training; table: ``regularizer_facts.learning_curves``.
+
+    settings: those to draw, with their category.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.0))
+    titles = {"train_clean": "training images, as they are", "test": "test images"}
+    for axis, (inputs, title) in zip(axes, titles.items(), strict=True):
+        for setting, category in settings.items():
+            own, look = select(table, setting=setting, inputs=inputs).sort_values("epoch"), _look(category)
+            colour, marker, dash = (INK, "D", "-") if look is None else (look.colour, look.marker, look.dash)
+            label = titles([setting])[setting]
+            axis.fill_between(own["epoch"], own["low"], own["high"], color=colour, alpha=0.15, linewidth=0)
+            axis.plot(own["epoch"], own["mean"], marker, color=colour, linestyle=dash, label=label)
+        axis.set_title(title)
+        axis.set_xlabel("epoch")
+    axes[0].set_ylabel("accuracy (%)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
+
+
+def gains_and_delays(table: pd.DataFrame, named: Iterable[str]) -> Figure:
+    """Gain of test accuracy against the delay of interpolation, a point per setting that learns.
+
+    table: ``regularizer_facts.gains``; named: settings whose names stand beside their points.
+    """
+    figure, axis = plt.subplots(figsize=(7.0, 4.0))
+    axis.axhline(0, color=MUTED, linewidth=0.8)
+    axis.axvline(0, color=MUTED, linewidth=0.8)
+    for category, own in table[table["learns"]].groupby("category", sort=False):
+        look = LOOKS[str(category)]
+        axis.hlines(own["gain"], own["delay_low"], own["delay_high"], color=look.colour, linewidth=0.9, alpha=0.7)
+        axis.vlines(own["delay"], own["gain_low"], own["gain_high"], color=look.colour, linewidth=0.9, alpha=0.7)
+        axis.plot(own["delay"], own["gain"], look.marker, color=look.colour, linestyle="", label=look.label)
+        for row in own[own["setting"].isin(list(named))].itertuples():
+            axis.annotate(
+                setting_label(row.setting), (row.delay, row.gain), (5, 5), textcoords="offset points", fontsize=7.5,
+                color=look.colour,
+            )  # fmt: skip
+    axis.plot(0, 0, "*", color=INK, markersize=10, linestyle="", label="no regularizer")
+    axis.set_xlabel("interpolation is put off by (epochs)")
+    axis.set_ylabel("gain of test accuracy (points)")
+    figure.legend(loc="outside lower center", ncols=5)
+    return figure
+
+
+def mean_effects(table: pd.DataFrame) -> Figure:
+    """Mean effect of every setting over layers, a panel per measure; table: ``regularizer_facts.mean_effects``."""
+    measures = list(dict.fromkeys(table["measure"]))
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(1.75 * len(measures) + 1.6, 0.21 * table["setting"].nunique() + 1.6), sharey=True
+    )
+    place = _setting_rows(axes[0], table)
+    for axis, measure in zip(axes, measures, strict=True):
+        axis.axvspan(-1, 1, color=MUTED, alpha=0.15, linewidth=0)
+        axis.axvline(0, color=MUTED, linewidth=0.8)
+        for row in select(table, measure=measure).itertuples():
+            look, at = LOOKS[row.category], place[row.setting]
+            axis.plot([row.low, row.high], [at, at], color=look.colour, linewidth=1.1)
+            axis.plot(row.mean, at, look.marker, color=look.colour)
+        axis.set_title(measure_label(measure).replace(", ", ",\n"), fontsize=8.5)
+        axis.set_xscale("symlog", linthresh=2)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        axis.xaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
+        axis.grid(axis="y", visible=False)
+    figure.supxlabel("mean effect over layers (standard deviations between baselines)", fontsize=9, color=INK)
+    return figure
+
+
+def _ticks(table: pd.DataFrame) -> list[float]:
+    """Zero and powers of ten that the intervals reach."""
+    reach = [-(10**k) for k in (2, 1) if table["low"].min() < -(10**k)]
+    return [*reach, 0, *(10**k for k in (1, 2) if table["high"].max() > 10**k)]
+
+
+def measure_label(measure: Measure) -> str:
+    """A metric and of what it is taken: "log norm, folded"."""
+    form = "slices" if measure.unfolding == "slices" else "folded" if measure.batch_norm == "folded" else "kernel"
+    return f"{METRIC_LABELS[measure.metric]}, {form}"
+
+
+def layer_effects(table: pd.DataFrame) -> Figure:
+    """Mean effect of the settings of a category by layer; table: ``regularizer_facts.layer_effects``."""
+    measures = list(dict.fromkeys(table["measure"]))
+    figure, axes = plt.subplots(len(measures), 1, figsize=(7.4, 1.75 * len(measures) + 0.5), sharex=True, squeeze=False)
+    for axis, measure in zip(axes[:, 0], measures, strict=True):
+        axis.axhspan(-1, 1, color=MUTED, alpha=0.15, linewidth=0)
+        axis.axhline(0, color=MUTED, linewidth=0.8)
+        for category, own in select(table, measure=measure).groupby("category", sort=False):
+            look = LOOKS[str(category)]
+            axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
+            axis.plot(
+                own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=NAMES[category]
+            )
+        axis.set_ylabel(measure_label(measure).replace(", ", "\n"))
+        axis.set_yscale("symlog", linthresh=2)
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        axis.yaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
+        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
+    axes[-1, 0].set_xlabel("layer, in the order of the network")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
+
+
+# --- the questions
+
+
+def _measure_rows(axis: Axes, table: pd.DataFrame) -> dict[tuple[str, Measure], float]:
+    """Heights of the measures, sets apart and with their name above."""
+    place, height = {}, 0.0
+    for name, members in MEASURES.items():
+        members = tuple(measure for measure in members if measure in set(select(table, set=name)["measure"]))
+        if not members:
+            continue
+        row_heading(axis, name, height)
+        for measure in members:
+            height += 1
+            place[name, measure] = height
+        height += 1.3
+    axis.set_yticks(list(place.values()), [METRIC_LABELS[measure.metric] for _, measure in place])
+    axis.set_ylim(height - 0.6, -0.6)
+    axis.grid(axis="y", visible=False)
+    return place
+
+
+def _outcome_colour(outcome: str) -> str:
+    return {"for": METHODS["div"].colour, "against": METHODS["gradient_descent"].colour, "undecided": INK}.get(
+        outcome, MUTED
+    )
+
+
+def _shift(match: str, matches: Sequence[str]) -> float:
+    return 0.24 * (matches.index(match) - (len(matches) - 1) / 2)
+
+
+def _legend_of_outcomes(figure: Figure, matches: Sequence[str]) -> None:
+    marks = [
+        plt.Line2D([], [], marker=_MATCH_MARKERS[match], linestyle="", color=MUTED, markerfacecolor="none", label=match)
+        for match in matches
+    ]
+    words = {"for": "decided for", "against": "decided against", "undecided": "undecided", "not judged": "not judged"}
+    lines = [plt.Line2D([], [], color=_outcome_colour(name), linewidth=2, label=label) for name, label in words.items()]
+    figure.legend(handles=[*marks, *lines], loc="outside lower center", ncols=4)
+
+
+def similarities(table: pd.DataFrame) -> Figure:
+    """How alike augmentation is to dropout and to weight decay, a row per measure, a marker per way of matching.
+
+    Filled where decided. table: ``regularizer_tests.similarities``.
+    """
+    matches = [match for match in MATCHES if match in set(table["match"])]
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), sharey=True, sharex=True)
+    place = _measure_rows(axes[0], table)
+    for axis, to in zip(axes, ("dropout", "weight_decay"), strict=True):
+        axis.axvline(0, color=MUTED, linewidth=0.8)
+        axis.axvline(LIKE, color=MUTED, linewidth=1.1, linestyle=":")
+        for row in select(table, to=to).itertuples():
+            at, colour = place[row.set, row.measure] + _shift(row.match, matches), _outcome_colour(row.outcome)
+            face = colour if row.outcome in ("for", "against") else "none"
+            axis.plot([row.low, row.high], [at, at], color=colour, linewidth=1.1)
+            axis.plot(row.similarity, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
+        axis.set_title(f"augmentation and {NAMES[to]}")
+        axis.set_xlim(-1.3, 1.3)
+        axis.grid(axis="y", visible=False)
+    figure.supxlabel("similarity of the effects (cosine over layers)", fontsize=9, color=INK)
+    _legend_of_outcomes(figure, matches)
+    return figure
+
+
+def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Distance of augmentation to dropout over that to something else: a panel each, a marker per way of matching.
+
+    Filled where decided; there is no marker where the other distance is estimated as none. tables: title -> from
+    ``regularizer_tests.closeness``.
+    """
+    first = next(iter(tables.values()))
+    matches = [match for match in MATCHES if match in set(first["match"])]
+    figure, axes = plt.subplots(1, len(tables), figsize=(8.6, 5.2), sharey=True, squeeze=False)
+    place = _measure_rows(axes[0, 0], first)
+    for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
+        axis.axvline(1, color=MUTED, linewidth=0.8)
+        axis.axvline(CLOSER, color=MUTED, linewidth=1.1, linestyle=":")
+        for row in table.itertuples():
+            if not row.distance_other > 0:
+                continue
+            at, colour = place[row.set, row.measure] + _shift(row.match, matches), _outcome_colour(row.outcome)
+            face = colour if row.outcome in ("for", "against") else "none"
+            ratio = row.distance_dropout / row.distance_other
+            axis.plot(ratio, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(plt.LogLocator(10, (1, 2, 5)))
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.xaxis.set_minor_formatter(plt.NullFormatter())
+        axis.set_title(title)
+        axis.grid(axis="y", visible=False)
+    figure.supxlabel("distance to dropout / distance to the other", fontsize=9, color=INK)
+    _legend_of_outcomes(figure, matches)
+    return figure
+
+
+def settings_map(table: pd.DataFrame, fractions: tuple[float, float]) -> Figure:
+    """The settings in the plane in which their effects differ most, from ``regularizer_facts.settings_map``."""
+    figure, axis = plt.subplots(figsize=(7.4, 4.8))
+    axis.axhline(0, color=MUTED, linewidth=0.6)
+    axis.axvline(0, color=MUTED, linewidth=0.6)
+    for category, own in table.groupby("category", sort=False):
+        look = LOOKS[str(category)]
+        own = own.set_index("setting").loc[_in_order(own["setting"])]
+        axis.plot(own["x"], own["y"], look.marker, color=look.colour, markersize=6, linestyle="", label=look.label)
+        if category in ("dropout", "weight_decay"):
+            axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
+        for row in own.itertuples():
+            axis.annotate(
+                _short(str(row.Index)), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=7,
+                color=look.colour,
+            )  # fmt: skip
+    axis.plot(0, 0, "*", color=INK, markersize=11, linestyle="", label="no regularizer")
+    axis.set_xlabel(f"first direction ({fractions[0]:.0%} of the squared effects)")
+    axis.set_ylabel(f"second direction ({fractions[1]:.0%})")
+    figure.legend(loc="outside lower center", ncols=5)
+    return figure
+
+
+def _short(setting: str) -> str:
+    """The level alone, where the colour says of what."""
+    label = setting_label(setting)
+    return label if "+" in setting else label.removeprefix("dropout ").removeprefix("weight decay ")
+
+
+def titles(settings: Iterable[str]) -> dict[str, str]:
+    """What stands above the column of a setting."""
+    return {name: "no regularizer" if name == BASELINE else setting_label(name) for name in settings}
 
 
 def pooled(spectra: pd.DataFrame) -> tuple[np.ndarray, int, int]:

@@ -387,6 +387,36 @@ def verdict_rows(table: pd.DataFrame) -> pd.DataFrame:
     return shown if shown["detectable"].any() else shown.drop(columns="detectable")
 
 
+_VERDICTS = ("supported", "mixed", "not supported", "undecided", "described", "open")
+
+
+def verdict_words(judged_claims: pd.DataFrame, claim: str, beginning: str = "", unit: str = "") -> str:
+    """The verdicts on a claim, to follow "is" in a sentence, so that the sentence says what the table says.
+
+    Such as "supported (as they are) and undecided (equal test accuracy)", or with the unit "metrics" "supported for raw
+    and folded metrics and undecided for scale-free ones". judged_claims: from ``judged``. beginning: that of the
+    findings that count, left out of their names.
+    """
+    own = frames.select(judged_claims, claim=claim)
+    if set(own["verdict"]) == {"open"}:
+        return "open"
+    own = own[own["method"].str.startswith(beginning)]
+    names = own["method"].str.removeprefix(beginning)
+    by_verdict = {verdict: list(names[own["verdict"] == verdict]) for verdict in _VERDICTS}
+    found = {verdict: alike for verdict, alike in by_verdict.items() if alike}
+    if len(found) == 1:
+        (verdict,) = found
+        return f"{verdict} for all sets of {unit}" if unit else verdict
+    if not unit:
+        return _listed([f"{verdict} ({', '.join(alike)})" for verdict, alike in found.items()])
+    units = [unit, *["ones"] * len(found)]
+    return _listed([f"{verdict} for {_listed(alike)} {what}" for (verdict, alike), what in zip(found.items(), units)])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def not_reproduced(judged_claims: pd.DataFrame, released: pd.DataFrame) -> pd.DataFrame:
     """Every group of reported values of which some could not be reproduced, and how many.
 
