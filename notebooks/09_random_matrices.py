@@ -85,9 +85,6 @@ quotes.glue(
 # training. From about update 20 on some ten eigenvalues leave it to the right. A tick before the first update is a false alarm, such
 # as one matrix of noise in twenty gives.
 #
-# This chapter explains the curve, the edge and the ticks, and then what regularizers do to them. It asks for linear algebra and no
-# more.
-#
 # **Which eigenvalues?** A layer with the weights $W$ is an $N \times M$ matrix, where $N$ is the larger side and
 # $Q = N/M \ge 1$ is its *aspect ratio*. The $M$ eigenvalues $\lambda$ of the symmetric matrix $W^\top W$ are the squared singular
 # values of $W$. They say how much the layer stretches different directions of its inputs. All of them together are the *spectrum*
@@ -295,11 +292,10 @@ style.table(
 # | ResNet-18 from scratch, 3 epochs ({doc}`11_regularizers_in_weight_space`) | underfits | lower by {glue:text}`11_regularizers_in_weight_space.py::fall_dp:.0f` % on average | fewer |
 # | EfficientNet, fine-tuned for 2 epochs ({doc}`14_fine_tuning`) | has only begun to fit | higher by {glue:text}`14_fine_tuning.py::body_dp:.3f` % without the last layer | not reported there |
 #
-# One explanation covers all three. Weights move as long as there is loss. Dropout makes each step less effective, so a network that is
-# stopped early has learned less under dropout and its weights have grown less. A network that has time to fit comes to rest once
-# it has fitted; under dropout the loss stays higher (here {glue:text}`loss_dropout:.4f` at the end), the gradients go on acting, and
-# norms and spikes outgrow those of plain training. Nothing on this page tests that explanation. The campaign in which networks overfit
-# is designed to do so ({doc}`../book/rules`).
+# One explanation covers all three. Weights move as long as there is loss. A network that is stopped early has learned less under dropout,
+# and its weights have grown less. A network that has time to fit comes to rest once it has fitted; under dropout the loss stays higher
+# (here {glue:text}`loss_dropout:.4f` at the end), gradients go on acting, and norms and spikes outgrow those of plain training. Nothing on
+# this page tests that explanation; the campaign in which networks overfit is designed to do so ({doc}`../book/rules`).
 #
 # ## Four pitfalls
 #
@@ -349,6 +345,6 @@ style.show(
 #
 # ## What would change our mind
 #
-# Theorems will not change, but what training does to a spectrum was seen here in one small network on an easy task, with one strength
-# of each regularizer. We would give up the picture of a resting bulk with a few spikes for any network whose bulk moves during plain
-# training, and the explanation of dropout if norms outgrew those of plain training while the plain network still underfits.
+# We would give up the picture of a resting bulk with a few spikes for any network whose bulk moves during plain training, and the
+# explanation of dropout if norms outgrew those of plain training while the plain network still underfits. Here there is one small network
+# on an easy task, with one strength of each regularizer.

@@ -87,10 +87,8 @@ style.show(
 # Shifts are averaged over the levels of a category (ten augmentation sets, four dropout rates, six weight decays) and then over data
 # sets. Categories are compared by analyses of variance, t-tests and Pearson correlations with layers as replicates.
 #
-# We computed the same statistics from the same tables. Two correlations differ in the last digit; the
-# notebooks of the release print correlations but were released without their output, and the values that we compare with seem to have
-# been rounded twice. {glue:text}`per_data` of the values are those that the release prints for each data set by itself. Nothing is
-# trained in this chapter.
+# We computed the same statistics from the same tables. Two correlations differ in the last digit, which seems to have been rounded twice.
+# {glue:text}`per_data` of the values are those that the release prints for each data set by itself. Nothing is trained in this chapter.
 
 # %% tags=["remove-input"]
 style.table(tables.released.agreement(compared), frame_of=runs)
@@ -104,9 +102,9 @@ style.table(tables.released.every_value(compared), frame_of=runs)
 # In {numref}`fig-released-levels` weight decay falls in order of its strength in every network, and the other two stay near zero.
 # Averaged over levels, its shift of the log norm is {glue:text}`wd_over_div_clip_rn50:.0f` times the larger of the two others for CLIP
 # RN50, {glue:text}`wd_over_div_clip_vit_b32:.0f` times for CLIP ViT-B/32, {glue:text}`wd_over_div_resnet18:.0f` times for ResNet-18 and
-# {glue:text}`wd_over_div_bert:.0f` times for BERT. This is behind every significant analysis of variance. Of {glue:text}`t_tests`
-# t-tests between categories {glue:text}`t_significant` are significant after {term}`Holm's correction`: weight decay against the others
-# in the norms, and diversity against dropout in the log norm of BERT. In alpha and entropy no difference was found.
+# {glue:text}`wd_over_div_bert:.0f` times for BERT. Of {glue:text}`t_tests` t-tests
+# between categories {glue:text}`t_significant` are significant after {term}`Holm's correction`: weight decay against the others in the
+# norms, and diversity against dropout in the log norm of BERT. In alpha and entropy no difference was found.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-levels", "caption": "Mean shift of the log norm at every level, weakest first, over all layers but the last. Symmetric logarithmic axis, linear below 0.0001."}}
 style.show(
@@ -123,11 +121,12 @@ style.show(
 )
 
 # %% [markdown]
-# Three things limit what can be read off this figure. In the two CLIP models dropout could act only through the head, because the
-# dropout of their blocks is configured but never called in the released code. In CLIP ViT-B/32 diversity does have an effect of its own:
-# the log norm *rises* with the stronger sets, away from weight decay, while dropout stays at zero. And in BERT a part of the shift of
-# weight decay is that of embedding rows which the task never uses; under Adam such rows shrink by about the learning rate in every step,
-# however weak the penalty.
+# ```{dropdown} Three things that limit what can be read off this figure
+# In the two CLIP models dropout could act only through the head, because the dropout of their blocks is configured but never called in the
+# released code. In CLIP ViT-B/32 diversity does have an effect of its own: the log norm *rises* with the stronger sets, away from weight
+# decay, while dropout stays at zero. In BERT a part of the shift of weight decay is that of embedding rows which the task never uses; under
+# Adam such rows shrink by about the learning rate in every step, however weak the penalty.
+# ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the mean shifts in all four metrics", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-released-means", "caption": "Mean shift per category over all layers but the last, with its value. Every panel has an axis of its own."}}
 style.show(
@@ -171,10 +170,12 @@ style.show(
 )
 
 # %% [markdown]
-# The baseline of ResNet-18 is not even a run like the others. Over layers and metrics it is the lowest or the highest of all runs of
-# diversity and dropout in {glue:text}`extreme_resnet18:.0%` of the cases, where {glue:text}`extreme_expected:.0%` are expected
-# ({glue:text}`extreme_clip_rn50:.0%` for CLIP RN50, {glue:text}`extreme_bert:.0%` for BERT). All other runs change the early layers in
-# the same way, and so have nearly the same shift. The correlation then measures the oddity of one run, and why it differs is not known.
+# ```{dropdown} The odd baseline of ResNet-18
+# This baseline is not even a run like the others. Over layers and metrics it is the lowest or the highest of all runs of diversity and
+# dropout in {glue:text}`extreme_resnet18:.0%` of the cases, where {glue:text}`extreme_expected:.0%` are expected
+# ({glue:text}`extreme_clip_rn50:.0%` for CLIP RN50, {glue:text}`extreme_bert:.0%` for BERT). All other runs change the early layers in the
+# same way, and so have nearly the same shift. The correlation then measures the oddity of one run, and why it differs is not known.
+# ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the odd baseline of ResNet-18", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
 drawn = changes.query("model == 'resnet18' and category != 'wd'").groupby("category")["level"].nunique()
@@ -206,7 +207,7 @@ style.table(
 # **Quadrants.** The paper also argues that techniques whose mean changes have the same signs act alike. Diversity and dropout have the
 # same sign in both norms in {glue:text}`quadrant_same` of {glue:text}`quadrant_all` cases (one network on one data set each). Two
 # techniques without any effect agree in a quarter of all cases, in half of them if the two metrics go together, and the shared baseline
-# raises this to between {glue:text}`quadrant_low:.0f` and {glue:text}`quadrant_high:.0f` %. The release shows no more than that.
+# raises this to between {glue:text}`quadrant_low:.0f` and {glue:text}`quadrant_high:.0f` %. The release does not go beyond that.
 #
 # **Single layers.** In {glue:text}`fresh_clip_rn50` layer of either CLIP model training starts from new random weights: the classifier,
 # which also learns most. In CLIP ViT-B/32 it alone makes the high correlations of the norms. Without it {glue:text}`vit_log_norm_whole:.3f`
@@ -304,10 +305,9 @@ style.show(
 )
 
 # %% [markdown]
-# On Stanford Cars and CIFAR-10 accuracy collapses along the list, and the score of embeddings falls with it. That would fit sets that
-# were augmented one on top of the other: both then fall with the amount of augmentation. On DomainNet accuracy stays level and no score
-# ranks the sets. The score of pixels ranks the sets of CIFAR-10 the wrong way round. By the score of embeddings no augmentation made the
-# data more diverse: the baseline scores highest.
+# On Stanford Cars and CIFAR-10 accuracy collapses along the list, and the score of embeddings falls with it, as it would if the sets were
+# augmented one on top of the other. On DomainNet accuracy stays level and no score ranks the sets. By the score of embeddings no
+# augmentation made the data more diverse: the baseline scores highest.
 #
 # For BERT, accuracies were released for a baseline and {glue:text}`texts` other training sets. None can be told from the baseline: the
 # smallest $p$, before any correction, is {glue:text}`texts_smallest_p:.2f`.

@@ -68,8 +68,6 @@ quotes.glue(**tables.common.on_record())
 # GPU. Computing time is the sum over runs of their part in the time of their group; a group uses every core of the machine.
 
 # %% tags=["remove-input"]
-from weightspace.display import tables
-
 style.table(tables.common.status())
 
 # %% [markdown]
