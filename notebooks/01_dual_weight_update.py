@@ -1,19 +1,59 @@
 # %% [markdown]
 # # The dual-weight update
 #
-# An ordinary neuron keeps one weight vector and moves it against the gradient. {cite:t}`wang2025` let every neuron
-# keep two: $W_1$ collects what the neuron should respond to (the *target* features), $W_2$ what it should not (the
-# *non-target* features), and the neuron computes with the difference,
+# :::{admonition} In short
+# :class: answer
+# **Question.** What changes if every neuron keeps two weight vectors, as paper B {cite:p}`wang2025` proposes?
 #
-# $$ z = (w_1 - w_2)\cdot x + b . $$
+# **Answer.** Each vector becomes a moving average of inputs: one of the inputs that asked the neuron for more, the other of
+# those that asked it for less. For the difference of the two, the update is a step of gradient descent plus a decay that
+# grows with the error of the sample; in the example below the two computations agree to {glue:text}`digits:d`
+# decimals.
 #
-# What does that change? This chapter takes the rule apart: the update as released, its exact relation to gradient
-# descent, the value that it converges to, and a picture in the plane. Everything here is computed on this page, in
-# seconds; the experiments follow in {doc}`02_regression`.
+# **How sure.** The decomposition is algebra, and the limit of the averages holds for a stream of inputs that does not change.
+# The examples are $n = 1$ neuron each, computed on this page; whether the decay helps is for the next chapters to say. No claim
+# is judged here.
+# :::
+
+# %% tags=["parameters", "remove-input"]
+scale = "paper"
+seeds = None
+device = "cpu"
+recompute = False
+
+# %% tags=["remove-cell"]
+import numpy as np
+
+from weightspace.display import figures, interactive, quotes, style
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-plane", "caption": "W1, W2 and W of one neuron with two inputs. Thin lines: the paths of W1 and W2 during training; dashed: the line on which the neuron changes its answer."}}
+points, path = figures.illustrations.neuron_in_the_plane()
+style.show(
+    figures.curves.plane(points, path),
+    "plane",
+    alt="A plane with two clouds of points. An arrow W1 ends in the cloud of target points, an arrow W2 in the cloud of "
+    "non-target points, and the arrow of their difference W stands at a right angle to the dashed decision border "
+    "that runs between the clouds.",
+    note=f"n = 1 neuron, {len(path):,} updates on {len(points)} points of two normal clouds.",
+    live=interactive.plane(points, path),
+)
+
+# %% [markdown]
+# In {numref}`fig-plane` one logistic neuron learns to tell two clouds of points apart. Watch $W_1$: it starts at the origin and
+# walks to the points to which the neuron should say yes. $W_2$ walks to those to which it should say no. Points near the border
+# have the largest errors and pull hardest, so both vectors end nearer to the border than the middle of their cloud. The neuron
+# computes with the difference $W$. Gradient descent would keep $W$ alone, and $W$ has no such reading.
 #
 # ## The rule
 #
-# Training is online: one sample per update. With the input $x$ of a layer, the loss $L$ and $g = \partial L/\partial z$,
+# An ordinary neuron keeps one weight vector and moves it against the gradient. A dual neuron keeps $w_1$ for what it should
+# respond to (the paper calls these the *target* features) and $w_2$ for what it should not respond to (the *non-target*
+# features). It computes with the difference,
+#
+# $$ z = (w_1 - w_2)\cdot x + b . $$
+#
+# Training is online: one sample per update. Let $x$ be the input of a layer, $L$ the loss, and $g = \partial L/\partial z$ the
+# error signal of the neuron. Then
 #
 # $$
 # \begin{aligned}
@@ -22,38 +62,32 @@
 # \end{aligned}
 # $$
 #
-# where $\eta$ is the learning rate; the bias takes a plain gradient step. If the sample asks for a larger $z$
-# ($g < 0$) then $w_1$ moves a little way towards $x$; if it asks for a smaller one, $w_2$ does. Each is a moving
-# average of inputs, and the other one rests. The rate $r$ is one number per neuron and sample.
+# where $\eta$ is the learning rate; the bias takes a plain gradient step. If the sample asks for a larger $z$ ($g < 0$), $w_1$
+# moves a little way towards $x$. If it asks for a smaller one, $w_2$ does. The other vector rests. The rate $r$ is one number
+# for each neuron and sample.
 #
-# *Source:* the rule is the paper's; the details (all layers use the gradients of one backward pass at the old weights,
-# $W_1$ drawn as in {cite:t}`he2015` and $W_2 = 0$ at the start) are those of its released code.
+# The rule is the paper's. Two details come from its released code: all layers use the gradients of one backward pass at the old
+# weights, and at the start $W_1$ is drawn by {term}`He initialisation` while $W_2$ is zero.
 #
-# ## Gradient descent plus a decay of the active component
+# ## Gradient descent plus a decay
 #
 # Write the step on $w = w_1 - w_2$:
 #
 # $$ \Delta w = -\eta\, g\, x \;-\; r_1 w_1 \;+\; r_2 w_2 . $$
 #
-# The first term is exactly the step of stochastic gradient descent. The others decay the one component that the sample
-# addresses, in proportion to $|g|$. So the method is gradient descent with a weight decay that is switched by the sign
-# of the error and scaled by its size: a sample that is fitted well ($g \approx 0$) decays nothing.
+# The first term is exactly the step of stochastic gradient descent. The others shrink the one vector that the sample addresses,
+# in proportion to $|g|$. So the method is gradient descent with a {term}`weight decay` that the sign of the error switches
+# between the two vectors, and whose strength is the size of the error. A sample that is fitted well ($g \approx 0$) causes no
+# decay.
 #
-# In the package this is `weightspace.DualLinear`. Its backward pass returns
-# $\max(0, -g)\,(w_1 - x)$ and $\max(0, g)\,(w_2 - x)$ in place of gradients, so that plain `torch.optim.SGD` does the
-# paper's update. The cell below takes one step with the dual layer and one with the ordinary layer of equal output.
-
-# %% tags=["parameters", "remove-input"]
-scale = "paper"
-seeds = None
-device = "cpu"
-recompute = False
+# In the package this is `weightspace.DualLinear`. Its backward pass returns $\max(0, -g)\,(w_1 - x)$ and
+# $\max(0, g)\,(w_2 - x)$ in place of gradients, so that plain `torch.optim.SGD` makes the paper's update. The next cell takes
+# one step with the dual layer, and one with the ordinary layer that has the same outputs.
 
 # %%
 import torch
 
 from weightspace import DualLinear
-from weightspace.display import figures, interactive, style
 
 torch.manual_seed(0)
 dual = DualLinear(3, 1, dtype=torch.float64)
@@ -72,22 +106,35 @@ print("dual layer, step on w:", (dual.weight - w).detach().numpy().round(6))
 print("SGD step plus decay:  ", (plain.weight - w + decay).detach().numpy().round(6))
 print("w2 has moved:", not torch.equal(dual.w2, w2))
 
+# %% tags=["remove-cell"]
+stream, fixed, mean = figures.illustrations.converging_neuron()
+settled = stream.iloc[len(stream) // 2 :, 1:].mean().to_numpy()
+difference = float((dual.weight - plain.weight - decay).detach().abs().max())
+quotes.glue(
+    digits=int(-np.log10(max(difference, 1e-15))),
+    from_fixed=float(np.linalg.norm(settled - fixed)),
+    from_mean=float(np.linalg.norm(settled - mean)),
+)
+
 # %% [markdown]
-# ## What it converges to
+# ## What the vectors converge to
 #
-# On a stationary stream the expected change of $w_1$ vanishes where $\mathbb{E}[r_1 (x - w_1)] = 0$. The fixed point is
+# On a stream of inputs that does not change, $w_1$ stops moving on average where $\mathbb{E}[r_1 (x - w_1)] = 0$, and $w_2$
+# likewise. The fixed points are
 #
 # $$ w_1^* = \frac{\mathbb{E}[r_1\, x]}{\mathbb{E}[r_1]}, \qquad w_2^* = \frac{\mathbb{E}[r_2\, x]}{\mathbb{E}[r_2]} : $$
 #
-# the mean input of the samples that push the neuron up (or down), each weighted by how hard it pushes. That is what
-# the paper's appendices C and D state; without the decay terms there is no such point, and the rule is plain gradient
-# descent. {numref}`fig-fixed-point` shows a neuron for which the expectation is known in closed form: three samples in
-# ten pull hard, the others weakly. The weight vector goes to the weighted mean, not to the plain one.
+# the mean input of the samples that push the neuron up, or down, each weighted by how hard it pushes. The paper's appendices C
+# and D say so. Without the decay there is no such point.
+#
+# {numref}`fig-fixed-point` checks this on a neuron for which the expectation is known: three samples in ten pull hard, the others
+# weakly. Each component of $w_1$ settles at its pale line, the weighted mean, and not at its dotted line, the plain mean. Over the
+# second half of the updates the average of $w_1$ lies {glue:text}`from_fixed:.2f` away from the weighted mean and
+# {glue:text}`from_mean:.1f` away from the plain one.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fixed-point", "caption": "The fixed point, seen converging. One weight vector of three components on a stream with known moments. Pale lines: the fixed point of the rule; dotted lines: the plain mean of the inputs."}}
-path, fixed, mean = figures.illustrations.converging_neuron()
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fixed-point", "caption": "One weight vector of three components on a stream with known moments. Pale lines: the fixed point of the rule; dotted lines: the plain mean of the inputs."}}
 style.show(
-    figures.curves.fixed_point(path, fixed, mean),
+    figures.curves.fixed_point(stream, fixed, mean),
     "fixed-point",
     alt="Three components of w1 over the updates. Each rises from zero and settles to fluctuate around its pale line, "
     "the gradient-weighted mean input, and stays away from its dotted line, the plain mean input.",
@@ -95,44 +142,30 @@ style.show(
 )
 
 # %% [markdown]
-# ## A picture in the plane
-#
-# One logistic neuron learns to tell two clouds of points apart ({numref}`fig-plane`). $W_1$ starts at the origin and
-# walks to the points that it should say yes to, $W_2$ to those that it should say no to; samples near the border pull
-# hardest, so both end nearer to the border than the middle of their cloud. The neuron computes with the difference,
-# and the dashed line is where its output changes sign. Gradient descent would keep $W$ alone, which has no such
-# reading.
-
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-plane", "caption": "W1, W2 and W of one neuron with two inputs. Thin lines: the ways of W1 and W2 during training; dashed: the decision border."}}
-points, path = figures.illustrations.neuron_in_the_plane()
-style.show(
-    figures.curves.plane(points, path),
-    "plane",
-    alt="A plane with two clouds of points. An arrow W1 ends in the cloud of target points, an arrow W2 in the cloud of "
-    "non-target points, and the arrow of their difference W stands at a right angle to the dashed decision border "
-    "that runs between the clouds.",
-    note=f"n = 1 neuron, {len(path):,} updates on {len(points)} points of two normal clouds.",
-    live=interactive.plane(points, path),
-)
-
-# %% [markdown]
 # ## The stabilizer
 #
-# Rates that grow with $|g|$ can become large where errors are large. Appendix B of the paper bounds them with a
-# running mean $m$ of $|g|$ that every neuron keeps:
+# Rates that grow with $|g|$ become large where errors are large. Appendix B of the paper bounds them. Every neuron keeps a
+# running mean $m$ of $|g|$ that starts at 1:
 #
 # $$ r_1 = \eta\,\min\!\left(1,\ 0.1\,\frac{\max(0,-g)}{m}\right), $$
 #
 # $$ m \leftarrow (1-\eta)\,m + \eta\,|g| \quad\text{where } g \neq 0, $$
 #
-# and $r_2$ likewise with $+g$; $m$ starts at 1. No rate exceeds $\eta$, so no sample can move a weight vector by more
-# than the share $\eta$ of its distance to the input. A typical sample moves it by a tenth of that: the stabilized
-# method is slower to start, as the first turns in {doc}`02_regression` show. In the package: `DualLinear(...,
-# stabilizer=True)`, where $m$ is a parameter whose gradient is $m - |g|$, so that it follows whatever learning rate is
-# in force.
+# and $r_2$ likewise with $+g$. No rate exceeds $\eta$, so no sample can move a weight vector by more than the fraction $\eta$ of
+# its distance to the input. A sample with an error of average size moves it by a tenth of that, so the stabilized method is
+# slower to start ({doc}`02_regression`). In the package it is `DualLinear(..., stabilizer=True)`. There $m$ is a parameter whose
+# gradient is $m - |g|$, so that it follows whatever learning rate is in force.
 #
 # ## Folding
 #
-# After training the two vectors have done their work. `layer.fold()` gives the ordinary `nn.Linear` with weight
-# $W_1 - W_2$: the same outputs, half the weights, nothing special left. `weightspace.fold(model)` does so for a whole
-# model, and `DualLinear.from_linear(layer)` goes the other way.
+# After training, the two vectors have done their work. `layer.fold()` gives the ordinary `nn.Linear` with weight $W_1 - W_2$: it
+# has the same outputs and half the weights. `weightspace.fold(model)` does so for a whole model, and
+# `DualLinear.from_linear(layer)` goes the other way.
+#
+# ## What would change our mind
+#
+# - *About the decomposition:* a single step in which the dual layer and gradient descent plus decay differ by more than rounding.
+#   The tests of the package look for one.
+# - *About the two averages:* vectors in trained networks that do not look like averages of inputs. {doc}`05_neurons` shows them.
+# - *About reading the method as a weight decay:* spectra of dual networks that are nearer to another regularizer's.
+#   {doc}`17_where_they_meet` compares them.

@@ -4,7 +4,7 @@ import pytest
 
 FIGURES = {
     "02_regression": 9,
-    "03_classification": 6,
+    "03_classification": 5,
     "04_instability": 3,
     "05_neurons": 2,
     "06_data_and_noise": 5,

@@ -50,11 +50,16 @@ def value_curves(
     methods: Sequence[str] | None = None,
     log: bool = False,
     percent: bool = False,
+    shared: bool = False,
 ) -> Figure:
-    """Mean and 95 % band over a varied setting, a panel per data set, a line per method."""
+    """Mean and 95 % band over a varied setting, a panel per data set, a line per method.
+
+    log: the horizontal axis is logarithmic; percent: it shows fractions in percent; shared: the panels have one
+    vertical axis, as data sets of about the same difficulty can.
+    """
     methods = [name for name in METHODS if name in set(frame["method"])] if methods is None else list(methods)
     datasets = in_order(frame["dataset"].unique())
-    figure, axes = _panels(datasets, xlabel, ylabel, 3.2)
+    figure, axes = _panels(datasets, xlabel, ylabel, 3.2, sharey=shared)
     summary = frames.summarize(frame, ["dataset", x, "method"])
     for axis, dataset in zip(axes, datasets):
         lines = [select(summary, dataset=dataset, method=method).sort_values(x) for method in methods]

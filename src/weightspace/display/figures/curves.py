@@ -158,7 +158,7 @@ def clean_and_noisy(frame: pd.DataFrame, reported: pd.DataFrame) -> Figure:
 
 
 def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
-    """Share of left-out samples per class of squared error, clean and noisy: bars: means, whiskers: 95 % intervals."""
+    """Fraction of test samples per class of squared error, clean and noisy; bars: means, whiskers: 95 % intervals."""
     frame = select(frame, layers=layers)
     sizes = sorted(frame["train_size"].unique())
     methods = [name for name in METHODS if name in set(frame["method"])]
@@ -185,7 +185,7 @@ def loss_distribution(frame: pd.DataFrame, layers: int) -> Figure:
             axis.grid(axis="x", visible=False)
             axis.set_title(f"{test_inputs} inputs, n = {train_size}")
             if column == 0:
-                axis.set_ylabel("share of test samples (%)")
+                axis.set_ylabel("fraction of test samples (%)")
             if row == 1:
                 axis.set_xlabel(r"squared error $\times\,10^4$")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
@@ -204,62 +204,44 @@ def setting_label(setting: Mapping[str, object]) -> str:
     return ", ".join(words[name](value) for name, value in setting.items())
 
 
-def ratio_forest(
-    tests: pd.DataFrame, ours: str, margin: float, xlabel: str, by: Sequence[str] = frames.CONFIGURATION
-) -> Figure:
-    """Error ratio of one method to each baseline in each configuration, 95 % intervals; left of 1 is better.
+def ratio_forest(tests: pd.DataFrame, margin: float, xlabel: str, by: Sequence[str] = frames.CONFIGURATION) -> Figure:
+    """Error ratios of one or two methods to each baseline, a panel per baseline, with 95 % intervals; left is better.
 
-    Up to five baselines share a panel; more get a panel each, so that no colour has to be told from too many.
+    tests: from ``frames.paired_tests``, with the columns ``by`` for the settings, a row of the figure each.
     """
-    own = tests[tests["method"] == ours]
-    baselines = [name for name in METHODS if name in set(own["baseline"])]
-    cells = own[list(by)].drop_duplicates()
+    methods, baselines = ([name for name in METHODS if name in set(tests[side])] for side in ("method", "baseline"))
+    cells = tests[list(by)].drop_duplicates()
     cells = cells.sort_values("dataset", key=lambda names: names.map(list(DATASETS).index), kind="stable")
     cells = cells.reset_index(drop=True)
-    panels = [baselines] if len(baselines) <= 5 else [[name] for name in baselines]
-    columns = min(len(panels), 3)
-    height = 0.42 if len(panels) == 1 else 0.21
-    figure, axes = plt.subplots(
-        -(-len(panels) // columns),
-        columns,
-        figsize=(7.6, (height * len(cells) + 1.6) * -(-len(panels) // columns)),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
-    for axis in axes.flat[len(panels) :]:
+    columns = min(len(baselines), 3)
+    rows = -(-len(baselines) // columns)
+    height = (0.27 * len(cells) + 0.55) * rows + 0.6
+    figure, axes = plt.subplots(rows, columns, figsize=(7.6, height), sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(baselines) :]:
         axis.set_visible(False)
-    for position, (axis, shown) in enumerate(zip(axes.flat, panels)):
+    for position, (axis, baseline) in enumerate(zip(axes.flat, baselines)):
         axis.axvspan(margin, 1 / margin, color=MUTED, alpha=0.15, linewidth=0)
         axis.axvline(1, color=MUTED, linewidth=0.8)
-        for k, baseline in enumerate(shown):
-            look = METHODS[baseline]
-            rows = cells.merge(own[own["baseline"] == baseline], on=list(by))
-            y = np.arange(len(cells)) + (0.7 * (k / (len(shown) - 1) - 0.5) if len(shown) > 1 else 0.0)
-            axis.hlines(y, rows["low"], rows["high"], color=look.colour, linewidth=1.2)
-            for y_one, ratio, significant in zip(y, rows["ratio"], rows["p_holm"] < 0.05):
-                axis.plot(
-                    ratio, y_one, look.marker, color=look.colour, mfc=look.colour if significant else "none", ms=5
-                )
+        for k, method in enumerate(methods):
+            look = METHODS[method]
+            own = cells.merge(select(tests, method=method, baseline=baseline), on=list(by))
+            y = np.arange(len(cells)) + 0.36 * (k - (len(methods) - 1) / 2)
+            axis.hlines(y, own["low"], own["high"], color=look.colour, linewidth=1.2)
+            for height, ratio, significant in zip(y, own["ratio"], own["p_holm"] < 0.05):
+                face = look.colour if significant else "none"
+                axis.plot(ratio, height, look.marker, color=look.colour, mfc=face, ms=4.5)
             axis.plot([], [], look.marker, color=look.colour, label=look.label)
         axis.set_xscale("log")
-        low, high = own["low"].min(), own["high"].max()
-        ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3]
-        plain_log_axis(axis.xaxis, ticks if high / low > 1.6 else [0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3])
+        spread = tests["high"].max() / tests["low"].min()
+        wide, narrow = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3], [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5]
+        plain_log_axis(axis.xaxis, wide if spread > 3 else narrow)
         axis.grid(axis="y", visible=False)
-        if len(panels) > 1:
-            axis.set_title(METHODS[shown[0]].label, fontsize=8.5)
-        if position // columns == (len(panels) - 1) // columns or position + columns >= len(panels):
-            axis.tick_params(labelbottom=True)
+        axis.set_title(METHODS[baseline].label, fontsize=8.5)
+        axis.tick_params(labelbottom=position + columns >= len(baselines))
     axes[0, 0].set_yticks(range(len(cells)), [setting_label(row) for row in cells.to_dict("records")])
     axes[0, 0].invert_yaxis()
-    if len(panels) == 1:
-        axes[0, 0].set_xlabel(xlabel)
-        axes[0, 0].legend(
-            loc="upper center", bbox_to_anchor=(0.35, 1.0 + 0.9 / len(cells)), ncols=len(baselines), columnspacing=1.0
-        )
-    else:
-        figure.supxlabel(xlabel, fontsize=9)
+    figure.supxlabel(xlabel, fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     return figure
 
 

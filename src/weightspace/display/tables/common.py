@@ -243,7 +243,7 @@ def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
             {
                 "inputs": inputs,
                 "method": method_label(str(method)),
-                "change between looks (points)": change[0],
+                "change between checkpoints (points)": change[0],
                 "95 %": interval(*change[1:], 2),
                 "step gain": gain[0],
                 "95 % ": interval(*gain[1:], 2),
@@ -287,9 +287,13 @@ def span(values: Sequence[float]) -> str:
     return f"{min(values):g} to {max(values):g}"
 
 
-def tally(table: pd.DataFrame, method: str, baseline: str) -> str:
-    """In words, such as "9 wins, 2 ties, 1 loss": one method against one baseline, from ``frames.paired_tests``."""
-    own = frames.select(table, method=method, baseline=baseline)
+def tally(table: pd.DataFrame, method: str, *baselines: str) -> str:
+    """In words, such as "9 wins, 2 ties, 1 loss": one method, from ``frames.paired_tests``.
+
+    baselines: those that count; all if none is named.
+    """
+    own = frames.select(table, method=method)
+    own = own[own["baseline"].isin(baselines or set(own["baseline"]))]
     found = verdicts.outcomes(own)
     words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
     return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
@@ -329,7 +333,7 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
                 "method": method_label(str(method)),
                 "n train": train_size,
                 "most frequent choice": top.index[0],
-                "share of choices (%)": 100 * float(top.iloc[0]) / len(group),
+                "fraction of choices (%)": 100 * float(top.iloc[0]) / len(group),
             }
         )
     return pd.DataFrame(rows)
