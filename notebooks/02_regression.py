@@ -132,8 +132,8 @@ style.show(
 # %% [markdown]
 # {numref}`fig-curves-second` shows the error on the left-out wines after every turn. Look at the panel with three layers and 100
 # samples. Gradient descent ends at a mean error of {glue:text}`corner_gd`, far above the 100 of predicting the mean, because it
-# overfits. The dual method ends at {glue:text}`corner_dual` and the stabilized one at {glue:text}`corner_stabilized`: neither
-# has learned much here, and neither does harm.
+# overfits. The dual method ends at {glue:text}`corner_dual` and the stabilized one at {glue:text}`corner_stabilized`. Neither has
+# learned anything useful here, but neither has gone far astray.
 #
 # Two things are easy to miss. After the first turn the stabilized method has the highest error of all in {glue:text}`slow`
 # settings, because its steps are smaller. And the error of gradient descent is lowest after the *last* turn in

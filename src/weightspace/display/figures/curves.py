@@ -227,9 +227,9 @@ def ratio_forest(tests: pd.DataFrame, margin: float, xlabel: str, by: Sequence[s
             own = cells.merge(select(tests, method=method, baseline=baseline), on=list(by))
             y = np.arange(len(cells)) + 0.36 * (k - (len(methods) - 1) / 2)
             axis.hlines(y, own["low"], own["high"], color=look.colour, linewidth=1.2)
-            for height, ratio, significant in zip(y, own["ratio"], own["p_holm"] < 0.05):
+            for y_one, ratio, significant in zip(y, own["ratio"], own["p_holm"] < 0.05):
                 face = look.colour if significant else "none"
-                axis.plot(ratio, height, look.marker, color=look.colour, mfc=face, ms=4.5)
+                axis.plot(ratio, y_one, look.marker, color=look.colour, mfc=face, ms=4.5)
             axis.plot([], [], look.marker, color=look.colour, label=look.label)
         axis.set_xscale("log")
         spread = tests["high"].max() / tests["low"].min()
