@@ -344,28 +344,6 @@ def test_one_bad_file_does_not_keep_the_status_from_the_others(capsys):
     assert "dual_sparse.parquet" in printed.err and "dual_regression (quick): 10 runs" in printed.out
 
 
-def test_a_file_of_the_older_form_is_adopted(capsys):
-    """What it holds stays; what it lacks comes from the plan and from the device; unplanned runs go."""
-    experiments.run("dual_regression", "quick", seeds=1, progress=False)
-    records.merge("dual_regression", "quick")
-    present = records.load("dual_regression", "quick")
-    new = ["configuration", "changed", "precision", "threads", "revision", "rows"]
-    earlier = present[present["method"] == "dual"].assign(run_key=lambda f: "earlier " + f["run_key"])
-    older = pd.concat([present.assign(device="cpu: a model, 7 threads"), earlier]).drop(columns=new)
-    file = records.path("dual_regression", "quick")
-    older.to_parquet(file, index=False)
-    with pytest.raises(records.RecordError, match="records merge dual_regression --scale quick"):
-        experiments.load("dual_regression", "quick")
-    assert main(["records", "merge", "dual_regression", "--scale", "quick"]) == 0
-    assert "10 runs in" in (said := capsys.readouterr().out) and "2 runs dropped that are not planned" in said
-    adopted = records.load("dual_regression", "quick")
-    assert (
-        set(adopted["threads"]) == {7} and set(adopted["revision"]) == {""} and set(adopted["precision"]) == {"float32"}
-    )
-    same = [name for name in present if name not in ("threads", "revision", "device")]
-    pd.testing.assert_frame_equal(adopted[same], present[same], check_categorical=False)
-
-
 def test_rows_computed_elsewhere_keep_what_they_say_of_it():
     experiments.run("dual_regression", "quick", seeds=1, progress=False)
     rows = records.load("dual_regression", "quick").assign(

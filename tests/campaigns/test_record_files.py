@@ -49,8 +49,8 @@ def expect_refusal(file, content):
     file.write_bytes(content)
     with pytest.raises(records.RecordError, match=r"e\.parquet"):
         records.load("e", "quick")
-    with pytest.raises(records.RecordError, match=r"e\.parquet"):  # nor is it taken for one of the older form
-        records.merge("e", "quick", adopt=lambda frame: frame)
+    with pytest.raises(records.RecordError, match=r"e\.parquet"):
+        records.merge("e", "quick")
 
 
 def test_every_flipped_bit_is_found():
@@ -163,13 +163,9 @@ def test_columns_of_other_types_in_other_files_are_found():
         records.load("e", "quick")
 
 
-def test_files_of_the_older_form_are_told_from_damaged_ones():
+def test_a_file_without_a_digest_is_none_of_the_records():
     file = records.path("e", "quick")
     file.parent.mkdir()
-    older = many().drop(columns=["rows", "configuration", "changed", "precision", "threads", "revision"])
-    older.to_parquet(file)
-    with pytest.raises(records.RecordError, match="records merge e --scale quick"):
-        records.load("e", "quick")
     many().to_parquet(file)
     with pytest.raises(records.RecordError, match="it states no digest"):
         records.load("e", "quick")

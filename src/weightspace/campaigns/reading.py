@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 
-from weightspace import provenance
 from weightspace.campaigns import records
 from weightspace.campaigns.configuration import Configuration, Settings
 from weightspace.campaigns.planning import planned
@@ -110,21 +107,7 @@ def merge(name: str, scale: str = "paper", seeds: int | None = None) -> tuple[in
                 continue
         return kept
 
-    return records.merge(name, scale, keep, lambda frame: _adopted(frame, planned(name, scale, seeds)))
-
-
-def _adopted(frame: pd.DataFrame, plan: dict[str, Configuration]) -> pd.DataFrame:
-    """The planned runs of a file of the older form, with what their configurations and devices say."""
-    frame = frame[frame["run_key"].isin(plan)]
-    threads = {device: int((re.search(r"(\d+) threads", device) or [0, 0])[1]) for device in frame["device"].unique()}
-    derived: dict[str, Any] = {
-        "configuration": frame["run_key"].map({key: c.to_json() for key, c in plan.items()}),
-        "changed": records.UNCHANGED,
-        "precision": frame["run_key"].map({key: provenance.precision(c.settings()) for key, c in plan.items()}),
-        "threads": frame["device"].map(threads),
-        "revision": "",
-    }
-    return frame.assign(**{name: value for name, value in derived.items() if name not in frame})
+    return records.merge(name, scale, keep)
 
 
 def status() -> list[dict[str, object]]:

@@ -28,10 +28,6 @@ class RecordError(RuntimeError):
     """A record file is missing, unreadable, not what it should be, or cannot be written; it says what to do."""
 
 
-class OlderForm(RecordError):
-    """The file is readable, but of the form that carried no digest."""
-
-
 def damaged(file: Path, reason: object) -> RecordError:
     """The error for a file that must not be used, with the way to get a good one."""
     name, scale = file.stem, file.parent.name
@@ -139,7 +135,7 @@ def from_bytes(
     """What ``read`` returns, of content at hand; ``file`` is for messages."""
     place = content.rfind(_MARK) + len(_MARK)
     if place < len(_MARK):
-        raise _without_digest(content, file)
+        raise damaged(file, "it states no digest")
     stated = content[place : place + len(_ZEROS)]
     digest = hashlib.sha256(content[:place])
     digest.update(_ZEROS)
@@ -150,26 +146,4 @@ def from_bytes(
         table = pq.read_table(pa.BufferReader(content), columns=columns, read_dictionary=list(categories))
         return table.replace_schema_metadata(), json.loads(table.schema.metadata[b"weightspace"])
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise damaged(file, error) from error
-
-
-def _without_digest(content: bytes, file: Path) -> RecordError:
-    """Files of the older form are told from damaged ones: these have a column ``rows``, or cannot be read at all."""
-    try:
-        names = pq.read_schema(pa.BufferReader(content)).names
-    except (pa.ArrowException, OSError) as error:
-        return damaged(file, error)
-    if "rows" in names or "run_key" not in names:
-        return damaged(file, "it states no digest")
-    return OlderForm(
-        f"the record file {file} is of an older form, without a digest: "
-        f"`python -m weightspace records merge {file.stem} --scale {file.parent.name}` brings it into the present one"
-    )
-
-
-def read_older_form(file: Path) -> pa.Table:
-    """The table of a file without a digest; the checksums of its pages are verified."""
-    try:
-        return pq.read_table(file, page_checksum_verification=True).replace_schema_metadata()
-    except (pa.ArrowException, OSError) as error:
         raise damaged(file, error) from error

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from weightspace.campaigns import parts, record_files, record_tables
-from weightspace.campaigns.record_files import OlderForm, RecordError
+from weightspace.campaigns.record_files import RecordError
 from weightspace.campaigns.record_tables import PROVENANCE, NotARecord
 
 __all__ = ["PROVENANCE", "SCALES", "RecordError"]  # and the functions below
@@ -328,59 +328,38 @@ def write_part(experiment: str, scale: str, group: str, rows: pd.DataFrame) -> i
     return len(own)
 
 
-Adopt = Callable[[pd.DataFrame], pd.DataFrame]
-"""Gives the rows of a file of the older form the columns that it lacks."""
-
-
 def merge(
     experiment: str,
     scale: str = "paper",
     keep: Callable[[pd.DataFrame], Collection[str]] | None = None,
-    adopt: Adopt | None = None,
 ) -> tuple[int, int, int]:
     """Make one file of file and parts; returns how many runs it holds, how many were dropped, how many parts it took.
 
-    keep: given one row per run, the keys of the runs that stay (default: all). adopt: for a file of the older form.
-    The file is replaced in one step, then the parts are deleted; what is killed in between is taken up by the next
-    merge. Where there is nothing to do, nothing is written.
+    keep: given one row per run, the keys of the runs that stay (default: all). The file is replaced in
+    one step, then the parts are deleted; what is killed in between is taken up by the next merge. Where there is
+    nothing to do, nothing is written.
     """
     file = path(experiment, scale)
     with _locked(file):
         taken = _stamps(parts.files(parts_folder(experiment, scale)))
         tables = {Path(part): _read(Path(part), experiment, scale) for part, *_ in taken}
-        older = 0
-        try:
+        with suppress(FileNotFoundError):
             tables[file] = _read(file, experiment, scale)
-        except FileNotFoundError:
-            pass
-        except OlderForm:
-            if adopt is None:
-                raise
-            tables[file], older = _adopted(file, adopt)
         if not tables:
             return 0, 0, 0
         table = _combined(tables, experiment, scale)
         runs = table.select(["run_key", "configuration", "changed", "seed"]).to_pandas().drop_duplicates("run_key")
         stay = set(runs["run_key"]) if keep is None else set(keep(runs)) & set(runs["run_key"])
-        dropped = len(set(runs["run_key"]) - stay) + max(older - 1, 0)
         if len(stay) < len(runs):
             table = table.filter(pc.is_in(table["run_key"], pa.array(sorted(stay), pa.string())))
-        if stay and (taken or older or len(stay) < len(runs)):
+        if stay and (taken or len(stay) < len(runs)):
             table = record_tables.in_order(table)
             record_files.write(file, table, record_tables.about(table, experiment, scale))
         elif not stay:
             file.unlink(missing_ok=True)
         # A part that has been computed anew while we merged stays.
         parts.remove(parts_folder(experiment, scale), [Path(s[0]) for s in taken if _stamps([Path(s[0])]) == [s]])
-    return len(stay), dropped, len(taken)
-
-
-def _adopted(file: Path, adopt: Adopt) -> tuple[pa.Table, int]:
-    """The table, and 1 more than the number of runs that were left out."""
-    before = record_files.read_older_form(file).to_pandas()
-    rows = adopt(before)
-    rows = rows.assign(rows=rows.groupby("run_key")["run_key"].transform("size"))
-    return record_tables.from_frame(rows), 1 + before["run_key"].nunique() - rows["run_key"].nunique()
+    return len(stay), len(runs) - len(stay), len(taken)
 
 
 @contextmanager
