@@ -11,10 +11,10 @@ from weightspace import experiments
 from weightspace.campaigns.configuration import with_changes
 from weightspace.data import augmentations
 from weightspace.experiments.diversity import scratch_controls, scratch_settings
+from weightspace.experiments.diversity.compute.image_runs import rounded
 from weightspace.experiments.diversity.compute.scratch_runs import (
     MATRIX,
     norm_keeper,
-    rounded,
     spectra,
     train_and_measure,
     trainer,

@@ -39,6 +39,9 @@ def shared_settings(experiment: str, scale: str, sizes: dict[str, Settings] = SI
     return {"experiment": experiment, "protocol": 1, **sizes[scale], "precision": PRECISION[scale]}
 
 
+SLICES, MATRIX = "slices", "(out, in k)"
+"""Unfoldings of a convolution, see ``compute.image_runs.spectra``."""
+
 DIGITS_TEST_SIZE = 500
 """The digits have no test part of their own: the last ones are for tests."""
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field
 
-from weightspace.campaigns import records
-from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Count, Seed, dataclass
+from weightspace.campaigns.configuration import IDENTITY, STRICT, Count, dataclass
 from weightspace.campaigns.registry import Experiment
 from weightspace.experiments.diversity import (
     scratch,
@@ -23,7 +21,14 @@ from weightspace.experiments.diversity import (
     text_fitted,
     transfer_fitted,
 )
-from weightspace.experiments.diversity.spectra import metrics_of_layers, run_on_record
+from weightspace.experiments.diversity.protocol import MATRIX, SLICES
+from weightspace.experiments.diversity.spectra import (
+    DescribedRunConfiguration,
+    described_runs,
+    metrics_of_layers,
+    run_on_record,
+    with_outcomes,
+)
 
 PARENTS = {
     f"{parent.name}_spectra": parent
@@ -40,7 +45,7 @@ OUTCOMES = (
     ("test", "accuracy_percent"),
 )
 """Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
-FORMS = (("apart", "slices"), ("apart", "(out, in k)"), ("folded", "(out, in k)"))
+FORMS = (("apart", SLICES), ("apart", MATRIX), ("folded", MATRIX))
 """batch_norm and unfolding of the spectra on record, the second alone in networks of linear layers. The classifier is
 the same matrix in each."""
 NAMES = ("category", "setting", "seed", "replicate")
@@ -48,18 +53,9 @@ NAMES = ("category", "setting", "seed", "replicate")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class ScratchSpectraConfiguration(Configuration):
-    """The spectra of one run of a campaign that overfits.
+class ScratchSpectraConfiguration(DescribedRunConfiguration):
+    """The spectra of one run of a campaign that overfits."""
 
-    run: its key, 16 hexadecimal digits; scale: that of the records it is among. category, setting, seed and replicate
-    are those of the run.
-    """
-
-    run: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-    scale: Literal[records.SCALES]  # type: ignore[valid-type]
-    category: Annotated[str, IDENTITY]
-    setting: Annotated[str, IDENTITY]
-    seed: Annotated[Seed, IDENTITY]
     replicate: Annotated[int, IDENTITY]
 
 
@@ -92,16 +88,7 @@ def names_of(parent: str) -> tuple[str, ...]:
 
 def derived(parent: str, runs: Sequence[Any], scale: str) -> list[ScratchSpectraConfiguration]:
     """What is computed of the runs of the experiment ``parent`` at a scale."""
-    return [
-        CONFIGURATIONS[parent](
-            experiment=f"{parent}_spectra",
-            protocol=1,
-            scale=scale,
-            run=run.run_key,
-            **{name: getattr(run, name) for name in names_of(parent)},
-        )
-        for run in runs
-    ]
+    return described_runs(CONFIGURATIONS[parent], f"{parent}_spectra", runs, scale, names_of(parent))
 
 
 def compute(parent: str, group: list[ScratchSpectraConfiguration], device: str) -> pd.DataFrame:
@@ -117,8 +104,7 @@ def metrics_of(run: pd.DataFrame, names: Sequence[str] = NAMES) -> pd.DataFrame:
     computed of a layer has no row there. Rows of layer 0 are ``OUTCOMES``.
     Columns besides: the names of the run, dataset, model, and the origin of the data.
     """
-    outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
-    parts = [run[outcome].assign(layer=0, name="", batch_norm="", unfolding="")]
+    parts = []
     spectra = run[run["unfolding"] != ""]
     classifier = spectra["layer"] == "fc"
     for epoch, rows in spectra.groupby("epoch"):
@@ -128,12 +114,7 @@ def metrics_of(run: pd.DataFrame, names: Sequence[str] = NAMES) -> pd.DataFrame:
                 continue
             form = {"epoch": epoch, "inputs": "", "batch_norm": batch_norm, "unfolding": unfolding}
             parts.append(metrics_of_layers(rows[same | classifier[rows.index]], form))
-    columns = ["epoch", "inputs", "layer", "name", "batch_norm", "unfolding", "metric", "value"]
-    frame = pd.concat([part[columns] for part in parts], ignore_index=True)
-    first = run.iloc[0]
-    identity = {column: [first[column]] * len(frame) for column in names}
-    origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant")}
-    return pd.DataFrame(identity).join(frame).assign(**origin)
+    return with_outcomes(run, parts, OUTCOMES, names)
 
 
 EXPERIMENTS = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
 from pydantic import Field
@@ -17,6 +17,7 @@ from pydantic import Field
 from weightspace.campaigns import records
 from weightspace.campaigns.configuration import IDENTITY, STRICT, Configuration, Seed, dataclass
 from weightspace.campaigns.registry import Experiment
+from weightspace.experiments.diversity.protocol import MATRIX, SLICES
 
 PARENTS = {
     "diversity_spectra": "diversity_cifar10",
@@ -39,25 +40,30 @@ METRICS = (
 """Columns of ``spectral_report``; the first four are those that paper A uses."""
 OUTCOMES = (("train_clean", "loss"), ("test", "accuracy_percent"))
 """Inputs and metric of the outcomes that stand beside the spectra: rows of layer 0."""
-UNFOLDINGS = ("slices", "(out, in k)")
+UNFOLDINGS = (SLICES, MATRIX)
 NAMES = ("arm", "category", "setting", "seed")
 """Fields of the described run that name it."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class SpectraConfiguration(Configuration):
+class DescribedRunConfiguration(Configuration):
     """The spectra of one run of a training experiment.
 
-    run: its key, 16 hexadecimal digits; scale: that of the records it is among. arm, category, setting and seed are
-    those of the run.
+    run: its key, 16 hexadecimal digits; scale: that of the records it is among. All else is that of the run.
     """
 
     run: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     scale: Literal[records.SCALES]  # type: ignore[valid-type]
-    arm: Annotated[str, IDENTITY]
     category: Annotated[str, IDENTITY]
     setting: Annotated[str, IDENTITY]
     seed: Annotated[Seed, IDENTITY]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SpectraConfiguration(DescribedRunConfiguration):
+    """The spectra of one run of a campaign with arms."""
+
+    arm: Annotated[str, IDENTITY]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -69,15 +75,20 @@ class TaskSpectraConfiguration(SpectraConfiguration):
 
 def derived(name: str, parents: Sequence[Any], scale: str) -> list[SpectraConfiguration]:
     """What the experiment ``name`` computes of the runs of its parent at a scale."""
-    found: list[SpectraConfiguration] = []
     several = len({run.dataset for run in parents}) > 1
-    for run in parents:
-        names = {column: getattr(run, column) for column in NAMES}
-        common = {"experiment": name, "protocol": 1, "scale": scale, "run": run.run_key} | names
-        found.append(
-            TaskSpectraConfiguration(**common, dataset=run.dataset) if several else SpectraConfiguration(**common)
-        )
-    return found
+    kind, names = (TaskSpectraConfiguration, (*NAMES, "dataset")) if several else (SpectraConfiguration, NAMES)
+    return described_runs(kind, name, parents, scale, names)
+
+
+Kind = TypeVar("Kind", bound=DescribedRunConfiguration)
+
+
+def described_runs(
+    kind: type[Kind], experiment: str, runs: Sequence[Any], scale: str, names: Sequence[str]
+) -> list[Kind]:
+    """A configuration for each run, named as the run is."""
+    shared = {"experiment": experiment, "protocol": 1, "scale": scale}
+    return [kind(**shared, run=run.run_key, **{name: getattr(run, name) for name in names}) for run in runs]
 
 
 def compute(parent: str, group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
@@ -105,17 +116,26 @@ def metrics_of(run: pd.DataFrame) -> pd.DataFrame:
     layer has no row there. Rows of layer 0 are ``OUTCOMES``.
     Columns besides: arm, category, setting, seed, dataset, model (where the parent has it), and the origin of the data.
     """
-    outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(OUTCOMES)
-    parts = [run[outcome].assign(layer=0, name="", unfolding="")]
-    convolutions = set(run.loc[run["unfolding"] == "slices", "layer"])
+    parts = []
+    convolutions = set(run.loc[run["unfolding"] == SLICES, "layer"])
     for epoch, rows in run[run["unfolding"] != ""].groupby("epoch"):
         for unfolding in UNFOLDINGS if convolutions else UNFOLDINGS[:1]:
             own = rows[(rows["unfolding"] == unfolding) | ~rows["layer"].isin(convolutions)]
             parts.append(metrics_of_layers(own, {"epoch": epoch, "inputs": "", "unfolding": unfolding}))
-    columns = ["epoch", "inputs", "layer", "name", "unfolding", "metric", "value"]
+    return with_outcomes(run, parts, OUTCOMES, NAMES)
+
+
+def with_outcomes(
+    run: pd.DataFrame, parts: Sequence[pd.DataFrame], outcomes: Sequence[tuple[str, str]], names: Sequence[str]
+) -> pd.DataFrame:
+    """The metrics of one run, rows of layer 0 with its outcomes before them, and what names it and its data."""
+    outcome = pd.Series(list(zip(run["inputs"], run["metric"])), run.index).isin(outcomes)
+    form = [name for name in ("batch_norm", "unfolding") if name in run]
+    parts = [run[outcome].assign(layer=0, name="", **dict.fromkeys(form, "")), *parts]
+    columns = ["epoch", "inputs", "layer", "name", *form, "metric", "value"]
     frame = pd.concat([part[columns] for part in parts], ignore_index=True)
     first = run.iloc[0]
-    identity = {column: [first[column]] * len(frame) for column in NAMES}
+    identity = {column: [first[column]] * len(frame) for column in names}
     origin = {column: first[column] for column in ("dataset", "model", "data_digest", "data_variant") if column in run}
     return pd.DataFrame(identity).join(frame).assign(**origin)
 

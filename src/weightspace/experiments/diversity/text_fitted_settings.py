@@ -86,9 +86,7 @@ class FittedTextConfiguration(TextTrainingConfiguration):
 
     @model_validator(mode="after")
     def _is_a_set(self) -> FittedTextConfiguration:
-        known = [name for names in text_sets.sets_of(self.dataset).values() for name in names]
-        if self.augmentation and self.augmentation not in known:
-            raise ValueError(f"augmentation: {self.dataset} has {', '.join(known)} or '', got {self.augmentation!r}")
+        text_sets.check_name(self.dataset, self.augmentation)
         return self
 
     def passes(self, texts: int) -> int:

@@ -69,6 +69,13 @@ def sets_of(dataset: str) -> dict[str, tuple[str, ...]]:
     return {category: SETS[category] for category in _CATEGORIES[dataset]}
 
 
+def check_name(dataset: str, name: str, *others: str) -> None:
+    """``ValueError`` for the name of a set that a task does not have; empty is the baseline's, others are allowed."""
+    known = [*others, *sum(sets_of(dataset).values(), ())]
+    if name and name not in known:
+        raise ValueError(f"augmentation: {dataset} has {', '.join(known)} or '', got {name!r}")
+
+
 def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) -> TextSet:
     """Every ``every``-th text of one training set: the same texts of the baseline for all its augmentations.
 

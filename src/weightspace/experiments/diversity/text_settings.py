@@ -138,9 +138,7 @@ class TextRunConfiguration(TextTrainingConfiguration):
 
     @model_validator(mode="after")
     def _is_called_what_it_is(self) -> TextRunConfiguration:
-        known = [name for names in text_sets.sets_of(self.dataset).values() for name in names]
-        if self.augmentation and self.augmentation not in known:
-            raise ValueError(f"augmentation: {self.dataset} has {', '.join(known)} or '', got {self.augmentation!r}")
+        text_sets.check_name(self.dataset, self.augmentation)
         check_names(self)
         return self
 
@@ -220,7 +218,5 @@ class TextSetsConfiguration(TextConfiguration):
 
     @model_validator(mode="after")
     def _is_a_set(self) -> TextSetsConfiguration:
-        known = [SHUFFLED, *(name for names in text_sets.sets_of(self.dataset).values() for name in names)]
-        if self.augmentation and self.augmentation not in known:
-            raise ValueError(f"augmentation: {self.dataset} has {', '.join(known)} or '', got {self.augmentation!r}")
+        text_sets.check_name(self.dataset, self.augmentation, SHUFFLED)
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +16,14 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from weightspace.data import augmentations
 from weightspace.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from weightspace.experiments.diversity.protocol import (
+    MATRIX,
+    SLICES,
     CampaignConfiguration,
     PretrainedConfiguration,
     TrainingConfiguration,
@@ -87,7 +89,7 @@ def corrupted_images(dataset: str, size: int, kind: str, severity: int) -> NDArr
     return corrupt(load_images(dataset).test_x[:size], kind, severity)
 
 
-def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
+def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
     """Eigenvalues of every convolution, linear layer and table of embeddings, a row per layer and unfolding.
 
     unfolding: ``(out, in k)``, the matrix that maps a patch to the output channels; for convolutions also ``slices``,
@@ -96,22 +98,45 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, object]]:
     their sum, the squared Frobenius norm of the layer. Depthwise convolutions are left out: each of their matrices is
     one row and has one eigenvalue, its squared length.
     """
-    matrices, rows = [], []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding) and getattr(module, "groups", 1) == 1:
-            weight = module.weight.detach()
-            unfoldings = {"(out, in k)": [weight.flatten(1)]}
-            if weight.dim() == 4:
-                unfoldings["slices"] = list(weight.flatten(2).unbind(2))
-            for unfolding, parts in unfoldings.items():
-                N, M = max(parts[0].shape), min(parts[0].shape)
-                rows.append({"layer": name, "unfolding": unfolding, "N": N, "M": M, "matrices": len(parts)})
-                matrices.extend(parts)
-    values = iter(eigenvalues_of(matrices, device=device))
-    for row in rows:
-        pooled = np.sort(np.concatenate([next(values) for _ in range(row.pop("matrices"))]))
-        row |= {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": pooled.astype(np.float32)}
+    places = []
+    for name, module in weight_layers(model, nn.Conv2d, nn.Linear, nn.Embedding):
+        places += [({"layer": name, "unfolding": form}, parts) for form, parts in unfoldings(module).items()]
+    return eigenvalue_rows(places, device)
+
+
+def weight_layers(model: nn.Module, *kinds: type[nn.Module]) -> list[tuple[str, nn.Module]]:
+    """The layers of these kinds by name, but for grouped convolutions."""
+    layers = model.named_modules()
+    return [(name, layer) for name, layer in layers if isinstance(layer, kinds) and getattr(layer, "groups", 1) == 1]
+
+
+def unfoldings(layer: nn.Module) -> dict[str, list[Tensor]]:
+    """The weights of a layer as matrices: ``MATRIX``, and ``SLICES`` of a convolution."""
+    weight = layer.weight.detach()
+    found = {MATRIX: [weight.flatten(1)]}
+    return found | {SLICES: list(weight.flatten(2).unbind(2))} if weight.dim() == 4 else found
+
+
+def eigenvalue_rows(places: Sequence[tuple[dict[str, str], list[Tensor]]], device: str) -> list[dict[str, Any]]:
+    """A row for every place, with the eigenvalues of its matrices, pooled. Columns: see ``spectra``."""
+    values = iter(eigenvalues_of([matrix for _, parts in places for matrix in parts], device=device))
+    rows = []
+    for place, parts in places:
+        pooled = np.sort(np.concatenate([next(values) for _ in parts]))
+        shape = {"N": max(parts[0].shape), "M": min(parts[0].shape)}
+        found = {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": pooled.astype(np.float32)}
+        rows.append(place | shape | found)
     return rows
+
+
+def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """To 16 significant bits, a relative error of at most 2^-17: the last byte is 0 and costs nothing on record."""
+    return ((values.view(np.uint32) + np.uint32(0x80)) & np.uint32(0xFFFFFF00)).view(np.float32)
+
+
+def with_rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spectra with rounded eigenvalues."""
+    return [row | {"eigenvalues": rounded(row["eigenvalues"])} for row in rows]
 
 
 def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
@@ -126,7 +151,7 @@ def stored_spectra(rows: pd.DataFrame) -> list[LayerSpectrum]:
         LayerSpectrum(
             layer_id=layer_id,
             name=row.layer,
-            layer_type="conv2d" if row.unfolding == "slices" else "linear",
+            layer_type="conv2d" if row.unfolding == SLICES else "linear",
             unfolding=row.unfolding,
             N=row.N,
             M=row.M,
@@ -202,15 +227,21 @@ def scores(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float
     return {"loss": loss, "accuracy_percent": 100 * accuracy, "ece": ece}
 
 
-def as_records(rows: list[dict[str, object]], configuration: Any, origin: dict[str, str]) -> pd.DataFrame:
+NAMES = ("dataset", "model", "arm", "category", "setting", "seed")
+"""Settings that are columns of the records of a run, where it has them."""
+_BLANK = {"inputs": "", "severity": 0, "layer": "", "batch_norm": "", "unfolding": "", "N": 0, "M": 0}
+
+
+def as_records(
+    rows: Sequence[dict[str, Any]], configuration: Any, origin: dict[str, str], names: Sequence[str] = NAMES
+) -> pd.DataFrame:
     """What was measured in one run, rows of scores and of spectra, as records of the run with all their columns."""
-    c = configuration
-    blank = {"inputs": "", "severity": 0, "layer": "", "unfolding": "", "N": 0, "M": 0}
-    frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
-    columns = ["epoch", *blank, "metric", "value", "eigenvalues"]
-    names = [name for name in ("dataset", "model", "arm", "category", "setting", "seed") if hasattr(c, name)]
-    identity = {name: [getattr(c, name)] * len(frame) for name in names}
-    return pd.DataFrame(identity).join(frame[columns]).assign(run_key=c.run_key, **origin)
+    c, frame = configuration, pd.DataFrame(rows)
+    blank = {name: value for name, value in _BLANK.items() if name in frame}
+    frame = frame.fillna(blank).astype({"severity": int, "N": int, "M": int})
+    identity = {name: [getattr(c, name)] * len(frame) for name in names if hasattr(c, name)}
+    measured = frame[["epoch", *blank, "metric", "value", "eigenvalues"]]
+    return pd.DataFrame(identity).join(measured).assign(run_key=c.run_key, **origin)
 
 
 def probe(

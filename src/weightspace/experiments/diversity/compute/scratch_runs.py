@@ -9,13 +9,21 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from weightspace.data.augmentations import augment
 from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.data.sampling import flip_labels
-from weightspace.experiments.diversity.compute.image_runs import corrupted_images, scores
-from weightspace.experiments.diversity.protocol import load_images
+from weightspace.experiments.diversity.compute.image_runs import (
+    as_records,
+    corrupted_images,
+    eigenvalue_rows,
+    scores,
+    unfoldings,
+    weight_layers,
+    with_rounded,
+)
+from weightspace.experiments.diversity.protocol import MATRIX, load_images
 from weightspace.experiments.diversity.scratch_settings import (
     FineTunedConfiguration,
     FittedConfiguration,
@@ -24,11 +32,10 @@ from weightspace.experiments.diversity.scratch_settings import (
 )
 from weightspace.models import ResNet18, VisionTransformer, image_inputs, pretrained
 from weightspace.models.batch_norms import batch_norms
-from weightspace.spectra import eigenvalues_of
 from weightspace.training.trainer import LABEL_STREAM, Recipe, Trainer, initialized, to_inputs
 
-SLICES, MATRIX = "slices", "(out, in k)"
-"""Unfoldings of a convolution, see ``spectra``."""
+NAMES = ("dataset", "model", "width", "train_size", "lr", "category", "setting", "seed", "replicate")
+"""Settings that are columns of the records of a run, where it has them."""
 
 
 def trainer(configuration: FittedConfiguration, device: str) -> Trainer:
@@ -133,7 +140,7 @@ def train_and_measure(
         for severity in c.severities:
             logits = run.logits(corrupted_images(c.dataset, c.corruption_size, kind, severity))
             record(epoch, kind, scores(logits, images.test_y[: c.corruption_size]), severity)
-    return as_records(rows, c).assign(**images.origin)
+    return as_records(rows, c, images.origin, NAMES)
 
 
 def _shifted(run: Trainer, dataset: str, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -142,17 +149,6 @@ def _shifted(run: Trainer, dataset: str, name: str) -> tuple[NDArray[np.float32]
     if name == dataset:
         return run.logits(other.test_x), other.test_y
     return run.logits(np.concatenate([other.x, other.test_x])), np.concatenate([other.y, other.test_y])
-
-
-def as_records(rows: list[dict[str, Any]], configuration: FittedConfiguration) -> pd.DataFrame:
-    """What was measured in one run, with every column, as records of the run."""
-    c = configuration
-    blank = {"inputs": "", "severity": 0, "layer": "", "batch_norm": "", "unfolding": "", "N": 0, "M": 0}
-    frame = pd.DataFrame(rows).fillna(blank).astype({"severity": int, "N": int, "M": int})
-    names = ("dataset", "model", "width", "train_size", "lr", "category", "setting", "seed", "replicate")
-    identity = {name: [getattr(c, name)] * len(frame) for name in names if hasattr(c, name)}
-    measured = frame[["epoch", *blank, "metric", "value", "eigenvalues"]]
-    return pd.DataFrame(identity).join(measured).assign(run_key=c.run_key)
 
 
 def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
@@ -171,33 +167,14 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
     N and M: larger and smaller side. eigenvalues: of W^T W, ascending, float32 rounded to 16 significant bits. value:
     their sum before rounding, the squared Frobenius norm.
     """
-    norms = batch_norms(model)
-    matrices: list[Tensor] = []
-    rows: list[dict[str, Any]] = []
-
-    def add(layer: str, batch_norm: str, unfolding: str, parts: list[Tensor]) -> None:
-        N, M = max(parts[0].shape), min(parts[0].shape)
-        place = {"layer": layer, "batch_norm": batch_norm, "unfolding": unfolding, "N": N, "M": M}
-        rows.append(place | {"matrices": len(parts)})
-        matrices.extend(parts)
-
-    for name, module in model.named_modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear) or getattr(module, "groups", 1) > 1:
-            continue
-        weight = module.weight.detach()
-        add(name, "apart", MATRIX, [weight.flatten(1)])
-        if isinstance(module, nn.Conv2d):
-            add(name, "apart", SLICES, list(weight.flatten(2).unbind(2)))
+    norms, places = batch_norms(model), []
+    for name, module in weight_layers(model, nn.Conv2d, nn.Linear):
+        forms = [("apart", unfolding, parts) for unfolding, parts in unfoldings(module).items()]
         if (norm := norms.get(name)) is not None:
             factor = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
-            add(name, "folded", MATRIX, [weight.flatten(1).double() * factor[:, None]])
-    values = iter(eigenvalues_of(matrices, device=device))
-    for row in rows:
-        pooled = np.sort(np.concatenate([next(values) for _ in range(row.pop("matrices"))]))
-        row |= {"metric": "norm", "value": float(pooled.sum()), "eigenvalues": rounded(pooled.astype(np.float32))}
-    return rows
-
-
-def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """To 16 significant bits, a relative error of at most 2^-17: the last byte is 0 and costs nothing on record."""
-    return ((values.view(np.uint32) + np.uint32(0x80)) & np.uint32(0xFFFFFF00)).view(np.float32)
+            forms.append(("folded", MATRIX, [module.weight.detach().flatten(1).double() * factor[:, None]]))
+        places += [
+            ({"layer": name, "batch_norm": batch_norm, "unfolding": unfolding}, parts)
+            for batch_norm, unfolding, parts in forms
+        ]
+    return with_rounded(eigenvalue_rows(places, device))

@@ -6,21 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from weightspace.experiments.diversity.compute.image_runs import scores
-from weightspace.experiments.diversity.compute.scratch_runs import as_records, spectra
-from weightspace.experiments.diversity.compute.text_runs import CLASSES, as_they_are, macro_f1
+from weightspace.experiments.diversity.compute.image_runs import as_records, scores
+from weightspace.experiments.diversity.compute.scratch_runs import NAMES, spectra
+from weightspace.experiments.diversity.compute.text_runs import macro_f1, trainer
 from weightspace.experiments.diversity.text_fitted_settings import FittedTextConfiguration
 from weightspace.experiments.diversity.text_sets import TextSet, evaluation_set, training_set
-from weightspace.models import pretrained, tokenize
-from weightspace.training.trainer import Recipe, Trainer, initialized
-
-
-def trainer(configuration: FittedTextConfiguration, passes: int, device: str) -> Trainer:
-    """The network of a configuration as it was published, with the new head of the seed, for so many passes."""
-    c = configuration
-    model = initialized(lambda: pretrained(c.model, CLASSES, c.dropout, config=c.encoder or None), c.seed)
-    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay, cosine_epochs=passes)
-    return Trainer(model, recipe, c.seed, device, as_they_are, c.precision, c.replicate)
+from weightspace.models import tokenize
 
 
 def train_and_measure(configuration: FittedTextConfiguration, device: str) -> pd.DataFrame:
@@ -39,7 +30,7 @@ def train_and_measure(configuration: FittedTextConfiguration, device: str) -> pd
     texts, baseline = training_set(c.dataset, c.augmentation, c.seed, c.every), training_set(c.dataset, every=c.every)
     tokens = tokenize(texts.texts, c.length)
     passes = c.passes(len(tokens))
-    run = trainer(c, passes, device)
+    run = trainer(c, device, passes)
     rows: list[dict[str, Any]] = []
 
     def record(epoch: int, inputs: str, values: dict[str, float]) -> None:
@@ -62,4 +53,5 @@ def train_and_measure(configuration: FittedTextConfiguration, device: str) -> pd
     record(passes, "test", judge(evaluation_set(c.dataset)))
     rows += [{"epoch": passes} | row for row in spectra(run.model, device)]
     updates = passes * (len(tokens) // c.batch_size)
-    return as_records(rows, c).assign(updates=updates, synonyms=texts.synonyms, **texts.origin)
+    origin = {"updates": updates, "synonyms": texts.synonyms} | texts.origin
+    return as_records(rows, c, origin, NAMES)

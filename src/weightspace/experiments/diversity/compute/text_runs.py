@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from torch import Tensor
 
-from weightspace.experiments.diversity.compute.image_runs import as_records, scores, spectra
+from weightspace.experiments.diversity.compute.image_runs import as_records, scores, spectra, with_rounded
 from weightspace.experiments.diversity.text_sets import TextSet, evaluation_set, training_set
 from weightspace.experiments.diversity.text_settings import (
     TextRunConfiguration,
@@ -21,12 +21,14 @@ from weightspace.training.trainer import Recipe, Trainer, initialized
 CLASSES = 2
 
 
-def trainer(configuration: TextTrainingConfiguration | TextSetsConfiguration, device: str) -> Trainer:
+def trainer(
+    configuration: TextTrainingConfiguration | TextSetsConfiguration, device: str, cosine_epochs: int | None = None
+) -> Trainer:
     """The network of a configuration as it was published, with the new head of the seed, ready to be fine-tuned."""
     c = configuration
     model = initialized(lambda: pretrained(c.model, CLASSES, c.dropout, config=c.encoder or None), c.seed)
-    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay)
-    return Trainer(model, recipe, c.seed, device, as_they_are, c.precision)
+    recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay, cosine_epochs)
+    return Trainer(model, recipe, c.seed, device, as_they_are, c.precision, getattr(c, "replicate", 0))
 
 
 def as_they_are(tokens: Tensor) -> Tensor:
@@ -58,29 +60,17 @@ def train_and_measure(configuration: TextRunConfiguration, device: str) -> pd.Da
         record(epoch, inputs, scores(logits, judged.labels) | {"macro_f1": macro_f1(logits, judged.labels)})
 
     if c.setting == "baseline":
-        rows += [{"epoch": 0} | row for row in rounded_spectra(run, device)]
+        rows += [{"epoch": 0} | row for row in with_rounded(spectra(run.model, device))]
     for epoch in range(1, c.epochs + 1):
         loss, accuracy = run.train_epoch(tokens, texts.labels, epoch)
         record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
     last = c.epochs
     measure(last, "train_clean", training_set(c.dataset, every=c.every))
     measure(last, "test", evaluation_set(c.dataset))
-    rows += [{"epoch": last} | row for row in rounded_spectra(run, device)]
+    rows += [{"epoch": last} | row for row in with_rounded(spectra(run.model, device))]
     return as_records(rows, c, texts.origin).assign(
         updates=last * (len(tokens) // c.batch_size), synonyms=texts.synonyms
     )
-
-
-def rounded_spectra(run: Trainer, device: str) -> list[dict[str, object]]:
-    """``spectra`` with eigenvalues rounded to 16 significant bits, a relative error of at most 2^-16.
-
-    The last byte of a float32 is then 0 and costs nothing on record: of all runs it would take more than 2 MB.
-    """
-    rows = spectra(run.model, device)
-    for row in rows:
-        bits = row["eigenvalues"].view(np.uint32) + np.uint32(0x80)
-        row["eigenvalues"] = (bits & np.uint32(0xFFFFFF00)).view(np.float32)
-    return rows
 
 
 def macro_f1(logits: NDArray[np.float32], y: NDArray[np.int64]) -> float:
