@@ -54,6 +54,12 @@ def nothing(category, order):
     return np.zeros(LAYERS)
 
 
+def layer_names(frame):
+    """Number -> name of every layer."""
+    named = frame[frame["layer"] > 0].drop_duplicates("layer")
+    return dict(sorted(zip(named["layer"], named["name"])))
+
+
 def test_changes_are_after_minus_before():
     frame = campaign(lambda category, order: np.full(LAYERS, {"div": 1.0, "dp": 2.0, "wd": 3.0}[category] * order), 0)
     table = diversity_shifts.changes(frame)
@@ -214,7 +220,7 @@ def test_metrics_are_those_of_the_spectral_report(results):
     model = initialized(lambda: ResNet18(width=8), first.seed)
     report = report_of(layer_spectra(model), withhold=False).set_index("name")
     start = frame[(frame["epoch"] == 0) & (frame["unfolding"] == "(out, in k)")]
-    names = diversity_shifts.layer_names(frame)
+    names = layer_names(frame)
     assert names[1] == "conv1" and names[2] == "layer1.0.conv1" and names[21] == "fc" and len(names) == 21
     for metric in ("log_norm", "stable_rank", "entropy", "alpha"):
         ours = select(start, metric=metric).set_index("name")["value"]
@@ -234,7 +240,7 @@ def test_metrics_of_pretrained_networks(results, name):
     (derived,) = [c for c in experiments.planned(name, "quick", 1).values() if c.run == first.run_key]
     frame = spectra.compute(parent, [derived], "cpu")
     assert set(frame["dataset"]) == {first.dataset} and set(frame["model"]) == {first.model}
-    names, stored = diversity_shifts.layer_names(frame), source[source["unfolding"] != ""]
+    names, stored = layer_names(frame), source[source["unfolding"] != ""]
     assert set(names.values()) == set(stored["layer"]) and names[len(names)] == "fc"
     slices = select(frame, unfolding="slices", epoch=0, metric="log_norm")
     assert len(slices) == len(names)

@@ -17,7 +17,7 @@ from scipy import stats
 from weightspace.analysis.frames import select, summarize
 from weightspace.data.augmentations import LEVELS
 from weightspace.experiments.diversity.cifar10_settings import WEIGHT_DECAYS
-from weightspace.measures.statistics import holm, mean_interval
+from weightspace.measures.statistics import holm, mean_interval, row_correlations
 
 RUN = ["arm", "category", "setting", "seed"]
 SETTING = ["arm", "category", "setting"]
@@ -103,10 +103,7 @@ def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.Data
             p = stats.ttest_1samp(difference, 0.0).pvalue if spread else np.nan
             rows.append((*key, name, len(difference), *mean_interval(difference), p))
     found = pd.DataFrame(rows, columns=[*SETTING, "outcome", "n", "mean", "low", "high", "p"])
-    found["p_holm"] = np.nan
-    tested = found["p"].notna()
-    found.loc[tested, "p_holm"] = holm(found.loc[tested, "p"])
-    return found
+    return found.assign(p_holm=holm(found["p"]))
 
 
 def seed_noise(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> dict[str, float]:
@@ -224,13 +221,10 @@ def rank_correlations(
             rho, p, low, high = (np.nan,) * 4
             if len(means) >= 3 and means[x].nunique() > 1 and means[y].nunique() > 1:
                 rho, p = stats.spearmanr(means[x], means[y])
-                low, high = _percentiles(_row_correlations(drawn[x], drawn[y]), level)
+                low, high = _percentiles(row_correlations(drawn[x], drawn[y]), level)
             rows.append((design, of, score, y, len(means), rho, low, high, p))
     table = pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "n", "rho", "low", "high", "p"])
-    table["p_holm"] = np.nan
-    tested = table["p"].notna()
-    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
-    return table
+    return table.assign(p_holm=holm(table["p"]))
 
 
 def seed_correlations(
@@ -268,7 +262,7 @@ def weighted_against_plain(
             difference, low, high = rho["weighted_vendi"] - rho["vendi"], np.nan, np.nan
             if np.isfinite(difference):
                 weighted, plain = (
-                    _row_correlations(drawn[f"{score}_{of}"], drawn[outcome]) for score in ("weighted_vendi", "vendi")
+                    row_correlations(drawn[f"{score}_{of}"], drawn[outcome]) for score in ("weighted_vendi", "vendi")
                 )
                 low, high = _percentiles(weighted - plain, level)
             rows.append((design, of, outcome, own["level"].nunique(), difference, low, high))
@@ -292,13 +286,6 @@ def _drawn_ranks(own: pd.DataFrame, names: Sequence[str], draws: int) -> dict[st
         values = own.pivot(index="level", columns="seed", values=name).to_numpy()
         ranks[name] = stats.rankdata(values[levels, chosen].mean(axis=2), axis=1)
     return ranks
-
-
-def _row_correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pearson correlation of each row of a with that of b; NaN where a row is constant."""
-    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
-    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
 
 
 def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:

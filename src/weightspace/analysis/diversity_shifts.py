@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from weightspace.analysis import spectral_shifts
-from weightspace.analysis.frames import select
+from weightspace.analysis.frames import means, select, summarize
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
 from weightspace.experiments.diversity import text_sets
@@ -21,7 +21,6 @@ from weightspace.experiments.diversity.cifar10_settings import DROPOUTS, INDEPEN
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
 from weightspace.experiments.diversity.scratch_settings import OUR_DROPOUTS
 from weightspace.experiments.diversity.synthetic_settings import SYNTHETIC
-from weightspace.measures.statistics import mean_interval
 
 FROM_SCRATCH = "resnet18"
 """The model of experiments that do not name one."""
@@ -59,6 +58,12 @@ def with_diversity(frame: pd.DataFrame, category: str) -> pd.DataFrame:
     return frame[frame["category"].isin({"baseline", "dropout", "weight_decay", category})]
 
 
+def in_places(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with category, level and order of their settings."""
+    places = pd.DataFrame(rows["setting"].map(LEVELS).tolist(), rows.index, ["category", "level", "order"])
+    return rows.drop(columns="category").join(places)
+
+
 def last_epoch(frame: pd.DataFrame) -> int:
     return int(frame["epoch"].max())
 
@@ -89,9 +94,9 @@ def changes(
     if arm == "cumulative":
         own |= (after["arm"] == "main") & ~after["setting"].isin(replaced)
     after = after[own].join(start, on=keys)
-    levels = pd.DataFrame(after["setting"].map(LEVELS).tolist(), after.index, ["category", "level", "order"])
     origin = {"model": after.get("model", FROM_SCRATCH), "task": after["dataset"]}
-    table = after[keys].join(levels).assign(value=after["value"] - after["start"], **origin)
+    table = in_places(after)[[*keys, "category", "level", "order"]]
+    table = table.assign(value=after["value"] - after["start"], **origin)
     return table.sort_values(["metric", "category", "order", "seed", "layer"], ignore_index=True)
 
 
@@ -184,9 +189,7 @@ def norm_changes(frame: pd.DataFrame) -> pd.DataFrame:
 
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean over layers within a seed, then over seeds with the 95 % t interval: ``by``, n (seeds), mean, low, high."""
-    per_seed = table.groupby([*by, "seed"], sort=False)["value"].mean()
-    rows = [(*key, len(group), *mean_interval(group)) for key, group in per_seed.dropna().groupby(level=by, sort=False)]
-    return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
+    return summarize(means(table, [*by, "seed"]).dropna(), by)
 
 
 def pooled_eigenvalues(runs: pd.DataFrame, layer: str, unfolding: str = "slices") -> tuple[pd.DataFrame, np.ndarray]:
@@ -221,11 +224,4 @@ def outcomes(frame: pd.DataFrame, arm: str = "main") -> pd.DataFrame:
     """Loss on the training images as they are and test accuracy at the end: category, level, order, metric, n, mean,
     low, high, over the seeds of an arm."""
     rows = frame[(frame["layer"] == 0) & (frame["epoch"] == last_epoch(frame)) & (frame["arm"] == arm)]
-    place = pd.DataFrame(rows["setting"].map(LEVELS).tolist(), rows.index, ["category", "level", "order"])
-    return over_seeds(rows.drop(columns="category").join(place), ["category", "level", "order", "metric"])
-
-
-def layer_names(frame: pd.DataFrame) -> dict[int, str]:
-    """Number -> name of every layer."""
-    named = frame[frame["layer"] > 0].drop_duplicates("layer")
-    return dict(sorted(zip(named["layer"], named["name"])))
+    return over_seeds(in_places(rows), ["category", "level", "order", "metric"])

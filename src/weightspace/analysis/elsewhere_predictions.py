@@ -42,6 +42,7 @@ from weightspace.analysis.regularizer_tests import (
 )
 from weightspace.experiments.diversity import scratch_controls
 from weightspace.experiments.diversity.scratch_settings import setting_of
+from weightspace.measures.statistics import row_correlations
 
 MAPPED = frozenset(
     setting_of(**{"dropout": 0.0, "weight_decay": 0.0, "augmentation": ""} | s) for s in scratch_controls.MAPPED
@@ -143,9 +144,9 @@ def what_marks_follow(frames: Sequence[pd.DataFrame], draws: int = DRAWS) -> tup
     """
     parts = [_sizes_gains_delays(frame, k, draws) for k, frame in enumerate(frames)]
     size, gain, delay = (stats.rankdata(np.hstack(columns), axis=1) for columns in zip(*parts, strict=True))
-    with_delay = _correlation(size, delay)
+    with_delay = row_correlations(size, delay)
     seeds = min(frame["seed"].nunique() for frame in frames)
-    return Estimate.of(with_delay, seeds), Estimate.of(with_delay - _correlation(size, gain), seeds)
+    return Estimate.of(with_delay, seeds), Estimate.of(with_delay - row_correlations(size, gain), seeds)
 
 
 def _sizes_gains_delays(frame: pd.DataFrame, k: int, draws: int) -> tuple[NDArray, NDArray, NDArray]:
@@ -194,9 +195,3 @@ def _paired(a: NDArray, b: NDArray, combine: Callable[[NDArray, NDArray], NDArra
 
 def _of_two(sample: NDArray[np.float64], one: pd.DataFrame, other: pd.DataFrame) -> Estimate:
     return Estimate.of(sample, min(one["seed"].nunique(), other["seed"].nunique()))
-
-
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Row by row."""
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    return (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))

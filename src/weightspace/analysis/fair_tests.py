@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from weightspace.analysis.diversity_shifts import LEVELS, changes, last_epoch
+from weightspace.analysis.diversity_shifts import changes, in_places, last_epoch
 from weightspace.analysis.frames import select
-from weightspace.analysis.shift_checks import ZERO
+from weightspace.analysis.shift_checks import EQUIVALENCES, MARGIN, ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
 from weightspace.measures.statistics import ALPHA, holm
@@ -113,10 +113,10 @@ def product(a: NDArray, b: NDArray) -> NDArray:
     return (every - same) / (seeds * (seeds - 1) * layers)
 
 
-def sizes(frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options) -> pd.DataFrame:
+def sizes(frame: pd.DataFrame, **options) -> pd.DataFrame:
     """How far every setting moves the spectra: category, level, order, metric, size = sqrt(<z, z>), NaN if negative."""
     tables = []
-    for metric, shifts in shifts_of(frame, metrics, arm, **options).items():
+    for metric, shifts in shifts_of(frame, **options).items():
         squared = product(shifts.values, shifts.values)
         size = np.sqrt(np.where(squared >= 0, squared, np.nan))
         tables.append(shifts.settings.assign(metric=metric, size=size))
@@ -132,15 +132,13 @@ def beyond_seeds(sizes: pd.DataFrame) -> pd.DataFrame:
     return found.agg(levels=("level", "nunique"), beyond=("beyond", "sum")).reset_index()
 
 
-def settings_map(
-    frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options
-) -> tuple[pd.DataFrame, tuple[float, float]]:
+def settings_map(frame: pd.DataFrame, **options) -> tuple[pd.DataFrame, tuple[float, float]]:
     """The settings in the plane through the baseline that holds most of their mean shifts, all metrics together.
 
     Returns a table with category, level, order, seed (-1: the mean over seeds), x, y (root mean squares over metrics
     and layers, so that 1 is what seeds change), and the shares of the squared mean shifts along both directions.
     """
-    every = list(shifts_of(frame, metrics, arm, **options).values())
+    every = list(shifts_of(frame, **options).values())
     settings, values = every[0].settings, np.concatenate([shifts.values for shifts in every], axis=2)
     values /= np.sqrt(values.shape[2])
     mean = values.mean(axis=1)
@@ -160,8 +158,7 @@ def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:
     # Where an arm repeats a setting of the main one, its own run counts.
     rows = rows[rows["setting"] != "baseline"].assign(own=rows["arm"] == arm).sort_values("own")
     rows = rows.drop_duplicates(["setting", "seed"], keep="last")
-    place = pd.DataFrame([LEVELS[name] for name in rows["setting"]], rows.index, ["category", "level", "order"])
-    rows = rows.drop(columns="category").join(place).assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
+    rows = in_places(rows).assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
     return rows.groupby(["category", "order"])["strength"].mean()
 
 
@@ -358,17 +355,10 @@ def _corrected(
     table: pd.DataFrame, family: list[str], judged: pd.Series, positive: pd.Series, enough: pd.Series | bool = True
 ) -> pd.DataFrame:
     """Holm's correction over the judged rows within each value of the columns ``family``, and the outcome."""
-    p_holm = pd.Series(np.nan, table.index)
-    for _, own in table[judged].groupby(family):
-        p_holm[own.index] = holm(own["p"])
+    p_holm = table["p"].where(judged).groupby([table[name] for name in family]).transform(holm)
     significant = p_holm < ALPHA
     outcome = np.select([significant & positive & enough, significant & ~positive], ["win", "loss"], "tie")
     return table.assign(p_holm=p_holm, outcome=outcome)
-
-
-MARGIN = 0.2
-"""Equivalence margin: this share of what training changes in the baseline, mean of |change| over layers and seeds."""
-EQUIVALENCES = (("div", "dp"), ("div", "wd"), ("div", ZERO), ("dp", ZERO), ("wd", ZERO))
 
 
 def equivalence(cases: Sequence[Case]) -> pd.DataFrame:
@@ -394,5 +384,5 @@ def equivalence(cases: Sequence[Case]) -> pd.DataFrame:
             rows.append((case.match, case.metric, a, b, *size, float(found[a] - found[b]), low, high, margin, p))
     columns = ["match", "metric", "a", "b", "n", "levels", "mean", "low", "high", "margin", "p"]
     table = pd.DataFrame(rows, columns=columns)
-    p_holm = pd.concat([pd.Series(holm(own["p"]), own.index) for _, own in table.groupby("match")])
+    p_holm = table.groupby("match")["p"].transform(holm)
     return table.assign(p_holm=p_holm, equivalent=p_holm < ALPHA)

@@ -19,6 +19,7 @@ from scipy import stats
 from weightspace.analysis.frames import select
 from weightspace.data import augmentations
 from weightspace.experiments.diversity import scratch_settings, text_sets
+from weightspace.experiments.diversity.protocol import MATRIX, SLICES
 from weightspace.measures.statistics import ALPHA, holm
 
 BASELINE = "baseline"
@@ -43,7 +44,6 @@ class Measure:
     unfolding: str
 
 
-SLICES, MATRIX = "slices", "(out, in k)"
 MEASURES: dict[str, tuple[Measure, ...]] = {
     "raw": tuple(Measure(m, "apart", SLICES) for m in ("alpha", "entropy", "log_norm", "log_spectral_norm")),
     "folded": tuple(Measure(m, "folded", MATRIX) for m in ("entropy", "log_norm", "log_spectral_norm", "stable_rank")),
@@ -130,9 +130,9 @@ def effects(frame: pd.DataFrame, measure: Measure, epoch: int | None = None, uni
     )
 
 
-def units_of(frame: pd.DataFrame, measure: Measure, epoch: int | None = None) -> pd.Series:
+def units_of(frame: pd.DataFrame, measure: Measure) -> pd.Series:
     """The standard deviation between baselines by layer, without layers in which all of them are the same."""
-    return _spread(_baselines(_by_layer(frame, measure, epoch)))
+    return _spread(_baselines(_by_layer(frame, measure, None)))
 
 
 def _spread(base: pd.DataFrame) -> pd.Series:

@@ -198,9 +198,7 @@ def controls(frame: pd.DataFrame, measures: Iterable[Measure], epoch: int | None
             rows.append((measure, BASELINE, BASELINE, False, _size(z), randomization_p(rest, z)))
     table = pd.DataFrame(rows, columns=["measure", "setting", "category", "acts", "size", "p"])
     table["size"] = np.sqrt(table["size"].clip(lower=0))
-    table["p_holm"] = np.nan
-    for _, own in table[table["acts"]].groupby("measure"):
-        table.loc[own.index, "p_holm"] = holm(own["p"])
+    table["p_holm"] = table["p"].where(table["acts"]).groupby(table["measure"]).transform(holm)
     return table.assign(seen=table["p_holm"] < ALPHA)
 
 
@@ -419,9 +417,7 @@ def decide(rows: list[tuple], columns: list[str], name: str) -> pd.DataFrame:
 def with_outcomes(table: pd.DataFrame, name: str, thresholds: NDArray[np.float64] | float) -> pd.DataFrame:
     """p_holm and outcome of comparisons that are corrected together, from their columns p and judged."""
     judged = table["judged"]
-    p_holm = pd.Series(np.nan, table.index)
-    if judged.any():
-        p_holm[judged] = holm(table.loc[judged, "p"])
+    p_holm = pd.Series(holm(table["p"].where(judged)), table.index)
     above, decided = table[name] > thresholds, p_holm < ALPHA
     names = ["not judged", "for", "against"]
     outcome = np.select([~judged, decided & above, decided & ~above], names, "undecided")

@@ -43,7 +43,6 @@ def text_accuracies() -> pd.DataFrame:
     own = table["category"] == BASELINE
     base = int(right[own].iloc[0])
     p = [stats.fisher_exact([[one, TEST_TEXTS - one], [base, TEST_TEXTS - base]]).pvalue for one in right]
-    table = table.assign(share=right / TEST_TEXTS, low=low, high=high, p=p, p_holm=np.nan)
-    table.loc[~own, "p_holm"] = holm(table.loc[~own, "p"])
+    table = table.assign(share=right / TEST_TEXTS, low=low, high=high, p=p, p_holm=holm(np.where(own, np.nan, p)))
     columns = ["category", "level", "share", "low", "high", "p", "p_holm"]
     return table[columns].reset_index(drop=True)

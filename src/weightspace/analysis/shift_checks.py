@@ -16,10 +16,11 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from weightspace.analysis.spectral_shifts import CATEGORIES, PAIRS, last_layer, profiles, shifts
 from weightspace.experiments.diversity.released_measurements import BASELINE
-from weightspace.measures.statistics import holm
+from weightspace.measures.statistics import holm, row_correlations
 
 MARGIN = 0.2
-"""Equivalence margin: this share of what training itself changes in the baseline, mean of |change| over layers."""
+"""Equivalence margin: this share of what training itself changes in the baseline, mean of |change| over layers (and
+seeds, where there are several)."""
 REPLICATES = 10_000
 """Bootstrap samples of layers."""
 NOISE_DRAWS = 2_000
@@ -56,10 +57,11 @@ def task_means(changes: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["model", "task", "metric", "category", "mean"]]
 
 
-def same_quadrant(means: pd.DataFrame, x: str, y: str, a: str = "div", b: str = "dp") -> pd.Series:
-    """Whether two categories have the same sign in both metrics, by (model, task); means: see ``task_means``."""
+def same_quadrant(means: pd.DataFrame, x: str, y: str) -> pd.Series:
+    """Whether diversity and dropout have the same sign in both metrics, by (model, task); means: see ``task_means``."""
     table = means.pivot(index=["model", "task"], columns=["metric", "category"], values="mean")
-    return (np.sign(table[x][a]) == np.sign(table[x][b])) & (np.sign(table[y][a]) == np.sign(table[y][b]))
+    same_x, same_y = (np.sign(table[metric]["div"]) == np.sign(table[metric]["dp"]) for metric in (x, y))
+    return same_x & same_y
 
 
 def same_quadrant_chance(n_a: int, n_b: int) -> tuple[float, float]:
@@ -86,17 +88,16 @@ def noise_correlations(
     baseline = rng.standard_normal(shape)
     baselines = (baseline, baseline if shared else rng.standard_normal(shape))
     a, b = (scales * (rng.standard_normal(shape) / np.sqrt(n) - base) for n, base in zip((n_a, n_b), baselines))
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    return (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return row_correlations(a, b)
 
 
-def noise_scales(changes: pd.DataFrame, category: str = "dp") -> pd.Series:
-    """Spread of the change over the levels of one category, per model, metric and layer: root mean square over tasks.
+def noise_scales(changes: pd.DataFrame) -> pd.Series:
+    """Spread of the change over the levels of dropout, per model, metric and layer: root mean square over tasks.
 
     An upper bound of the noise between runs, because the levels may differ in truth. Only its ratios between layers
     matter here.
     """
-    own = changes[changes["category"] == category]
+    own = changes[changes["category"] == "dp"]
     variance = own.groupby(["model", "task", "metric", "layer"])["value"].var()
     return np.sqrt(variance.groupby(["model", "metric", "layer"]).mean())
 
@@ -203,14 +204,14 @@ def across_tasks(changes: pd.DataFrame) -> pd.DataFrame:
 # --- equivalence and distance
 
 
-def margins(changes: pd.DataFrame, share: float = MARGIN) -> pd.Series:
-    """Equivalence margin per model and metric: ``share`` of the mean |change| of the baseline over layers.
+def margins(changes: pd.DataFrame) -> pd.Series:
+    """Equivalence margin per model and metric: ``MARGIN`` of the mean |change| of the baseline over layers.
 
     The mean is over tasks as well; the last layer is left out. Training itself is the yardstick: a regularizer that
     moves a metric by less than a fifth of what training moves it does not change the spectrum to speak of.
     """
     baseline = changes[(changes["category"] == BASELINE) & ~last_layer(changes)]
-    return share * baseline["value"].abs().groupby([baseline["model"], baseline["metric"]]).mean()
+    return MARGIN * baseline["value"].abs().groupby([baseline["model"], baseline["metric"]]).mean()
 
 
 ZERO = "0"

@@ -7,7 +7,6 @@ profile is the mean shift of a category, layer by layer: over its levels, then o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import files
 from itertools import combinations
 
@@ -56,7 +55,7 @@ def last_layer(frame: pd.DataFrame) -> pd.Series:
     return pd.Series((rows["layer"] == rows.groupby("model")["layer"].transform("max")).to_numpy(), frame.index)
 
 
-def comparisons(profile: pd.DataFrame, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
+def comparisons(profile: pd.DataFrame) -> pd.DataFrame:
     """Categories against each other across layers, per model and metric, as the released notebooks do it.
 
     Columns: model, metric, a, b, n (layers), t and p (two-sample t-test with equal variances, which ignores that the
@@ -64,7 +63,7 @@ def comparisons(profile: pd.DataFrame, pairs: Sequence[tuple[str, str]] = PAIRS)
     """
     rows = []
     for (model, metric), group in profile.groupby(level=["model", "metric"], sort=False):
-        for a, b in pairs:
+        for a, b in PAIRS:
             both = group[[a, b]].dropna()
             test = stats.ttest_ind(both[a], both[b])
             rows.append((model, metric, a, b, len(both), test.statistic, test.pvalue, both[a].corr(both[b])))
@@ -72,11 +71,11 @@ def comparisons(profile: pd.DataFrame, pairs: Sequence[tuple[str, str]] = PAIRS)
     return table.assign(p_holm=holm(table["p"]))
 
 
-def anova(profile: pd.DataFrame, categories: Sequence[str] = CATEGORIES) -> pd.DataFrame:
+def anova(profile: pd.DataFrame) -> pd.DataFrame:
     """One-way analysis of variance between categories, layers as replicates: model, metric, n, F, p, p_holm."""
     rows = []
     for (model, metric), group in profile.groupby(level=["model", "metric"], sort=False):
-        columns = [group[name].dropna() for name in categories]
+        columns = [group[name].dropna() for name in CATEGORIES]
         test = stats.f_oneway(*columns)
         rows.append((model, metric, len(columns[0]), test.statistic, test.pvalue))
     table = pd.DataFrame(rows, columns=["model", "metric", "n", "F", "p"])

@@ -49,9 +49,7 @@ def at_the_end(frame: pd.DataFrame, layer: int = MIDDLE) -> pd.DataFrame:
                 row |= {"ratio": test.ratio, "effect_size": test.effect_size, "p": test.p}
             found.append(row)
     table = pd.DataFrame(found).reindex(columns=[*found[0], "ratio", "effect_size", "p"])
-    tested = table["p"].notna()
-    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
-    return table.drop(columns="p")
+    return table.assign(p_holm=holm(table["p"])).drop(columns="p")
 
 
 def table(ends: pd.DataFrame) -> pd.DataFrame:

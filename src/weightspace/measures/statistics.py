@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from weightspace import extras
@@ -132,13 +132,23 @@ def compare_paired(a: ArrayLike, b: ArrayLike) -> PairedComparison:
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """p values adjusted for the family that they form (Holm, 1979): controls the chance of any false positive."""
+    """p values adjusted for the family that they form (Holm, 1979): controls the chance of any false positive.
+
+    NaN stands for what was not tested: it stays NaN and is none of the family.
+    """
     p = np.asarray(p_values, dtype=float)
     # statsmodels' multipletests does the same, and collects garbage at each of the hundreds of calls of a chapter.
-    order = p.argsort()
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1)
+    tested = p.argsort()[: p.size - int(np.isnan(p).sum())]
+    adjusted = np.full_like(p, np.nan)
+    adjusted[tested] = np.minimum(np.maximum.accumulate(p[tested] * np.arange(tested.size, 0, -1)), 1)
     return adjusted
+
+
+def row_correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson correlation of each row of a with that of b; NaN where a row is constant."""
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
 
 
 @cache
