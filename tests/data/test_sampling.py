@@ -1,7 +1,6 @@
 """Scaling, draws, noise and imbalance against independent calculations."""
 
 import random
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -279,37 +278,12 @@ def test_validation_refuses(indices, share, message):
         sampling.split_validation(indices, share, rng())
 
 
-@quick
-@given(label_lists, st.data(), seeds)
-def test_stratified_shares_are_exact_to_one_sample(labels, data, seed):
-    n = data.draw(st.integers(1, len(labels)))
-    chosen = sampling.stratified_subset(labels, n, rng(seed)).tolist()
-    assert len(chosen) == n and chosen == sorted(set(chosen))
-    for c in set(labels):
-        share = Fraction(n * labels.count(c), len(labels))
-        assert abs(sum(labels[i] == c for i in chosen) - share) < 1
-
-
-def test_stratified_by_hand():
-    y = np.repeat([7, 8, 9], [50, 30, 20])
-    assert np.bincount(y[sampling.stratified_subset(y, 10, rng())])[7:].tolist() == [5, 3, 2]
-    # Exact shares 3.5, 2.1, 1.4: the one left over goes to the largest remainder.
-    assert np.bincount(y[sampling.stratified_subset(y, 7, rng())])[7:].tolist() == [4, 2, 1]
-
-
-@pytest.mark.parametrize("n", [0, 4, 1.0])
-def test_stratified_refuses(n):
-    with pytest.raises(ValueError, match=f"n must be a whole number from 1 to 3, got {n}"):
-        sampling.stratified_subset([0, 1, 1], n, rng())
-
-
 def test_same_generator_state_gives_the_same_result_and_another_one_does_not():
     y = np.repeat([0, 1], 500)
     for draw in (
         lambda g: sampling.flip_labels(y, 0.5, 2, g),
         lambda g: sampling.long_tailed_indices(y, 10, g),
         lambda g: sampling.split_validation(np.arange(1000), 0.5, g)[0],
-        lambda g: sampling.stratified_subset(y, 100, g),
     ):
         np.testing.assert_array_equal(draw(rng(3)), draw(rng(3)))
         assert not np.array_equal(draw(rng(3)), draw(rng(4)))

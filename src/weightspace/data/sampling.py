@@ -18,7 +18,6 @@ __all__ = [
     "paper_training_indices",
     "split_validation",
     "standardize",
-    "stratified_subset",
 ]
 
 
@@ -135,21 +134,6 @@ def split_validation(
     held_out = rng.choice(distinct, round(_share(share) * distinct.size), replace=False)
     inside = np.isin(drawn, held_out)
     return drawn[~inside], drawn[inside]
-
-
-def stratified_subset(y: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Ascending indices of n samples drawn without replacement with the class shares of y [N].
-
-    Class c gets floor(n * N_c / N); what is left goes one each to the largest remainders (ties by
-    label order), so each class is less than one sample from its exact share. ValueError unless
-    1 <= n <= N.
-    """
-    labels = _integers("y", y)
-    _integer("n", n, 1, labels.size)
-    classes, counts = np.unique(labels, return_counts=True)
-    sizes, remainders = np.divmod(n * counts, labels.size)  # whole numbers, so no rounding decides ties
-    sizes[np.argsort(-remainders, kind="stable")[: n - sizes.sum()]] += 1
-    return _draw_classes(labels, classes, counts, sizes, rng)
 
 
 def _draw_classes(y: ArrayLike, classes: NDArray, counts: NDArray, sizes: NDArray, rng: np.random.Generator):
