@@ -28,7 +28,7 @@ import math
 from statsmodels.stats.proportion import proportion_confint
 
 from weightspace import experiments
-from weightspace.analysis import frames
+from weightspace.analysis import frames, instability_facts
 from weightspace.display import figures, quotes, style, tables
 from weightspace.experiments.dual_weights import instability
 
@@ -37,9 +37,9 @@ accuracy = frames.select(runs, metric="accuracy_percent", unit=-1)
 published = frames.select(accuracy, inputs="as published")
 setting = {name: runs[name].iloc[0] for name in ("dataset", "layers", "train_size")}
 reported = frames.select(frames.reported_dual_weight(), test_inputs="clean", **setting)
-falls = instability.drawdowns(runs)
+falls = instability_facts.drawdowns(runs)
 shown = frames.select(falls, inputs="as published").set_index(["method", "seed"])["fall"].to_dict()
-restless = instability.fluctuations(runs)
+restless = instability_facts.fluctuations(runs)
 n_seeds = runs["seed"].nunique()
 
 # %% tags=["remove-cell"]
@@ -60,7 +60,7 @@ quotes.glue(
     published_accuracy=frames.mean_of(last, inputs="as published"),
     gain_published=gains["as published"],
     gain_centred=gains["centred"],
-    **instability.facts(runs, reported),
+    **instability_facts.facts(runs, reported),
 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-instability-runs", "caption": "Test accuracy of single runs: CIFAR-10, 2 layers, n = 500."}}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from weightspace import claims, data, experiments
-from weightspace.analysis import frames
+from weightspace.analysis import frames, instability_facts
 from weightspace.campaigns import records
 from weightspace.campaigns.configuration import with_changes
 from weightspace.data import Dataset, sampling
@@ -185,9 +185,9 @@ def test_falls_and_fluctuations_of_known_series():
             rows.append(common | {"metric": "accuracy_percent", "value": float(value)})
             rows.append(common | {"metric": "step_gain", "value": 0.1 * turn})
     frame = pd.DataFrame(rows)
-    falls = dual_instability.drawdowns(frame)
+    falls = instability_facts.drawdowns(frame)
     assert falls["fall"].tolist() == [6.0, 0.0] and falls["below_best"].tolist() == [5.0, 0.0]
-    restless = dual_instability.fluctuations(frame)
+    restless = instability_facts.fluctuations(frame)
     assert restless["change"].tolist() == [pytest.approx((4 + 1 + 2) / 3), 1.0]
     assert restless["step_gain"].tolist() == [pytest.approx(0.45)] * 2
     shown = tables.common.falls(falls, (2, 7))

@@ -19,7 +19,6 @@ from weightspace.campaigns.registry import Experiment
 from weightspace.dual.methods import STABILIZER_GAIN
 from weightspace.experiments.dual_weights.protocol import (
     NOISE_STD,
-    TURNS,
     Images,
     ProtocolConfiguration,
     ProtocolRuns,
@@ -138,71 +137,6 @@ def compute(group: list[InstabilityConfiguration], device: str) -> pd.DataFrame:
                     long = units.melt(["layer", "unit"], var_name="metric")
                     rows += [common | row for row in long.to_dict("records")]
     return pd.DataFrame(rows).assign(**runs.problem.origin)
-
-
-def drawdowns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Per run, from its accuracies at the ends of the turns: the largest later fall from any turn, and the last fall.
-
-    Columns: inputs, method, seed, fall (points, 0 if accuracy never fell), below_best (best minus last turn).
-    """
-    ends = _whole(frame, "accuracy_percent")
-    ends = ends[ends["updates"] % (ends["updates"].max() // TURNS) == 0]
-    rows = []
-    for key, run in ends.groupby(["inputs", "method", "seed"], sort=False):
-        values = run.sort_values("updates")["value"].to_numpy()
-        best_so_far = np.maximum.accumulate(values)
-        rows.append((*key, float((best_so_far - values).max()), float(values.max() - values[-1])))
-    return pd.DataFrame(rows, columns=["inputs", "method", "seed", "fall", "below_best"])
-
-
-def fluctuations(frame: pd.DataFrame) -> pd.DataFrame:
-    """Per run, over the second half of training: mean |change of accuracy| between looks, and the mean step gain.
-
-    Columns: inputs, method, seed, change (points), step_gain.
-    """
-    keys = ["inputs", "method", "seed"]
-    late = frame[frame["updates"] >= frame["updates"].max() // 2]
-    accuracy = _whole(late, "accuracy_percent").sort_values("updates")
-    change = accuracy.groupby(keys, sort=False)["value"].agg(lambda values: float(values.diff().abs().mean()))
-    gain = _whole(late, "step_gain").groupby(keys, sort=False)["value"].mean()
-    return pd.DataFrame({"change": change, "step_gain": gain}).reset_index()
-
-
-def strongest_units(frame: pd.DataFrame) -> pd.DataFrame:
-    """Per run, the hidden unit of the largest mean output after the last turn: columns inputs, method, seed, active."""
-    keys = ["inputs", "method", "seed"]
-    last = frame[(frame["layer"] == 1) & (frame["updates"] == frame["updates"].max())]
-    wide = last.pivot_table(index=[*keys, "unit"], columns="metric", values="value", sort=False).reset_index()
-    strongest = wide.loc[wide.groupby(keys)["mean_output"].idxmax()]
-    return strongest[[*keys, "active"]].reset_index(drop=True)
-
-
-def facts(frame: pd.DataFrame, reported: pd.DataFrame) -> dict[str, float | str]:
-    """The numbers that the chapter names, all for the inputs as published.
-
-    paper_fall: largest later fall of the reported dual run (points); own_mean, own_largest: of ours; fell_<method>:
-    runs that fall by 4 points or more; strongest_active: share of training samples (%) on which the strongest unit of
-    the dual networks is active, in the mean over runs.
-    """
-    theirs = reported[reported["method"] == "dual"].sort_values("turn")["value"]
-    falls, strongest = (
-        part[part["inputs"] == "as published"].set_index("method")
-        for part in (drawdowns(frame), strongest_units(frame))
-    )
-    own = falls.loc["dual", "fall"]
-    return {
-        "paper_fall": float((theirs.cummax() - theirs).max()) if len(theirs) else float("nan"),
-        "own_mean": float(own.mean()),
-        "own_largest": float(own.max()),
-        "strongest_active": 100 * float(strongest.loc["dual", "active"].mean()),
-    } | {
-        f"fell_{method}": f"{int((falls.loc[method, 'fall'] >= 4).sum())} of {len(falls.loc[method])}"
-        for method in METHODS
-    }
-
-
-def _whole(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return frame[(frame["metric"] == metric) & (frame["unit"] == -1)]
 
 
 EXPERIMENTS = [
