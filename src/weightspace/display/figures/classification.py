@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis import frames
 from weightspace.analysis.frames import select
-from weightspace.display.figures.curves import label_lines, plain_log_axis
+from weightspace.display.figures.curves import label_lines, plain_ticks
 from weightspace.display.style import INK, METHODS, MUTED, method_label
 from weightspace.names import dataset_label, in_order
 
@@ -37,7 +37,7 @@ def _curve(axis: Axes, method: str, at: pd.Series, middle: pd.Series, low: pd.Se
 
 def _log_axis(axis: Axes, values: Iterable[float]) -> None:
     axis.set_xscale("log")
-    plain_log_axis(axis.xaxis, sorted(values))
+    plain_ticks(axis.xaxis, sorted(values))
     axis.tick_params(axis="x", rotation=30)
 
 
@@ -90,7 +90,7 @@ def single_runs(frame: pd.DataFrame, reported: pd.DataFrame, drop: Mapping[tuple
     """Accuracy of every run over the updates, a panel per method; the runs that fall most and the paper's stand out.
 
     frame: rows of metric accuracy_percent; drop: (method, seed) -> points lost, from
-    ``instability.drawdowns``.
+    ``instability_facts.drawdowns``.
     """
     methods = [name for name in METHODS if name in set(frame["method"])]
     figure, axes = plt.subplots(1, len(methods), figsize=(3.1 * len(methods), 3.4), sharey=True, squeeze=False)

@@ -28,13 +28,13 @@ def _value_axis(axis: Axes, metric: str, label: bool) -> None:
     """Errors on a logarithmic axis with round ticks, accuracies on a linear one."""
     if metric == "mse_x1e4":
         axis.set_yscale("log")
-        plain_log_axis(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 800, 1000, 2000, 4000])
+        plain_ticks(axis.yaxis, [20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 800, 1000, 2000, 4000])
     if label:
         axis.set_ylabel(_LABELS[metric])
 
 
-def plain_log_axis(axis, ticks: Sequence[float]) -> None:
-    """A logarithmic axis with ticks at round numbers, written out."""
+def plain_ticks(axis, ticks: Sequence[float]) -> None:
+    """Ticks at round numbers, written out, as on a logarithmic axis."""
     axis.set_major_locator(FixedLocator(list(ticks)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -234,7 +234,7 @@ def ratio_forest(tests: pd.DataFrame, margin: float, xlabel: str, by: Sequence[s
         axis.set_xscale("log")
         spread = tests["high"].max() / tests["low"].min()
         wide, narrow = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3], [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5]
-        plain_log_axis(axis.xaxis, wide if spread > 3 else narrow)
+        plain_ticks(axis.xaxis, wide if spread > 3 else narrow)
         axis.grid(axis="y", visible=False)
         axis.set_title(METHODS[baseline].label, fontsize=8.5)
         axis.tick_params(labelbottom=position + columns >= len(baselines))

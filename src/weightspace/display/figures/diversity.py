@@ -35,10 +35,9 @@ def _places(table: pd.DataFrame) -> dict[tuple[str, int], int]:
     return place
 
 
-def _ticks(axis: Axes, place: Mapping[tuple[str, int], int], labels: bool = True) -> None:
+def _ticks(axis: Axes, place: Mapping[tuple[str, int], int]) -> None:
     names = {(category, order): SHORT.get(level, level) for category, level, order in LEVELS.values()}
-    texts = [names[key] for key in place] if labels else [""] * len(place)
-    axis.set_xticks(list(place.values()), texts, rotation=90, fontsize=6.5)
+    axis.set_xticks(list(place.values()), [names[key] for key in place], rotation=90, fontsize=6.5)
     for tick, (category, _) in zip(axis.get_xticklabels(), place):
         tick.set_color(METHODS[category].colour)
     axis.set_xlim(0.2, max(place.values()) + 0.8)
@@ -147,11 +146,10 @@ def nothing(shared: np.ndarray, own: np.ndarray, expected: float) -> Figure:
     return figure
 
 
-def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figure:
+def layer_shifts(table: pd.DataFrame) -> Figure:
     """Mean shift of every layer with its interval over seeds; ``table``: category, metric, layer, mean, low, high."""
-    metrics = list(metrics)
-    figure, axes = plt.subplots(len(metrics), 1, figsize=(7.4, 1.75 * len(metrics)), sharex=True)
-    for axis, metric in zip(np.atleast_1d(axes), metrics):
+    figure, axes = plt.subplots(len(METRICS), 1, figsize=(7.4, 1.75 * len(METRICS)), sharex=True)
+    for axis, metric in zip(axes, METRICS):
         axis.axhline(0, color=MUTED, linewidth=0.8)
         for category in CATEGORY_ORDER:
             own, look = select(table, category=category, metric=metric).sort_values("layer"), METHODS[category]
@@ -159,9 +157,8 @@ def layer_shifts(table: pd.DataFrame, metrics: Iterable[str] = METRICS) -> Figur
             axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
         axis.set_ylabel(METRIC_LABELS[metric])
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
-    np.atleast_1d(axes)[-1].set_xlabel("layer, in the order of the network (the last is fc)")
-    handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    axes[-1].set_xlabel("layer, in the order of the network (the last is fc)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -469,6 +466,5 @@ def trajectories(table: pd.DataFrame) -> Figure:
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("mean shift over layers")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from weightspace.analysis import frames
 from weightspace.analysis.diversity_shifts import pooled_eigenvalues
 from weightspace.analysis.frames import select
-from weightspace.display.figures.curves import label_lines, plain_log_axis
+from weightspace.display.figures.curves import label_lines, plain_ticks
 from weightspace.display.style import HTML, INK, METHODS, MUTED, show
 from weightspace.experiments.diversity.released_measurements import BASELINE
 from weightspace.names import dataset_label
@@ -51,7 +51,7 @@ def draw_dual(error: Axes, accuracy: Axes, regression: pd.DataFrame, classificat
     regression, classification = select(regression, **REGRESSION), select(classification, **CLASSIFICATION)
     _curves(error, regression, f"{dataset_label(REGRESSION['dataset'])}\ntest error")
     error.set_yscale("log")
-    plain_log_axis(error.yaxis, [30, 40, 50, 60, 80, 100, 150, 200, 300])
+    plain_ticks(error.yaxis, [30, 40, 50, 60, 80, 100, 150, 200, 300])
     _curves(accuracy, classification, f"{dataset_label(CLASSIFICATION['dataset'])}\ntest accuracy (%)")
     ends = _ends(classification)
     accuracy.set_ylim(ends.mean() - 5, ends.mean() + 5)  # differences of less than a point should look like it

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
-from weightspace.display.figures.curves import plain_log_axis
+from weightspace.display.figures.curves import plain_ticks
 from weightspace.display.style import INK, METHODS, MUTED, method_label
 from weightspace.names import dataset_label, in_order
 
@@ -119,7 +119,7 @@ def _references(axis: Axes) -> None:
     limits = near / 1.15, far * 1.15  # points at the edge are whole
     axis.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
     for each in (axis.xaxis, axis.yaxis):
-        plain_log_axis(each, [0.1, 0.2, 0.5, 1, 2, 5, 10])
+        plain_ticks(each, [0.1, 0.2, 0.5, 1, 2, 5, 10])
     axis.plot(limits, limits, color=MUTED, linewidth=0.8)
     axis.axvline(1, color=MUTED, linewidth=0.8, linestyle=":")
     axis.axhline(1, color=MUTED, linewidth=0.8, linestyle=":")

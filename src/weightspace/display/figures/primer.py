@@ -17,7 +17,7 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.primer_facts import detection, spread
 from weightspace.display import style
 from weightspace.display.figures import spectra as plots_spectra
-from weightspace.display.figures.curves import plain_log_axis
+from weightspace.display.figures.curves import plain_ticks
 from weightspace.display.style import BULK, EDGE, EIGENVALUES, INK, METHODS, MUTED, TAIL
 from weightspace.experiments.primer.spectra_primer import ALPHA_TRUE, P_PASSES
 from weightspace.experiments.primer.training_spectra import Checkpoint
@@ -93,7 +93,7 @@ def edge(frame: pd.DataFrame) -> Figure:
     axis.axhline(limit, color=BULK)
     axis.annotate(r"$\lambda_+$, infinite size", (x[-1], limit), xytext=(5, 0), **_END, color=BULK, va="center")
     axis.set_xscale("log")
-    plain_log_axis(axis.xaxis, sides)
+    plain_ticks(axis.xaxis, sides)
     axis.set_xlim(x[0], x[-1])
     axis.set_xlabel(f"smaller side M (larger side N = {Q:.0f} M)")
     axis.set_ylabel(r"largest eigenvalue $\lambda_{\max} / N$")
@@ -161,7 +161,7 @@ def heavy_tails(spectra: Mapping[float, np.ndarray], frame: pd.DataFrame) -> Fig
     right.plot(x, 1 + x / 2, color=TAIL)
     right.annotate(r"$1 + \mu/2$", (x[1], 1 + x[1] / 2), xytext=(-4, 6), **_END, color=TAIL, ha="right")
     right.set_yscale("log")
-    plain_log_axis(right.yaxis, [1.5, 2, 3, 4, 6, 10, 15])
+    plain_ticks(right.yaxis, [1.5, 2, 3, 4, 6, 10, 15])
     right.set_xlabel("tail index μ of the entries")
     right.set_ylabel(r"fitted $\alpha$")
     return figure
@@ -193,7 +193,7 @@ def kinds(frame: pd.DataFrame) -> Figure:
         left.plot([truth] * 2, [place - 0.46, place + 0.46], color=TAIL, linewidth=2)
         left.annotate("theory", (truth, place + 0.46), xytext=(0, -7), **_END, color=TAIL, ha="center", va="center")
     left.set_xscale("log")
-    plain_log_axis(left.xaxis, [1.5, 2, 3, 5, 10, 20, 40])
+    plain_ticks(left.xaxis, [1.5, 2, 3, 5, 10, 20, 40])
     left.set_yticks(range(len(_KINDS)), _KINDS.values())
     left.invert_yaxis()
     left.set_xlabel(r"fitted $\alpha$, with its median")
@@ -232,7 +232,7 @@ def movie(looks: Sequence[Checkpoint], layer: int, N: int) -> tuple[Figure, list
     axis.text(0.98, 0.83, "Marchenko-Pastur law, fitted", color=BULK, ha="right", transform=axis.transAxes, fontsize=8)
     axis.text(0.98, 0.75, "spikes", color=EDGE, ha="right", transform=axis.transAxes, fontsize=8)
     axis.set_xscale("log")
-    plain_log_axis(axis.xaxis, [0.2, 0.5, 1, 2, 5, 10, 20, 50])
+    plain_ticks(axis.xaxis, [0.2, 0.5, 1, 2, 5, 10, 20, 50])
     axis.set_ylim(bottom=0)
     axis.set_xlabel(r"eigenvalue $\lambda$ of $W^\top W$")
     axis.set_ylabel("density per decade")
@@ -263,9 +263,9 @@ def along_training(frame: pd.DataFrame, layer: int) -> Figure:
         axis.set_ylabel(label)
     for axis in axes.flat[1:]:
         axis.set_yscale("log")
-    plain_log_axis(axes.flat[1].yaxis, [0.02, 0.03, 0.04, 0.05, 0.06, 0.07])
-    plain_log_axis(axes.flat[2].yaxis, [100, 200, 300, 500, 700, 1000])
-    plain_log_axis(axes.flat[3].yaxis, [2, 3, 5, 10, 20])
+    plain_ticks(axes.flat[1].yaxis, [0.02, 0.03, 0.04, 0.05, 0.06, 0.07])
+    plain_ticks(axes.flat[2].yaxis, [100, 200, 300, 500, 700, 1000])
+    plain_ticks(axes.flat[3].yaxis, [2, 3, 5, 10, 20])
     for axis in axes[1]:
         axis.set_xlabel("update")
         axis.set_xticks([0, 1, 10, 100], ["0", "1", "10", "100"])
@@ -295,7 +295,7 @@ def _aspect_panel(axis: Axes, rows: pd.DataFrame) -> None:
             0.04, 0.9 if colour == EIGENVALUES else 0.8, words, color=colour, transform=axis.transAxes, fontsize=8
         )
     axis.set_xscale("log")
-    plain_log_axis(axis.xaxis, sorted(aspect["Q"].unique()))
+    plain_ticks(axis.xaxis, sorted(aspect["Q"].unique()))
     axis.set_ylim(1, 7)
     axis.set_title("Aspect ratio: pure noise")
     axis.set_xlabel("aspect ratio Q")
@@ -348,7 +348,7 @@ def _small_panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.axhline(ALPHA_TRUE, color=TAIL)
     style.at_end(axis, "truth", ALPHA_TRUE, TAIL)
     axis.set_xscale("log")
-    plain_log_axis(axis.xaxis, sorted(rows["M"].unique()))
+    plain_ticks(axis.xaxis, sorted(rows["M"].unique()))
     axis.set_title("Tiny layers: power-law samples")
     axis.set_xlabel("number of eigenvalues")
     axis.set_ylabel(r"fitted $\alpha$")

@@ -38,12 +38,12 @@ def plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
     return f"{mean:.{decimals}f}\u00a0±\u00a0{(high - low) / 2:.{decimals}f}"
 
 
-def _cells(summary: pd.DataFrame, decimals: int) -> list[str]:
+def cells(summary: pd.DataFrame, decimals: int) -> list[str]:
     """The mean ± half its interval for every row of ``frames.summarize``."""
     return [plus_minus(row.mean, row.low, row.high, decimals) for row in summary.itertuples(index=False)]
 
 
-def _wide(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFrame:
+def spread(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFrame:
     """The column ``cell`` spread out: a row per combination of ``rows``, a column per value of ``columns``."""
     wide = table.pivot_table(index=list(rows), columns=columns, values="cell", aggfunc="first", sort=False)
     return wide.rename_axis(columns=None).reset_index()
@@ -51,10 +51,10 @@ def _wide(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFram
 
 def _means(summary: pd.DataFrame, rows: Sequence[str], columns: str, decimals: int) -> pd.DataFrame:
     """The same as cells of a table, with the names of data sets and methods that readers know."""
-    return _labelled(_wide(summary.assign(cell=_cells(summary, decimals)), rows, columns))
+    return _labelled(spread(summary.assign(cell=cells(summary, decimals)), rows, columns))
 
 
-def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+def comparison(table: pd.DataFrame) -> pd.DataFrame:
     """Ours beside reported, from ``frames.against_reported``, one row per reported value."""
     shown = _labelled(table)
     marks = ["inside" if inside else "<strong>outside</strong>" for inside in table["inside"]]
@@ -65,27 +65,22 @@ def comparison(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
             "turn": shown["turn"],
             "reported": shown["reported"],
             "ours, mean": shown["mean"],
-            "95 % of the mean": [interval(a, b, decimals) for a, b in zip(table["low"], table["high"])],
-            "95 % of one run": [interval(a, b, decimals) for a, b in zip(table["run_low"], table["run_high"])],
+            "95 % of the mean": [interval(a, b, 1) for a, b in zip(table["low"], table["high"])],
+            "95 % of one run": [interval(a, b, 1) for a, b in zip(table["run_low"], table["run_high"])],
             "reported is": marks,
         }
     )
 
 
-def comparison_overview(table: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+def comparison_overview(table: pd.DataFrame) -> pd.DataFrame:
     """One row per setting, one column per method: reported, our mean, and where one run of ours falls."""
-    shown = table.assign(
-        cell=[
-            (
-                f"<strong>{row.reported:.{decimals}f}\u00a0outside</strong>"
-                if not row.inside
-                else f"{row.reported:.{decimals}f}"
-            )
-            + f"<br><small>{row.mean:.{decimals}f} ({interval(row.run_low, row.run_high, decimals)})</small>"
-            for row in table.itertuples()
-        ]
-    )
-    wide = _wide(shown, [*frames.CONFIGURATION, "test_inputs"], "method")
+    marked = [
+        f"{row.reported:.1f}" if row.inside else f"<strong>{row.reported:.1f}\u00a0outside</strong>"
+        for row in table.itertuples()
+    ]
+    ours = [f"{row.mean:.1f} ({interval(row.run_low, row.run_high, 1)})" for row in table.itertuples()]
+    shown = table.assign(cell=[f"{theirs}<br><small>{own}</small>" for theirs, own in zip(marked, ours)])
+    wide = spread(shown, [*frames.CONFIGURATION, "test_inputs"], "method")
     return _labelled(wide).rename(columns={"test_inputs": "inputs"} | _method_labels(table))
 
 
@@ -150,12 +145,12 @@ def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def noise_losses(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
+def noise_losses(frame: pd.DataFrame) -> pd.DataFrame:
     """How many points of accuracy noise costs: a row per method, a column per data set, ± half the 95 % interval."""
     clean, noisy = _clean_and_noisy(frame)
     losses = (clean - noisy).groupby(["method", "dataset", "seed"], sort=False).mean().reset_index(name="value")
     summary = frames.summarize(losses, ["method", "dataset"])
-    return _means(summary, ["method"], "dataset", decimals).rename(columns=dataset_label)
+    return _means(summary, ["method"], "dataset", 1).rename(columns=dataset_label)
 
 
 def inside_by_cell(table: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +165,7 @@ def inside_by_cell(table: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(method=wide["method"].map(method_label))
 
 
-def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals: int = 2) -> pd.DataFrame:
+def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     """A row per method, a column per metric (name in the records -> heading): mean ± half the 95 % interval."""
     rows = []
     for method, own in frame.groupby("method", sort=False):
@@ -178,7 +173,7 @@ def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str], decimals:
         for metric, heading in metrics.items():
             values = own.loc[own["metric"] == metric, "value"]
             mean, low, high = mean_interval(values) if len(values) else (np.nan,) * 3
-            row[heading] = plus_minus(mean, low, high, decimals)
+            row[heading] = plus_minus(mean, low, high, 2)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -218,7 +213,7 @@ def accuracy_by_inputs(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
-    """How often and how far accuracy falls, from ``instability.drawdowns``: a row per inputs and method."""
+    """How often and how far accuracy falls, from ``instability_facts.drawdowns``: a row per inputs and method."""
     rows = []
     for (inputs, method), group in _published_first(frame):
         mean, low, high = mean_interval(group["fall"])
@@ -235,7 +230,7 @@ def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
 
 
 def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
-    """Restlessness and step gain per method, from ``instability.fluctuations``, with their rank correlation."""
+    """Restlessness and step gain per method, from ``instability_facts.fluctuations``, with their rank correlation."""
     rows = []
     for (inputs, method), group in _published_first(frame):
         change, gain = mean_interval(group["change"]), mean_interval(group["step_gain"])
@@ -259,12 +254,12 @@ def within_correlation(frame: pd.DataFrame, inputs: str, method: str) -> float:
     return float(spearmanr(own["change"], own["step_gain"]).statistic)
 
 
-def tuned(frame: pd.DataFrame, decimals: int = 1, best: str = "min") -> pd.DataFrame:
+def tuned(frame: pd.DataFrame, best: str = "min") -> pd.DataFrame:
     """Mean value and interval per setting (rows) and method (columns); the best mean of a row stands out."""
     summary = frames.summarize(frame, [*frames.CONFIGURATION, "method"])
     leading = summary["mean"] == summary.groupby(frames.CONFIGURATION)["mean"].transform(best)
-    cells = [f"<strong>{cell}</strong>" if first else cell for cell, first in zip(_cells(summary, decimals), leading)]
-    wide = _wide(summary.assign(cell=cells), frames.CONFIGURATION, "method")
+    marked = [f"<strong>{cell}</strong>" if first else cell for cell, first in zip(cells(summary, 1), leading)]
+    wide = spread(summary.assign(cell=marked), frames.CONFIGURATION, "method")
     return _labelled(wide).rename(columns=_method_labels(frame))
 
 

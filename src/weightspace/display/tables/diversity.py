@@ -11,6 +11,7 @@ from weightspace.analysis.diversity_shifts import BASELINE, FROM_SCRATCH
 from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.display.style import category_label, interval, p_value, pair_label
+from weightspace.display.tables.common import cells, spread
 from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.names import METRIC_LABELS
 
@@ -39,14 +40,10 @@ def tuning(frame: pd.DataFrame) -> pd.DataFrame:
 
 def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Every setting with its loss and accuracy, mean and 95 % interval over seeds."""
-    cells = outcomes.assign(
-        cell=[f"{row.mean:.2f}\u00a0±\u00a0{(row.high - row.low) / 2:.2f}" for row in outcomes.itertuples(index=False)],
-        what=outcomes["metric"].map(METRIC_LABELS),
-    )
+    table = outcomes.assign(cell=cells(outcomes, 2), what=outcomes["metric"].map(METRIC_LABELS))
     order = {name: position for position, name in enumerate((BASELINE, "dp", "wd", "div"))}
-    cells = cells.sort_values(["category", "order"], key=lambda c: c.map(order) if c.name == "category" else c)
-    wide = cells.pivot_table(index=["category", "level"], columns="what", values="cell", aggfunc="first", sort=False)
-    wide = wide.rename_axis(columns=None).reset_index()
+    table = table.sort_values(["category", "order"], key=lambda c: c.map(order) if c.name == "category" else c)
+    wide = spread(table, ["category", "level"], "what")
     return wide.assign(category=wide["category"].map(category_label))
 
 

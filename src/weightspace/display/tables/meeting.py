@@ -7,6 +7,7 @@ import math
 import pandas as pd
 
 from weightspace.display.style import interval, method_label
+from weightspace.display.tables.common import spread
 from weightspace.names import dataset_label
 
 _PARTS = {
@@ -19,13 +20,10 @@ _PARTS = {
 }
 
 
-def _spread(table: pd.DataFrame, rows: list[str]) -> pd.DataFrame:
+def _by_method_and_form(table: pd.DataFrame, rows: list[str]) -> pd.DataFrame:
     """The column ``cell`` with a column per method and form."""
     columns = [f"{method_label(m)}, {form}" for m, form in zip(table["method"], table["form"])]
-    wide = table.assign(column=columns).pivot_table(
-        index=rows, columns="column", values="cell", aggfunc="first", sort=False
-    )
-    return wide.fillna("").rename_axis(columns=None).reset_index()
+    return spread(table.assign(column=columns), rows, "column").fillna("")
 
 
 def by_part(parts: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +33,9 @@ def by_part(parts: pd.DataFrame) -> pd.DataFrame:
         for row in parts.itertuples()
     ]
     values = [dataset_label(v) if p == "dataset" else v for p, v in zip(parts["part"], parts["value"])]
-    return _spread(parts.assign(cell=cells, value=values, part=parts["part"].map(_PARTS)), ["part", "value"])
+    return _by_method_and_form(
+        parts.assign(cell=cells, value=values, part=parts["part"].map(_PARTS)), ["part", "value"]
+    )
 
 
 def by_layer(layers: pd.DataFrame) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def by_layer(layers: pd.DataFrame) -> pd.DataFrame:
         f"{row.answer}<br><small>{row.counts}{_reach(row.detectable)}</small>" for row in layers.itertuples(index=False)
     ]
     table = layers.assign(cell=cells, data=layers["dataset"].map(dataset_label), depth=layers["layers"])
-    return _spread(table, ["data", "depth", "layer"])
+    return _by_method_and_form(table, ["data", "depth", "layer"])
 
 
 def _reach(detectable: float) -> str:
@@ -54,24 +54,12 @@ def _reach(detectable: float) -> str:
 def described(cosines: pd.DataFrame) -> pd.DataFrame:
     """How similar the effect of early stopping is: mean cosine and its range over layers."""
     cells = [f"{row.mean:.2f}<br><small>{interval(row.min, row.max)}</small>" for row in cosines.itertuples()]
-    return _spread(cosines.assign(cell=cells, data=cosines["dataset"].map(dataset_label)), ["data"])
+    return _by_method_and_form(cosines.assign(cell=cells, data=cosines["dataset"].map(dataset_label)), ["data"])
 
 
 def ranks(changes: pd.DataFrame) -> pd.DataFrame:
     """Ranks relative to gradient descent: a row per data set and method, a column per rank."""
     names = [name.replace("l2_squared_", "squared L2 ").replace("dropout_", "dropout ") for name in changes["method"]]
-    return (
-        pd.DataFrame(
-            {
-                "data": changes["dataset"].map(dataset_label),
-                "method": [method_label(name) for name in names],
-                "metric": changes["metric"],
-                "cell": [
-                    f"{row.mean:.2f} <small>({interval(row.low, row.high)})</small>" for row in changes.itertuples()
-                ],
-            }
-        )
-        .pivot_table(index=["data", "method"], columns="metric", values="cell", aggfunc="first", sort=False)
-        .rename_axis(columns=None)
-        .reset_index()
-    )
+    cells = [f"{row.mean:.2f} <small>({interval(row.low, row.high)})</small>" for row in changes.itertuples()]
+    table = changes.assign(cell=cells, data=changes["dataset"].map(dataset_label), method=[*map(method_label, names)])
+    return spread(table, ["data", "method"], "metric")
