@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
+from weightspace.display.figures.curves import plain_ticks
 from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, pair_label, row_heading
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS, MODELS, TASKS
 from weightspace.names import METRIC_LABELS
@@ -63,9 +64,7 @@ def quadrants(means: pd.DataFrame, x: str, y: str, linear: float) -> Figure:
         for scale in (axis.set_xscale, axis.set_yscale):
             scale("symlog", linthresh=linear)
         for side in (axis.xaxis, axis.yaxis):
-            side.set_major_locator(plt.FixedLocator([-0.01, -0.0001, 0, 0.0001, 0.01]))
-            side.set_minor_locator(plt.NullLocator())
-            side.set_major_formatter(lambda value, _: f"{value:g}")
+            plain_ticks(side, [-0.01, -0.0001, 0, 0.0001, 0.01])
         axis.tick_params(axis="x", rotation=40)
         axis.set_title(MODELS[model])
         axis.set_xlabel(f"shift of {METRIC_LABELS[x]}")
@@ -274,9 +273,7 @@ def equivalence_intervals(table: pd.DataFrame) -> Figure:
             axis.plot(row.mean / row.margin, at, "o" if row.equivalent else "s", color=colour, markersize=4)
         axis.set_xscale("symlog", linthresh=1, linscale=0.7)
         axis.set_xlim(-2000, 2000)
-        axis.xaxis.set_major_locator(plt.FixedLocator([-1000, -10, -1, 1, 10, 1000]))
-        axis.xaxis.set_minor_locator(plt.NullLocator())
-        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        plain_ticks(axis.xaxis, [-1000, -10, -1, 1, 10, 1000])
         axis.tick_params(axis="x", labelsize=6.5)
         axis.axvline(0, color=MUTED, linewidth=0.8)
         axis.set_title(pair_label(a, b, "\nand "), fontsize=8.5)
@@ -302,27 +299,23 @@ def distance_ratios(table: pd.DataFrame) -> Figure:
         axes[1].plot(relative[1], at, "o", color=colour, markersize=4.5)
     axes[0].axvline(1, color=MUTED, linewidth=0.8)
     axes[0].set_xscale("log")
-    axes[0].xaxis.set_major_locator(plt.FixedLocator([0.1, 0.3, 1, 3]))
-    axes[0].xaxis.set_minor_locator(plt.NullLocator())
-    axes[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    plain_ticks(axes[0].xaxis, [0.1, 0.3, 1, 3])
     axes[0].set_xlabel("distance to dropout / distance to baseline")
     axes[1].axvline(0, color=MUTED, linewidth=0.8)
     axes[1].set_xscale("symlog", linthresh=1, linscale=0.7)
-    axes[1].xaxis.set_major_locator(plt.FixedLocator([-10, -1, 0, 1, 10, 100, 1000]))
-    axes[1].xaxis.set_minor_locator(plt.NullLocator())
-    axes[1].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    plain_ticks(axes[1].xaxis, [-10, -1, 0, 1, 10, 100, 1000])
     axes[1].set_xlabel("extra distance to weight decay\n/ distance to baseline")
     return figure
 
 
-def sensitivity(tables: dict[str, pd.DataFrame], a: str = "div", b: str = "dp") -> Figure:
-    """Pearson correlation of two categories with one unit left out at a time: the whole, the range, the extreme unit.
+def sensitivity(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Pearson correlation of diversity and dropout with one unit left out at a time: whole, range, extreme unit.
 
     tables: from ``shift_checks.leave_one_out``, by what is left out.
     """
     figure, axes = _panels(len(tables), width=2.7)
     for number, (axis, (over, table)) in enumerate(zip(axes, tables.items())):
-        table = select(table, a=a, b=b)
+        table = select(table, a="div", b="dp")
         place = _rows(axis, table, number == 0)
         for (model, metric), own in table.groupby(["model", "metric"]):
             at = place[model, metric]
