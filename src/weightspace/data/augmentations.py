@@ -119,7 +119,7 @@ def augment(images: NDArray[np.uint8], level: str, seed: int, epoch: int, worker
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         raise ValueError(f"images must be uint8 [n, height, width, 3], got {images.dtype} {images.shape}")
     transform(level)  # an unknown level is an error here, not in a process
-    seeds = np.random.SeedSequence([seed, epoch, ALL.index(level)]).generate_state(len(images))
+    seeds = np.random.SeedSequence([seed, epoch, ALL.index(level)]).generate_state(len(images)).astype(np.uint32)
     if workers == 1:
         return _augment_part(images, level, seeds)
     parts = 4 * workers
@@ -144,11 +144,11 @@ def _augment_part(images: NDArray[np.uint8], level: str, seeds: NDArray[np.uint3
     try:
         if parts := elastic.parts(change):
             for k, image in enumerate(elastic.changed(images, seeds.tolist(), *parts, generator)):
-                result[k] = image
+                result[k] = np.asarray(image)
         else:
             for k, seed in enumerate(seeds.tolist()):
                 generator.manual_seed(seed)
-                result[k] = change(Image.fromarray(images[k]))
+                result[k] = np.asarray(change(Image.fromarray(images[k])))
     finally:
         generator.set_state(state)
     return result

@@ -19,7 +19,7 @@ from scipy import ndimage
 SEVERITIES = (1, 2, 3, 4, 5)
 CORRUPTION_STREAM = 7
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 """Images ``[n, height, width, 3]`` with values from 0 to 1."""
 
 

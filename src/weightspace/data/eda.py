@@ -24,7 +24,9 @@ LEAST_COSINE = 0.4
 """Embedding neighbours of a word are at most so many, and at least so near."""
 
 
-def augment(texts: Iterable[str], operation: str, strength: float, share: float, seed: int, synonyms: Synonyms) -> list:
+def augment(
+    texts: Iterable[str], operation: str, strength: float, share: float, seed: int, synonyms: Synonyms
+) -> list[str]:
     """The texts in their order, of which about ``share`` have been edited.
 
     operation: ``sr``, ``ri``, ``rs`` or ``rd``; strength: number of edits per word, at least one edit a text, and for

@@ -271,7 +271,8 @@ def _unpack(archive: Found, names: Sequence[str]) -> dict[str, Found]:
     # Members are read in memory: nothing is unpacked that could be left half done or go stale.
     try:
         with tarfile.open(fileobj=io.BytesIO(archive.content), mode="r:gz") as tar:
-            return {n: archive._replace(content=tar.extractfile(f"cifar-10-batches-py/{n}").read()) for n in names}
+            opened: Callable[[str], Any] = tar.extractfile  # None for what is no file
+            return {n: archive._replace(content=opened(f"cifar-10-batches-py/{n}").read()) for n in names}
     except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{archive.path}: {error}. Delete it and rerun `{FETCH}`.", archive.path) from error
 
@@ -482,7 +483,8 @@ def load(name: str) -> Dataset:
     if entry.task == TABLES:
         raise DataError(f"{name} holds tables, not samples: read them with `weightspace.data.released.load()`.")
     reading = entry.read(download=True)
-    return Dataset(name, entry.task, *reading.arrays, reading.digest, reading.variant, reading.source)
+    arrays: Arrays = reading.arrays
+    return Dataset(name, entry.task, *arrays, reading.digest, reading.variant, reading.source)
 
 
 def _entry(name: str) -> Entry:

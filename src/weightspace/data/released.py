@@ -126,7 +126,7 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
             left -= member.size
             if left < 0:
                 raise ValueError(f"more than {_MAX_BYTES:,} bytes of CSV files")
-            yield path, tar.extractfile(member).read()
+            yield path, tar.extractfile(member).read()  # type: ignore[union-attr] # it is a file
 
 
 def _verified(files: Mapping[str, bytes], place: Path) -> str:

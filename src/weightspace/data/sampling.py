@@ -136,7 +136,9 @@ def split_validation(
     return drawn[~inside], drawn[inside]
 
 
-def _draw_classes(y: ArrayLike, classes: NDArray, counts: NDArray, sizes: NDArray, rng: np.random.Generator):
+def _draw_classes(
+    y: ArrayLike, classes: NDArray, counts: NDArray, sizes: NDArray, rng: np.random.Generator
+) -> NDArray[np.int64]:
     if np.any(sizes > counts):
         k = int(np.argmax(sizes > counts))
         raise ValueError(f"y has {counts[k]} samples of class {classes[k]}, {sizes[k]} are needed")

@@ -148,7 +148,8 @@ def row_correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[
     """Pearson correlation of each row of a with that of b; NaN where a row is constant."""
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+    found: NDArray[np.float64] = np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+    return found
 
 
 @cache

@@ -13,7 +13,7 @@ def batch_norms(model: nn.Module) -> dict[str, nn.Module]:
     It is the next of the children of the same module, in the order in which they were made: true of ``ResNet18`` and of
     timm's EfficientNet, which the tests check by what passes from one to the other.
     """
-    found = {}
+    found: dict[str, nn.Module] = {}
     for path, parent in model.named_modules():
         children = list(parent.named_children())
         for (name, child), (_, behind) in pairwise(children):

@@ -95,7 +95,7 @@ class VelocityNetwork(nn.Module):
         x = self.stem(x)
         seen = []
         for level, blocks in enumerate(self.down):
-            for block in blocks:
+            for block in blocks:  # type: ignore[attr-defined] # a list of modules
                 x = block(x, condition)
             seen.append(x)
             if level < len(self.halving):
@@ -103,7 +103,7 @@ class VelocityNetwork(nn.Module):
         x = self.middle(self.attention(x), condition)
         for level in reversed(range(len(self.up))):
             x = torch.cat([x, seen[level]], dim=1)
-            for block in self.up[level]:
+            for block in self.up[level]:  # type: ignore[attr-defined] # likewise
                 x = block(x, condition)
             if level:
                 x = self.doubling[level - 1](F.interpolate(x, scale_factor=2.0))
@@ -149,8 +149,8 @@ def _normalization(width: int) -> nn.GroupNorm:
 
 
 def _zero(layer: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer
 
 

