@@ -32,8 +32,9 @@ judged = tables.common.judged(claims.CLAIMS)
 tables.claims.at_a_glance(judged)
 
 # %% [markdown]
-# Each cell of this map is a verdict and links to its card further down. A dash stands where a question was not asked. For paper B *not
-# supported* includes claims of which most comparisons are ties: it does not say that the opposite is true.
+# Each sign of this map is a verdict and leads to its card further down; point at it to see the word. A cell has several signs where methods
+# or comparisons differ, and a dash where a question was not asked. For paper B *not supported* includes claims of which most comparisons
+# are ties: it does not say that the opposite is true.
 #
 # ## Six questions that people ask
 #

@@ -43,7 +43,7 @@ def test_every_claim_has_one_chapter_a_place_in_the_map_and_a_reading(root):
 def test_a_claim_without_a_place_has_a_row_of_its_own():
     table = judged()
     table.loc[0, ["claim", "statement"]] = "B9", "Dual weights do more."
-    assert 'Dual weights do more.</th><td><a href="#claim-B9">' in tables.claims.at_a_glance(table).text
+    assert 'Dual weights do more.</th><td><a class="ws-sign" href="#claim-B9"' in tables.claims.at_a_glance(table).text
     assert "Others: Dual weights do more.</a> <small>B9</small>" in tables.claims.register(table).text
 
 
@@ -66,6 +66,18 @@ def test_all_links_lead_to_a_card():
         linked = re.findall(r"#claim-(\w+)", part.text)
         assert linked and set(linked) <= CODES
     assert set(re.findall(r"#claim-(\w+)", tables.claims.at_a_glance(table).text)) == CODES
+
+
+def test_a_sign_of_the_map_says_its_verdict_and_of_which_methods():
+    table = judged()
+    own = table[table["claim"] == "B1a"].copy()
+    own["method"], own["verdict"] = "dual", "mixed"
+    other = own.assign(method="dual_stabilized", verdict="supported")
+    text = tables.claims.at_a_glance(pd.concat([table[table["claim"] != "B1a"], own, other])).text
+    for verdict, method in (("mixed", "dual"), ("supported", "dual, stabilized")):
+        sign = f'<a class="ws-sign" href="#claim-B1a" title="{verdict}: {method}'
+        assert sign in text and f">{verdict}</span></a>" in text.partition(sign)[2][:120]
+    assert {*table["verdict"]} <= {*tables.claims.VERDICTS}
 
 
 def test_the_landing_page_says_what_the_findings_say():

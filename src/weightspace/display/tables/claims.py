@@ -229,28 +229,35 @@ def _places(judged: pd.DataFrame) -> dict[str, tuple[tuple[str, ...], dict[str, 
 
 
 def at_a_glance(judged: pd.DataFrame) -> HTML:
-    """Questions x kinds of experiment, the verdicts in the cells, each a link to the card of its claim."""
-    parts = []
+    """Questions x kinds of experiment, in each cell the signs of the verdicts, with links to their cards."""
+    words = [str(verdict) for verdict in judged["verdict"].drop_duplicates()]
+    parts = [f'<p class="ws-signs">{" ".join(verdict_badge(word) for word in sorted(words, key=VERDICTS.index))}</p>']
     for title, (columns, rows) in _places(judged).items():
         body = []
         for question, codes in rows.items():
-            # One claim for two columns, such as the costs of inference, is one cell.
-            cells = [f"<td>{_verdicts(judged, code)}</td>" if code else '<td class="ws-none">–</td>' for code in codes]
+            cells = [f"<td>{_signs(judged, code)}</td>" if code else '<td class="ws-none">–</td>' for code in codes]
             if len(set(codes)) == 1 < len(codes):  # one claim for all columns, such as the costs of inference
-                cells = [f'<td colspan="{len(codes)}">{_verdicts(judged, codes[0])}</td>']
+                cells = [f'<td colspan="{len(codes)}">{_signs(judged, codes[0])}</td>']
             body.append(f'<tr><th scope="row">{question}</th>{"".join(cells)}</tr>')
         parts.append(_table((title, *columns), body, "ws-map").text)
     return HTML("".join(parts))
 
 
-def _verdicts(judged: pd.DataFrame, code: str) -> str:
+VERDICTS = ("supported", "mixed", "not supported", "undecided", "described", "open")
+"""All verdicts, in the order in which they are explained."""
+
+
+def _signs(judged: pd.DataFrame, code: str) -> str:
+    """A link for each verdict on a claim: its sign, and for who points at it or hears it the word and the methods."""
     own = select(judged, claim=code)
-    parts = []
+    signs = []
     for verdict, alike in own.groupby("verdict", sort=False):
-        several = own["verdict"].nunique() > 1
-        methods = f"<br><small>{', '.join(map(method_label, alike['method']))}</small>" if several else ""
-        parts.append(f'<a href="{anchor(code)}">{verdict_badge(str(verdict))}</a>{methods}')
-    return "<br>".join(parts)
+        of = f": {', '.join(map(method_label, alike['method']))}" if own["verdict"].nunique() > 1 else ""
+        signs.append(
+            f'<a class="ws-sign" href="{anchor(code)}" title="{html.escape(f"{verdict}{of}")}">'
+            f"{verdict_badge(str(verdict))}</a>"
+        )
+    return "".join(signs)
 
 
 def register(judged: pd.DataFrame) -> HTML:
