@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = ("weightspace", "numpy", "numba", "torch")
@@ -18,8 +18,17 @@ _PACKAGES = ("weightspace", "numpy", "numba", "torch")
 
 @lru_cache(maxsize=1)
 def versions() -> str:
-    """Versions of Python and of the packages that compute, e.g. "python 3.12.1, weightspace 0.1.0, numpy 2.4.6"."""
-    return ", ".join([f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)])
+    """Versions of Python and of the packages that compute, e.g. "python 3.12.1, weightspace 0.1.0, numpy 2.4.6".
+
+    A package that is not installed is left out: whoever only reads records needs no PyTorch.
+    """
+    found = [f"python {platform.python_version()}"]
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
 
 
 def threads() -> int:
