@@ -24,7 +24,7 @@ seeds = None
 device = "cpu"
 recompute = False
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
 from myst_nb import glue
 
 from weightspace import claims, experiments
@@ -76,8 +76,9 @@ style.show(
 )
 
 # %% [markdown]
-# Compare the two halves of each row in {numref}`fig-nothing-shared`. With a shared baseline diversity and dropout look alike in most
-# metrics and models. Without one, nearly all values move towards zero.
+# Compare the black dots in {numref}`fig-nothing-shared` with the other marks of their row. With a shared baseline (black) diversity and
+# dropout look alike in both CLIP models. Where nothing is shared (green and pink), nearly all correlations lie near zero. ResNet-18 and
+# BERT were trained on one data set only, so that they have no black dot.
 #
 # ## What was measured
 #
@@ -90,7 +91,7 @@ style.show(
 # We computed the same statistics from the same tables. Two correlations differ in the last digit, which seems to have been rounded twice.
 # {glue:text}`per_data` of the values are those that the release prints for each data set by itself. Nothing is trained in this chapter.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how many values agree", "code_prompt_hide": "Hide the table"}
 style.table(tables.released.agreement(compared), frame_of=runs)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every value", "code_prompt_hide": "Hide every value"}
@@ -157,7 +158,7 @@ style.table(
 # which is {glue:text}`noise_pearson:.2f` for ten augmentation sets and four dropout rates. It is the same for any metric and any number
 # of data sets. {numref}`fig-shared-baseline` holds the released correlations against it, with the scales of the single layers taken into
 # account. Of the {glue:text}`pearson_all` correlations of diversity with dropout {glue:text}`pearson_above` lies above what noise
-# gives 95 times out of a hundred, and {glue:text}`pearson_above_inner` without the last layer.
+# gives 95 times out of a hundred, and without the last layer {glue:text}`pearson_above_inner` do.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-shared-baseline", "caption": "Pearson correlations over layers between categories, with and without the last layer. Grey: the central 95 % of correlations of pure noise that shares a baseline; tick: their closed form."}}
 style.show(
@@ -177,7 +178,7 @@ style.show(
 # same way, and so have nearly the same shift. The correlation then measures the oddity of one run, and why it differs is not known.
 # ```
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the odd baseline of ResNet-18", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show this baseline among the other runs", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
 drawn = changes.query("model == 'resnet18' and category != 'wd'").groupby("category")["level"].nunique()
 style.show(
     figures.released.baseline_among_runs(changes, "resnet18", "log_norm"),

@@ -24,7 +24,7 @@ seeds = None
 device = "cpu"
 recompute = False
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
 from weightspace import experiments
 from weightspace.analysis import dual_spectra_facts, dual_spectra_tests, dual_theory, frames
 from weightspace.display import figures, quotes, style, tables

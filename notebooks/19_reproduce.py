@@ -19,7 +19,7 @@ seeds = None
 device = "cpu"
 recompute = False
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
 from weightspace.display import quotes, style, tables
 
 quotes.glue(**tables.common.on_record())

@@ -21,7 +21,7 @@ seeds = None
 device = "cpu"
 recompute = False
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
 from weightspace import claims, experiments
 from weightspace.analysis import frames
 from weightspace.claims import verdicts
