@@ -93,17 +93,18 @@ torch.manual_seed(0)
 dual = DualLinear(3, 1, dtype=torch.float64)
 torch.nn.init.normal_(dual.w2)
 plain = dual.fold()  # the nn.Linear with weight w1 - w2
-w, w1, w2 = plain.weight.detach().clone(), dual.w1.detach().clone(), dual.w2.detach().clone()
-
-lr, g = 0.1, torch.tensor([[-0.7]], dtype=torch.float64)  # a sample that asks for more
+w = plain.weight.detach().clone()
+w1, w2 = dual.w1.detach().clone(), dual.w2.detach().clone()
+lr, g = 0.1, torch.tensor([[-0.7]], dtype=torch.float64)  # asks for more
 x = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64)
 for layer in (dual, plain):
     layer(x).backward(g)
     torch.optim.SGD(layer.parameters(), lr=lr).step()
 
 decay = -lr * g.abs() * w1
+same = plain.weight - w + decay
 print("dual layer, step on w:", (dual.weight - w).detach().numpy().round(6))
-print("SGD step plus decay:  ", (plain.weight - w + decay).detach().numpy().round(6))
+print("SGD step plus decay:  ", same.detach().numpy().round(6))
 print("w2 has moved:", not torch.equal(dual.w2, w2))
 
 # %% tags=["remove-cell"]

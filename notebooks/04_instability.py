@@ -7,7 +7,7 @@
 # falls. How often does that happen, does the {term}`stabilizer` mend it, and what causes it?
 #
 # **Answer.** In {glue:text}`fell_dual` runs (95 % interval {glue:text}`fell_low:.0f` to {glue:text}`fell_high:.0f` %) the accuracy
-# falls by 4 points or more within six {term}`turn`s, and in {glue:text}`fell_dual_stabilized` with the stabilizer. When the mean training image is taken off the inputs, no run falls by as
+# falls by 4 points or more within six {term}`turns <turn>`, and in {glue:text}`fell_dual_stabilized` with the stabilizer. When the mean training image is taken off the inputs, no run falls by as
 # much as {glue:text}`centred_largest:.0f` points, and dual weights end at {glue:text}`centred_accuracy:.1f` % instead of
 # {glue:text}`published_accuracy:.1f` %.
 #
@@ -81,7 +81,7 @@ style.show(
 # before.
 #
 # **The experiment** repeats the released protocol of {doc}`03_classification` in this one setting, with many seeds and four
-# {term}`checkpoint`s per turn. A second arm is the same in everything but the inputs: there the mean of the training images is
+# {term}`checkpoints <checkpoint>` per turn. A second arm is the same in everything but the inputs: there the mean of the training images is
 # taken off (*centred inputs*).
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how often and how far accuracy falls", "code_prompt_hide": "Hide the table"}
@@ -142,9 +142,9 @@ style.show(
 )
 
 # %% [markdown]
-# Why do some units grow? {numref}`fig-instability-units` shows all units of one network, a line each: one or two rise far above the
-# others. In the dual networks the strongest unit is active on {glue:text}`strongest_active:.0f` % of the training images, on average
-# over seeds. Our reading is this. All pixels are positive, so all images have a large part in common, their brightness. $W_1$ and
+# Why do some units grow? {numref}`fig-instability-units` shows all units of one network, a line each. In the dual network a few rise far
+# above the others, one of them in the last turn. Over all seeds, the strongest unit of the dual networks is active on
+# {glue:text}`strongest_active:.0f` % of the training images on average. Our reading is this. All pixels are positive, so all images have a large part in common, their brightness. $W_1$ and
 # $W_2$ of a unit are two averages of images. Where their brightness differs by a little, the output of the unit moves by much, and
 # by the same for all images. Such a unit says nothing about the class, but it multiplies every step of the layer above.
 #

@@ -77,12 +77,12 @@ style.show(
 )
 
 # %% [markdown]
-# Read {numref}`fig-sparse-gain` from left to right. Up to 500 samples the {term}`error ratio`s stay inside the grey band: those of
+# Read {numref}`fig-sparse-gain` from left to right. Up to 500 samples the {term}`error ratios <error ratio>` stay inside the grey band: those of
 # dual weights lie a little below 1, those of the stabilized method on both sides. From 2,000 samples on the lines rise above the band.
 # So without the stabilizer the gain is larger where data are sparse, as the paper says, but it stays small, and with more data both
 # methods lose. In regression the gain is larger ({doc}`02_regression`).
 #
-# | method | {term}`win`s against gradient descent at $n$ | loses at $n$ |
+# | method | {term}`wins <win>` against gradient descent at $n$ | loses at $n$ |
 # | --- | --- | --- |
 # | dual | {glue:text}`win_dual` | {glue:text}`loss_dual` |
 # | dual, stabilized | {glue:text}`win_dual_stabilized` | {glue:text}`loss_dual_stabilized` |

@@ -6,7 +6,7 @@
 # **Question.** Does the benefit of {term}`dual weights` in classification survive against what a practitioner would use?
 #
 # **Answer.** No advantage over a tuned {term}`weight decay` was found: both dual methods tie with it in all six settings, with mean
-# {term}`error ratio`s of {glue:text}`ratio_dual:.2f` (95 % interval {glue:text}`ratio_dual_low:.2f` to
+# {term}`error ratios <error ratio>` of {glue:text}`ratio_dual:.2f` (95 % interval {glue:text}`ratio_dual_low:.2f` to
 # {glue:text}`ratio_dual_high:.2f`) and, with the {term}`stabilizer`, {glue:text}`ratio_dual_stabilized:.2f`. Against all seven tuned
 # baselines together dual weights end with {glue:text}`all_dual`, the stabilized method with {glue:text}`all_stabilized`.
 #
@@ -116,7 +116,7 @@ style.show(
 # ## The same budget for all
 #
 # In {numref}`fig-fair` the dual methods are as published and the others are tuned. If the learning rate of dual weights is tuned too,
-# their error rises: its ratio to weight decay is {glue:text}`ratio_both:.2f`, with the stabilizer
+# their error is a little higher: the ratio to weight decay is then {glue:text}`ratio_both:.2f`, with the stabilizer
 # {glue:text}`ratio_both_stabilized:.2f`. Tuning has its price where a choice rests on few samples, and the paper's rate needed no choice.
 # So the first comparison is kind to the dual methods, and the one in which all are tuned is even. Its outcome against all baselines is
 # {glue:text}`all_both`.

@@ -3,7 +3,7 @@
 import pytest
 
 FIGURES = {
-    "02_regression": 9,
+    "02_regression": 10,
     "03_classification": 5,
     "04_instability": 3,
     "05_neurons": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -204,10 +205,18 @@ def setting_label(setting: Mapping[str, object]) -> str:
     return ", ".join(words[name](value) for name, value in setting.items())
 
 
-def ratio_forest(tests: pd.DataFrame, margin: float, xlabel: str, by: Sequence[str] = frames.CONFIGURATION) -> Figure:
+def ratio_forest(
+    tests: pd.DataFrame,
+    margin: float,
+    xlabel: str,
+    by: Sequence[str] = frames.CONFIGURATION,
+    *,
+    shared: bool = True,
+) -> Figure:
     """Error ratios of one or two methods to each baseline, a panel per baseline, with 95 % intervals; left is better.
 
-    tests: from ``frames.paired_tests``, with the columns ``by`` for the settings, a row of the figure each.
+    tests: from ``frames.paired_tests``, with the columns ``by`` for the settings, a row of the figure each. shared: all
+    panels have one horizontal axis; without it small differences can be seen beside large ones.
     """
     methods, baselines = ([name for name in METHODS if name in set(tests[side])] for side in ("method", "baseline"))
     cells = tests[list(by)].drop_duplicates()
@@ -216,7 +225,7 @@ def ratio_forest(tests: pd.DataFrame, margin: float, xlabel: str, by: Sequence[s
     columns = min(len(baselines), 3)
     rows = -(-len(baselines) // columns)
     height = (0.27 * len(cells) + 0.55) * rows + 0.6
-    figure, axes = plt.subplots(rows, columns, figsize=(7.6, height), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(7.6, height), sharex=shared, sharey=True, squeeze=False)
     for axis in axes.flat[len(baselines) :]:
         axis.set_visible(False)
     for position, (axis, baseline) in enumerate(zip(axes.flat, baselines)):
@@ -232,12 +241,12 @@ def ratio_forest(tests: pd.DataFrame, margin: float, xlabel: str, by: Sequence[s
                 axis.plot(ratio, y_one, look.marker, color=look.colour, mfc=face, ms=4.5)
             axis.plot([], [], look.marker, color=look.colour, label=look.label)
         axis.set_xscale("log")
-        spread = tests["high"].max() / tests["low"].min()
+        drawn = tests if shared else select(tests, baseline=baseline)
         wide, narrow = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3], [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5]
-        plain_ticks(axis.xaxis, wide if spread > 3 else narrow)
+        plain_ticks(axis.xaxis, wide if drawn["high"].max() > 3 * drawn["low"].min() else narrow)
         axis.grid(axis="y", visible=False)
-        axis.set_title(METHODS[baseline].label, fontsize=8.5)
-        axis.tick_params(labelbottom=position + columns >= len(baselines))
+        axis.set_title(fill(METHODS[baseline].label, 22), fontsize=8.5)
+        axis.tick_params(labelbottom=not shared or position + columns >= len(baselines))
     axes[0, 0].set_yticks(range(len(cells)), [setting_label(row) for row in cells.to_dict("records")])
     axes[0, 0].invert_yaxis()
     figure.supxlabel(xlabel, fontsize=9)

@@ -238,10 +238,8 @@ def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
             {
                 "inputs": inputs,
                 "method": method_label(str(method)),
-                "change between checkpoints (points)": change[0],
-                "95 %": interval(*change[1:], 2),
-                "step gain": gain[0],
-                "95 % ": interval(*gain[1:], 2),
+                "change between checkpoints (points)": plus_minus(*change, 2),
+                "step gain": plus_minus(*gain, 2),
                 "rank correlation over seeds": within_correlation(frame, str(inputs), str(method)),
             }
         )
