@@ -41,8 +41,9 @@ def test_a_forest_has_a_panel_per_baseline_and_a_mark_per_comparison(tests):
 def test_panels_of_a_forest_share_their_axes_if_not_told_otherwise(tests):
     for shared, axes in ((True, 1), (False, len(BASELINES))):
         figure = figures.curves.ratio_forest(tests, 0.95, "error ratio", shared=shared)
-        assert len({axis.get_xlim() for axis in figure.axes}) == axes
-        assert len({axis.get_ylim() for axis in figure.axes}) == 1
+        panels = [axis for axis in figure.axes if axis.get_visible()]
+        assert len({axis.get_xlim() for axis in panels}) == axes
+        assert len({axis.get_ylim() for axis in panels}) == 1
         plt.close(figure)
 
 
