@@ -220,7 +220,8 @@ def load_scripts(app, pagename, templatename, context, doctree) -> None:
     """A page loads what it uses, such as MathJax where there are formulas, and D3 where a figure can be touched."""
     body = context.get("body", "")
     unused = [name for name, sign in USED_BY.items() if not sign.search(body)]
-    context["script_files"] = [
+    # In place: Sphinx adds to this list, and takes its own one up again for the next page.
+    context["script_files"][:] = [
         file for file in context["script_files"] if not any(name in str(file.filename) for name in unused)
     ]
     if 'class="ws-touch' in body:

@@ -242,7 +242,7 @@ def ratio_forest(
             axis.plot([], [], look.marker, color=look.colour, label=look.label)
         axis.set_xscale("log")
         drawn = tests if shared else select(tests, baseline=baseline)
-        wide, narrow = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3], [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5]
+        wide, narrow = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3], [0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5]
         plain_ticks(axis.xaxis, wide if drawn["high"].max() > 3 * drawn["low"].min() else narrow)
         axis.grid(axis="y", visible=False)
         axis.set_title(fill(METHODS[baseline].label, 22), fontsize=8.5)
