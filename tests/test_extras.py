@@ -1,5 +1,6 @@
 """What the core of the package does without any extra, and what a missing library is answered with."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -100,3 +101,34 @@ def test_records_say_where_those_of_the_book_are(monkeypatch, tmp_path):
     (tmp_path / "nowhere").mkdir()
     with pytest.raises(weightspace.records.RecordError, match=r"--scale paper`$"):
         weightspace.records.load("dual_regression")
+
+
+TRAINING = {"01_dual_weight_update", "18_use_it"}
+"""The chapters that train on the page."""
+
+
+WITHOUT_PYTORCH = """
+import sys
+
+class Nowhere:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name.split(".")[0] in ("torch", "torchvision"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Nowhere)  # None among the loaded modules would confuse SciPy, which asks whether there is one
+"""
+
+
+def test_the_other_chapters_need_no_pytorch():
+    code, needing = [WITHOUT_PYTORCH], set()
+    for source in sorted((ROOT / "notebooks").glob("*.py")):
+        statements = ast.parse(source.read_text()).body
+        imports = [ast.unparse(node) for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
+        if any(text.split()[1].split(".")[0] == "torch" for text in imports):
+            needing.add(source.stem)
+        else:
+            code += [text for text in imports if "__future__" not in text]
+    assert needing == TRAINING
+    done = subprocess.run([sys.executable, "-c", "\n".join(code)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

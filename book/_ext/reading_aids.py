@@ -39,12 +39,18 @@ def find_preview(app) -> None:
     app.weightspace_preview = preview(app) if app.builder.format == "html" else None
 
 
+def about(doctree) -> str:
+    """What a page is about: the answer in the box under its title, or its first paragraph."""
+    texts = [" ".join(node.astext().split()) for node in doctree.findall(nodes.paragraph)]
+    answers = (text.removeprefix("Answer. ") for text in texts if text.startswith("Answer. "))
+    return next(answers, next(filter(None, texts), ""))
+
+
 def describe(app, page, template, context, doctree) -> None:
     """Every page says in its head what it is about; a link to it shows a title, a sentence and a picture."""
     if doctree is None:
         return
-    paragraphs = (node for node in doctree.findall(nodes.paragraph) if node.astext().strip())
-    text = " ".join(next(paragraphs, nodes.paragraph("", "")).astext().split())
+    text = about(doctree)
     if len(text) > DESCRIPTION:
         text = text[:DESCRIPTION].rpartition(" ")[0] + " …"
     title = re.sub(r"<[^>]*>", "", context["title"])

@@ -538,21 +538,24 @@ def test_a_book_from_end_to_end(root, tmp_path, build_book):
     assert "ws-new" in (html / "_static" / "book.css").read_text(encoding="utf-8")
     before = written()
 
-    # A record changed: the notebook that reads it runs, and the page that quotes its value follows.
+    # A record changed: the notebook that reads it runs, and the page that quotes its value follows. Pages know the
+    # address at which they will be published.
     (tmp_path / "results" / "here.json").write_text("18", encoding="utf-8")
-    changed = build_book(tmp_path, *STRICT, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
+    published = {"WEIGHTSPACE_PARAMETERS": '{"scale": "quick"}', "WEIGHTSPACE_SITE_URL": "https://book.example/site"}
+    changed = build_book(tmp_path, *STRICT, **published)
     assert changed.returncode == 0, changed.stdout
+    assert '<link rel="canonical" href="https://book.example/site/notebooks/reader.html"' in page("notebooks/reader")
     assert "reader: to run" in changed.stdout and "plain: to run" not in changed.stdout
     assert "scale quick, record 18" in page("notebooks/reader")
     assert re.search("The record says .*>18</span>.*scale=quick", page("book/intro"), re.S)
-    assert written()[str(html / "notebooks" / "plain.html")] == before[str(html / "notebooks" / "plain.html")]
+    assert written()[str(executed / "plain.ipynb")] == before[str(executed / "plain.ipynb")]
 
     # The extension changed: what makes pages makes them again, what runs notebooks runs them again.
     before = written()
     for name, runs in {"weightspace_book.py": False, "inside_kernel.py": True}.items():
         with (tmp_path / "book" / "_ext" / name).open("a", encoding="utf-8") as module:
             module.write("\n# another version\n")
-        other = build_book(tmp_path, *STRICT, WEIGHTSPACE_PARAMETERS='{"scale": "quick"}')
+        other = build_book(tmp_path, *STRICT, **published)
         assert other.returncode == 0, other.stdout
         assert all((f"{source.stem}: to run, runner changed" in other.stdout) == runs for source in notebooks(tmp_path))
         assert ("plain: ran" in other.stdout) == runs
