@@ -39,7 +39,8 @@ style.show(
 )
 
 # %% [markdown]
-# In {numref}`fig-plane` one logistic neuron learns to tell two clouds of points apart. Watch $W_1$: it starts at the origin and
+# In {numref}`fig-plane` one logistic neuron learns to tell two clouds of points apart (on the screen, press *start over* and then
+# *play*). Watch $W_1$: it starts at the origin and
 # walks to the points to which the neuron should say yes. $W_2$ walks to those to which it should say no. Points near the border
 # have the largest errors and pull hardest, so both vectors end nearer to the border than the middle of their cloud. The neuron
 # computes with the difference $W$. Gradient descent would keep $W$ alone, and $W$ has no such reading.

@@ -88,8 +88,8 @@ style.show(
 
 # %% [markdown]
 # In {numref}`fig-neurons-parts` compare the first row with the third. $W_1$ is a blurred average of the images that should have raised
-# the output of the neuron, $W_2$ of those that should have lowered it, each image weighted by how much. Neither shows a digit. Only
-# the difference shows strokes.
+# the output of the neuron, $W_2$ of those that should have lowered it, each image weighted by how much. Both look like several
+# digits at once. Only the difference shows strokes, of what the one has and the other has not.
 #
 # ## In numbers
 #
