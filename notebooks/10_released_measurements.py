@@ -76,9 +76,9 @@ style.show(
 )
 
 # %% [markdown]
-# Compare the black dots in {numref}`fig-nothing-shared` with the other marks of their row. With a shared baseline (black) diversity and
-# dropout look alike in both CLIP models. Where nothing is shared (green and pink), nearly all correlations lie near zero. ResNet-18 and
-# BERT were trained on one data set only, so that they have no black dot.
+# Compare the dots in {numref}`fig-nothing-shared` with the other marks of their row. With a shared baseline (dots) diversity and dropout
+# look alike in both CLIP models. Where nothing is shared (diamonds and crosses), nearly all correlations lie near zero. ResNet-18 and BERT
+# were trained on one data set only, so that they have no dot.
 #
 # ## What was measured
 #

@@ -6,11 +6,11 @@
 # **Question.** Paper B {cite:p}`wang2025` gives every neuron two weight vectors and a new update. Paper A {cite:p}`ba2024` reads
 # regularizers off the spectra of weights. Seen through these spectra, are dual weights dropout, weight decay, or something else?
 #
-# **Answer.** With the {term}`stabilizer` they look like *{glue:text}`answer_stabilized_scale`* (decided in
-# {glue:text}`decided_stabilized_scale` of {glue:text}`places_stabilized_scale` comparisons). Without it the answer is
-# *{glue:text}`answer_dual_scale`*, and if the scale of the weights is left out it is *{glue:text}`answer_dual_shape`* for the plain method
-# and *{glue:text}`answer_stabilized_shape`* for the stabilized one. Theory says that dual weights decay at a strength that the errors set.
-# At that computed strength weight decay is nearer to them than plain gradient descent is in {glue:text}`nearer_dual` places, and with the
+# **Answer.** With the {term}`stabilizer` their spectra look like those of *{glue:text}`answer_stabilized_scale`* (decided in
+# {glue:text}`decided_stabilized_scale` of {glue:text}`places_stabilized_scale` comparisons). The other answers of the rule are
+# *{glue:text}`answer_dual_scale`* for the plain method and, if the scale of the weights is left out, *{glue:text}`answer_dual_shape`* for the
+# plain and *{glue:text}`answer_stabilized_shape`* for the stabilized one. Theory says that dual weights decay at a strength that the errors
+# set. At that computed strength weight decay is nearer to them than plain gradient descent is in {glue:text}`nearer_dual` places, and with the
 # stabilizer in {glue:text}`nearer_dual_stabilized`.
 #
 # **How sure.** There are n = {glue:text}`n_seeds` seeds of every kind of network, paper B's own, with two and three layers. The rule was
@@ -92,10 +92,10 @@ style.show(
 
 # %% [markdown]
 # How to read {numref}`fig-between`: a point near the left edge has the spectrum that weight decay gives, and a point near the lower edge
-# that of dropout. Beyond a dotted line, dual weights are nearer to plain gradient descent. Most points lie near or above the horizontal
-# dotted line: dropout is nearer to dual weights than gradient descent is in only {glue:text}`dropout_dual` comparisons, and with the
+# that of dropout. Beyond a line at 1, dual weights are nearer to plain gradient descent. Most points lie near the horizontal
+# line: dropout is nearer to dual weights than gradient descent is in only {glue:text}`dropout_dual` comparisons, and with the
 # stabilizer in {glue:text}`dropout_dual_stabilized`. Horizontally they spread from close to weight decay to far from it. So dual weights
-# are not dropout, and how much they resemble weight decay depends on layer and data.
+# rarely look like dropout here, and how much they resemble weight decay depends on layer and data.
 #
 # ## What was compared
 #

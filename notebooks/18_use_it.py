@@ -32,7 +32,7 @@ from myst_nb import glue
 from weightspace import DualConv2d, experiments
 from weightspace.analysis import inference_ratios
 from weightspace.display import checkpoint as checkpoints
-from weightspace.display import figures, style
+from weightspace.display import figures, quotes, style
 from weightspace.spectra.columns import COLUMNS
 from weightspace.spectra.recorder import recorded, reports
 
@@ -108,17 +108,14 @@ print(report[["name", "N", "M", "stable_rank", "effective_rank"]])
 #
 # A dual layer draws its weights towards its inputs. If the inputs are much smaller or larger than weights that do the task, they draw the
 # weights away from it. The columns of the diabetes data come with a standard deviation of 0.05. Without standardising, the dual network has
-# a mean squared error of {glue:text}`raw` where the mean of the training targets has {glue:text}`constant`; with it,
-# {glue:text}`standardised`. Layers of `nn.Linear` have {glue:text}`linear_raw` and {glue:text}`linear`. Nothing warns you at run time,
+# a mean squared error of {glue:text}`raw:.2f` where the mean of the training targets has {glue:text}`constant:.2f`; with it,
+# {glue:text}`standardised:.2f`. Layers of `nn.Linear` have {glue:text}`linear_raw:.2f` and {glue:text}`linear:.2f`. Nothing warns you at run time,
 # because a layer cannot know the scale of the weights that a task needs.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the errors with intervals", "code_prompt_hide": "Hide the table"}
 errors = figures.illustrations.diabetes_errors()
-glue("raw", round(errors["mean squared error"][1], 2), display=False)
-glue("standardised", round(errors["mean squared error"][2], 2), display=False)
-glue("constant", round(errors["mean squared error"][0], 2), display=False)
-glue("linear_raw", round(errors["mean squared error"][3], 2), display=False)
-glue("linear", round(errors["mean squared error"][4], 2), display=False)
+constant, raw, standardised, linear_raw, linear = errors["mean squared error"]
+quotes.glue(constant=constant, raw=raw, standardised=standardised, linear_raw=linear_raw, linear=linear)
 style.table(
     errors,
     note="Mean squared error on 100 patients that are held out, in units of the variance of the training targets; "

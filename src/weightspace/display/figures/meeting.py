@@ -24,6 +24,8 @@ _ANSWERS = {
     "undecided": MUTED,
     "not judged": MUTED,
 }
+_OPEN = ("undecided", "not judged")
+"""Answers whose markers are open."""
 _MARKERS = "osD^v"
 
 
@@ -96,7 +98,7 @@ def between(positions: pd.DataFrame) -> Figure:
             for dataset, marker in zip(datasets, _MARKERS):
                 points = select(own, dataset=dataset)
                 colours = points["answer"].map(_ANSWERS)
-                open_ones = points["answer"].isin(("undecided", "not judged"))
+                open_ones = points["answer"].isin(_OPEN)
                 axis.scatter(
                     points["weight_decay"], points["dropout"], s=16, marker=marker, linewidths=0.8, edgecolors=colours,
                     facecolors=np.where(open_ones, "none", colours),
@@ -109,7 +111,8 @@ def between(positions: pd.DataFrame) -> Figure:
     for dataset, marker in zip(datasets, _MARKERS):
         axes[0, 0].plot([], [], marker, color=INK, label=dataset_label(dataset))
     for answer in [name for name in _ANSWERS if name in set(positions["answer"])]:
-        axes[0, 0].plot([], [], "s", color=_ANSWERS[answer], label=answer)
+        face = "none" if answer in _OPEN else _ANSWERS[answer]
+        axes[0, 0].plot([], [], "s", color=_ANSWERS[answer], markerfacecolor=face, label=answer)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
     return figure
 

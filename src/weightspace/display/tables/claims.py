@@ -192,7 +192,7 @@ def _about_reach(claim: Claim, least: list[float]) -> str:
         reason = next((WITHOUT_REACH[key] for key in (claim.id, claim.id[:2]) if key in WITHOUT_REACH), "")
         return f" No smallest detectable effect: {reason}." if reason else ""
     if claim.spread == "range":
-        none = " None: no effect that can occur." if any(map(math.isinf, least)) else ""
+        none = " None: no effect that can occur would have been found." if any(map(math.isinf, least)) else ""
         return f" Smallest detectable: by a single comparison, the median over comparisons.{none}"
     return " Smallest detectable: by the mean over all comparisons."
 
