@@ -29,13 +29,6 @@ def test_the_same_as_lapack_for_any_size_width_rank_and_scale(M, width, rank, sc
     np.testing.assert_allclose(values, expected, atol=1e-13 * max(np.abs(expected).max(), 1e-290))
 
 
-def test_blocks_of_the_lower_half_make_no_difference(monkeypatch):
-    half = np.random.default_rng(0).standard_normal((150, 200))
-    monkeypatch.setattr(banded, "_BLOCK", 32)  # more than one, and the panels do not end where they do
-    values = banded.eigenvalues_in_place(np.tril(half @ half.T), 10)
-    np.testing.assert_allclose(values, np.linalg.svd(half, compute_uv=False)[::-1] ** 2, rtol=1e-11)
-
-
 def test_the_default_band():
     half = np.random.default_rng(1).standard_normal((300, 300))
     values = banded.eigenvalues_in_place(half @ half.T)

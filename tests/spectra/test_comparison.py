@@ -133,9 +133,9 @@ def test_a_summary_has_the_means_of_weightwatcher_and_what_they_leave_out():
 def test_a_device_reaches_the_solver(monkeypatch, device, solver):
     used = []
 
-    plain, by_torch = eigen._solve_numpy, eigen.solve_torch
+    plain, by_torch = eigen._solve_small, eigen.solve_torch
     monkeypatch.setattr(report_module.devices, "device_name", lambda name: name)
-    monkeypatch.setattr(eigen, "_solve_numpy", lambda batch: used.append("numpy") or plain(batch))
+    monkeypatch.setattr(eigen, "_solve_small", lambda batch: used.append("numpy") or plain(batch))
     monkeypatch.setattr(
         eigen, "solve_torch", lambda stack, where: used.append(f"torch on {where}") or by_torch(stack, "cpu")
     )

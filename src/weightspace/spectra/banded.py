@@ -2,8 +2,8 @@
 
 LAPACK's one-step reduction reads the whole matrix anew for each of its columns, half of its work; a reduction to a band
 of width b (Bischof, Lang & Sun 2000, ACM TOMS 26) reads it once for b columns, in products of matrices. What is left,
-6 M^2 b operations on the band, is little for large M. NumPy and SciPy have no such solver. PyTorch (MKL) has, and is
-quicker, but works on a copy.
+6 M^2 b operations on the band, is little for large M. NumPy and SciPy have no such solver. PyTorch (MKL) may have,
+but works on a copy.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
+from weightspace.spectra import lapack
+
 _WIDTH = 64
-_BLOCK = 512  # columns of a block of the lower half
 
 
 def eigenvalues_in_place(matrix: np.ndarray, width: int = _WIDTH) -> np.ndarray:
@@ -33,22 +34,8 @@ def eigenvalues_in_place(matrix: np.ndarray, width: int = _WIDTH) -> np.ndarray:
         T = linalg.solve_triangular(inverse, np.eye(number))
         # Q^T S Q = S - X V^T - V X^T with X = S V T - V (T^T V^T S V T) / 2.
         VT = V @ T
-        X = _product(rest, VT)
+        X = lapack.product(rest, VT)
         X -= V @ (T.T @ (V.T @ X)) / 2
-        left, right = np.hstack([X, V]), np.hstack([V, X])
-        for j in range(0, len(rest), _BLOCK):
-            rest[j:, j : j + _BLOCK] -= left[j:] @ right[j : j + _BLOCK].T
+        lapack.subtract_both(rest, X, V)
     band = np.stack([np.pad(np.diagonal(matrix, -d), (0, d)) for d in range(min(width + 1, M))])
-    values: np.ndarray = linalg.eig_banded(band, lower=True, eigvals_only=True, check_finite=False)
-    return values
-
-
-def _product(lower: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """S B for the symmetric S with this lower half."""
-    product = np.zeros_like(B)
-    for j in range(0, len(lower), _BLOCK):
-        end = j + _BLOCK
-        square, below = lower[j:end, j:end], lower[end:, j:end]
-        product[j:end] += (np.tril(square) + np.tril(square, -1).T) @ B[j:end] + below.T @ B[end:]
-        product[end:] += below @ B[j:end]
-    return product
+    return lapack.eigenvalues_of_band(band)
