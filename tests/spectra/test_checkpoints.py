@@ -1,7 +1,10 @@
 """What people have, opened: every form of checkpoint gives the numbers that were put into it."""
 
+import copy
 import json
 import pickle
+import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -302,10 +305,8 @@ def test_lora_is_b_a_times_alpha_by_r_and_is_merged_into_its_base(tmp_path):
         np.testing.assert_allclose(found[name].read(slice(3, 7)), change[3:7], rtol=1e-12, atol=1e-12)
     report = spectral_report(folder).set_index("name")
     assert report.loc["model.q_proj", "matrix_rank"] == 4 and "B A times 2" in report.loc["model.q_proj", "unfolding"]
-    same(
-        named_weights(folder / "adapter_model.safetensors"),
-        {name: torch.as_tensor(np.asarray(w)) for name, w in found.items()},
-    )
+    for name, weight in named_weights(folder / "adapter_model.safetensors").items():
+        np.testing.assert_array_equal(weight, found[name])
 
     # With the base: a folder without the head, whose names lack the first part.
     base = {"q_proj.weight": W, "conv.weight": kernel, "embed.weight": table, "other.weight": W + 1}
@@ -329,6 +330,120 @@ def test_scale_and_direction_of_lora(tmp_path):
     np.testing.assert_allclose(found["c.weight"], 4 * B @ A)
     found = named_weights(adapter(tmp_path, {"fan_in_fan_out": True}, pair))
     np.testing.assert_allclose(found["c.weight"].read(slice(2, 6)), 2 * (B @ A).T[2:6])
+
+
+class Adapted(nn.Module):
+    """A layer as PEFT makes it (looked at in 0.21.2), with the attributes that are read."""
+
+    def __init__(self, layer, **adapters):
+        super().__init__()
+        self.base_layer = layer
+        shape = layer.weight.shape
+        table = isinstance(layer, nn.Embedding)
+        self.lora_A, self.lora_B = nn.ModuleDict(), nn.ModuleDict()
+        self.lora_embedding_A, self.lora_embedding_B = nn.ParameterDict(), nn.ParameterDict()
+        for name in adapters:
+            if table:
+                self.lora_embedding_A[name], self.lora_embedding_B[name] = numbers(3, shape[0]), numbers(shape[1], 3)
+            elif len(shape) == 4:
+                self.lora_A[name] = nn.Conv2d(shape[1], 3, shape[2], bias=False)
+                self.lora_B[name] = nn.Conv2d(3, shape[0], 1, bias=False)
+            else:
+                self.lora_A[name] = nn.Linear(shape[1], 3, bias=False)
+                self.lora_B[name] = nn.Linear(3, shape[0], bias=False)
+        self.scaling, self.use_dora, self.lora_variant = adapters, dict.fromkeys(adapters, False), {}
+        self.active_adapters, self.merged, self.disable_adapters = ["default"], False, False
+
+    def changed(self, name="default"):
+        if name in self.lora_embedding_A:
+            return self.scaling[name] * (self.lora_embedding_B[name] @ self.lora_embedding_A[name]).T
+        A, B = self.lora_A[name].weight, self.lora_B[name].weight
+        return self.scaling[name] * (B.flatten(1) @ A.flatten(1)).reshape(self.base_layer.weight.shape)
+
+
+class TrainedWhole(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.original_module, self.modules_to_save = layer, nn.ModuleDict({"default": copy.deepcopy(layer)})
+        nn.init.normal_(self.modules_to_save["default"].weight)
+        self.active_adapters, self.disable_adapters = ["default"], False
+
+
+@pytest.fixture
+def tuned():
+    """What stands in for a PeftModel: the model in its tuner, and the tuner in it."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict(
+        {
+            "q": Adapted(nn.Linear(12, 14), default=2.0, second=0.5),
+            "conv": Adapted(nn.Conv2d(4, 6, 3), default=2.0),
+            "embed": Adapted(nn.Embedding(30, 12), default=2.0),
+            "v": nn.Linear(12, 14),
+            "head": TrainedWhole(nn.Linear(12, 15)),
+        }
+    )
+    tuner, outer = nn.Module(), nn.Module()
+    tuner.model, tuner.peft_config = model, {}
+    outer.base_model, outer.peft_config = tuner, {}
+    return outer
+
+
+def test_a_model_with_adapters_in_memory_has_the_weights_it_computes_with(tuned):
+    model = tuned.base_model.model
+    plain = {
+        "q": model["q"].base_layer.weight + model["q"].changed(),
+        "conv": model["conv"].base_layer.weight + model["conv"].changed(),
+        "embed": model["embed"].base_layer.weight + model["embed"].changed(),
+        "v": model["v"].weight,
+        "head": model["head"].modules_to_save["default"].weight,
+    }
+
+    def agree():
+        found = layer_spectra(tuned)
+        expected = layer_spectra({f"{name}.weight": weight.detach() for name, weight in plain.items()})
+        assert [each.name for each in found] == list(plain)
+        for one, other in zip(found, expected):
+            np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, rtol=1e-5, atol=1e-5)
+        return found
+
+    q, conv, embed, *_ = agree()
+    assert q.unfolding == "as stored, plus B A times 2" and (conv.layer_type, embed.layer_type) == (
+        "conv2d",
+        "embedding",
+    )
+    model["q"].active_adapters = ["default", "second"]
+    plain["q"] = plain["q"] + model["q"].changed("second")
+    agree()
+    for layer in ("q", "conv", "embed"):  # as merge_adapter leaves them
+        model[layer].base_layer.weight.data.copy_(plain[layer])
+        model[layer].merged = True
+    agree()
+    for layer in ("q", "conv", "embed"):
+        model[layer].merged, model[layer].disable_adapters = False, True
+    model["head"].disable_adapters = True
+    plain["head"] = model["head"].original_module.weight
+    agree()
+
+
+def test_what_adapters_in_memory_have_no_numbers_for(tuned):
+    model = tuned.base_model.model
+    model["q"].lora_variant["default"] = "DoRA"
+    model["conv"].merged = model["conv"].disable_adapters = True
+    del model["embed"].base_layer.weight
+    reasons = spectral_report(tuned).set_index("name")["reason"]
+    assert "'default' of PEFT is not a plain LoRA: pass merge_and_unload()" in reasons["q"]
+    assert "merged and switched off" in reasons["conv"] and "adapted by PEFT as Adapted" in reasons["embed"]
+
+
+def test_peft_itself():
+    peft = pytest.importorskip("peft")
+    model = nn.ModuleDict({"q": nn.Linear(12, 14), "embed": nn.Embedding(30, 12), "head": nn.Linear(12, 15)})
+    config = peft.LoraConfig(r=3, target_modules=["q", "embed"], modules_to_save=["head"], init_lora_weights=False)
+    adapted = peft.get_peft_model(model, config)
+    found = layer_spectra(adapted)
+    for one, other in zip(found, layer_spectra(adapted.merge_and_unload()), strict=True):
+        assert one.name == other.name
+        np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, atol=1e-5 * other.eigenvalues[-1])
 
 
 def test_adapters_that_cannot_be_put_together(tmp_path):
@@ -387,14 +502,20 @@ def test_distributed_modules(process_group):
     assert spectral_report(model.state_dict())["norm"].equals(expected["norm"])
 
 
-def test_a_model_that_fsdp_1_has_flattened():
-    class FullyShardedDataParallel(nn.Module):  # as PyTorch's, which needs a GPU
-        def __init__(self):
-            super().__init__()
-            self._flat_param = nn.Parameter(torch.ones(30))
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's own: FSDP 1 is on its way out
+@pytest.mark.parametrize("originals", [False, True])
+def test_a_model_that_fsdp_1_has_flattened(process_group, originals):
+    from torch.distributed.fsdp import FullyShardedDataParallel
 
-    with pytest.raises(ValueError, match=r"FSDP.*summon_full_params"):
-        spectral_report(FullyShardedDataParallel())
+    model = nn.Sequential(nn.Linear(12, 14), nn.Linear(14, 16))
+    expected = spectral_report(model)
+    sharded = FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=originals)
+    for outer in (sharded, nn.Sequential(sharded)):
+        with pytest.raises(ValueError, match=r"FSDP.*summon_full_params"):
+            spectral_report(outer)
+    with FullyShardedDataParallel.summon_full_params(sharded):
+        assert spectral_report(sharded).equals(expected)
+    assert spectral_report(sharded.state_dict())["norm"].equals(expected["norm"])
 
 
 @pytest.mark.filterwarnings("ignore")  # of PyTorch's own: quantization is to move to torchao
@@ -414,20 +535,56 @@ def test_quantized_modules():
 
 
 def test_codes_that_others_must_read():
-    codes = torch.randint(0, 255, (90, 1), dtype=torch.uint8)
-    codes.quant_state = "of bitsandbytes"
-    model = nn.ModuleDict({"a": nn.Linear(12, 14), "b": nn.Linear(12, 14)})
-    model["a"].weight = nn.Parameter(codes, requires_grad=False)
-    model["a"].weight.quant_state = codes.quant_state
+    codes = torch.randint(0, 255, (90, 9), dtype=torch.uint8)
+    model = nn.ModuleDict({"b": nn.Linear(12, 14)})
     model["b"].weight = nn.Parameter(torch.randn(14, 12).to(torch.float8_e4m3fn), requires_grad=False)
     model["b"].weight_scale_inv = nn.Parameter(torch.ones(1, 1))
-    table = spectral_report(model).set_index("name")
-    assert "codes of bitsandbytes: call model.dequantize()" in table.loc["a", "reason"]
-    assert "numbers of 8 bits without their scales, which are in 'weight_scale_inv'" in table.loc["b", "reason"]
-    table = spectral_report(
-        {"q.qweight": codes.expand(90, 9), "w": torch.ones(3, 4)} | model["b"].state_dict(prefix="b.")
-    ).set_index("name")
+    reason = spectral_report(model)["reason"][0]
+    assert "numbers of 8 bits without their scales, which are in 'weight_scale_inv'" in reason
+    table = spectral_report({"q.qweight": codes, "w": torch.ones(3, 4)} | model["b"].state_dict(prefix="b.")).set_index(
+        "name"
+    )
     assert "codes" in table.loc["q.qweight", "reason"] and "'b.weight_scale_inv'" in table.loc["b", "reason"]
+
+
+def test_codes_of_bitsandbytes(monkeypatch):
+    """As its modules keep them on a CPU (looked at in 0.50.2): codes with a state, or with a scale for each row."""
+    levels, codes = torch.linspace(-1, 1, 16), torch.randint(0, 16, (12 * 14,))
+    weight = levels[codes].view(12, 14)
+    library = types.ModuleType("bitsandbytes.functional")
+    library.dequantize_4bit = lambda packed, state: (
+        state.scale * levels[torch.stack([packed >> 4, packed & 15], -1).long().flatten()].view(state.shape)
+    )
+    monkeypatch.setitem(sys.modules, "bitsandbytes", types.ModuleType("bitsandbytes"))
+    monkeypatch.setitem(sys.modules, "bitsandbytes.functional", library)
+    model = nn.ModuleDict({name: nn.Linear(14, 12) for name in ("four", "eight", "not yet")})
+    packed = (codes[::2] * 16 + codes[1::2]).to(torch.uint8)[:, None]
+    model["four"].weight = nn.Parameter(packed, requires_grad=False)
+    model["four"].weight.quant_state = types.SimpleNamespace(
+        shape=torch.Size([12, 14]), dtype=torch.float16, quant_type="nf4", scale=3.0
+    )
+    bytes_, scales = torch.randint(-127, 128, (12, 14), dtype=torch.int8), torch.rand(12) + 0.5
+    model["eight"].weight = nn.Parameter(bytes_, requires_grad=False)
+    model["eight"].weight.SCB = scales
+    model["not yet"].weight.quant_state = None
+    four, eight, plain = layer_spectra(model)
+    expected = [3 * weight, bytes_.float() * scales[:, None] / 127, model["not yet"].weight.detach()]
+    for found, matrix in zip((four, eight, plain), expected, strict=True):
+        assert (found.N, found.M, found.reason) == (14, 12, "")
+        np.testing.assert_allclose(found.eigenvalues, torch.linalg.svdvals(matrix.double()).flip(0) ** 2, atol=1e-4)
+    assert four.unfolding == "as stored, dequantized from nf4 of bitsandbytes" and plain.unfolding == "as stored"
+    assert eight.unfolding == "as stored, dequantized from 8 bits of bitsandbytes"
+
+
+def test_bitsandbytes_itself():
+    bitsandbytes = pytest.importorskip("bitsandbytes")
+    plain = nn.Linear(64, 96)
+    four = bitsandbytes.nn.Linear4bit(64, 96, quant_type="nf4")
+    four.load_state_dict(plain.state_dict())
+    (before,), (after,) = layer_spectra(four), layer_spectra(four.to("cpu"))
+    np.testing.assert_allclose(before.eigenvalues, layer_spectra(plain)[0].eigenvalues)
+    stored = bitsandbytes.functional.dequantize_4bit(four.weight.data, four.weight.quant_state)
+    np.testing.assert_allclose(after.eigenvalues, layer_spectra({"w": stored})[0].eigenvalues)
 
 
 def test_fused_experts_are_a_matrix_each():

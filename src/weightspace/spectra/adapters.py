@@ -2,7 +2,8 @@
 
 B: [out, r], A: [r, in]; the scale is alpha / r, or alpha / sqrt(r) with ``use_rslora``. In a convolution A holds the
 kernels and B mixes their outputs; of an embedding the change is the transpose of B A. With a base the result is
-W + B A alpha / r, not rounded to the type of W.
+W + B A alpha / r, not rounded to the type of W. A model that PEFT has changed in memory has that weight as well
+(``in_use``), with the adapters that are active.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from weightspace.spectra.weights import ALL, Weight
+from weightspace.spectra.weights import ALL, Weight, of_tensor
 
 _FACTOR = re.compile(r"(?P<module>.*)\.lora_(?P<embedding>embedding_)?(?P<factor>[AB])(?:\.(?:default|weight))*")
 
@@ -81,6 +82,82 @@ def applied(
                 f"the base has no weight {name!r}, which the adapter changes: is it the base of the adapter?"
             )
     return result
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside a PeftModel whose adapters lie in its layers; any other model as it is."""
+    inside = model._modules.get("base_model")
+    tuner = hasattr(model, "peft_config") and inside is not None and "peft_config" in vars(inside)
+    return inside.model if tuner else model  # type: ignore[union-attr, return-value] # a tuner has a model
+
+
+def in_use(layer: nn.Module) -> Weight | None:
+    """The weight that a layer of PEFT computes with, its active adapters included; None for any other module."""
+    if "base_layer" not in layer._modules or not hasattr(layer, "active_adapters"):
+        return None
+    tuner: Any = layer
+    if not isinstance(getattr(tuner.base_layer, "weight", None), Tensor):
+        return Weight((), torch.float32, _nothing, reason=f"adapted by PEFT as {type(layer).__name__}: {_MERGE}")
+    weight = of_tensor(tuner.base_layer.weight)
+    if tuner.merged and tuner.disable_adapters:
+        return replace(weight, reason="its adapters are merged and switched off: unmerge them (unmerge_adapter)")
+    if tuner.merged or tuner.disable_adapters:
+        return weight
+    variants = getattr(tuner, "lora_variant", {})
+    for name in tuner.active_adapters:
+        if not hasattr(tuner, "lora_A") or name in variants or getattr(tuner, "use_dora", {}).get(name):
+            return replace(weight, reason=f"its adapter {name!r} of PEFT is not a plain LoRA: {_MERGE}")
+        if name in tuner.lora_A:
+            pair = tuner.lora_A[name].weight, tuner.lora_B[name].weight
+        elif name in tuner.lora_embedding_A:
+            pair = tuner.lora_embedding_A[name], tuner.lora_embedding_B[name]
+        else:
+            continue  # an adapter of other layers
+        transposed = name not in tuner.lora_A or bool(getattr(tuner, "fan_in_fan_out", False))
+        A, B = map(of_tensor, pair)
+        weight = _sum(weight, _change(A, B, tuner.scaling[name], transposed), name)
+    return weight
+
+
+class Names:
+    """Which modules of a model that PEFT has changed are in use, and what they are called without it."""
+
+    def __init__(self) -> None:
+        self._unused: list[str] = []
+        self._whole: dict[str, str] = {}
+
+    def see(self, path: str, module: nn.Module) -> None:
+        """To be called with every module in use, the outer before the inner."""
+        inside = f"{path}." if path else ""
+        if "base_layer" in module._modules and hasattr(module, "active_adapters"):
+            self._unused.append(inside)  # ``in_use`` has put it together
+        elif {"original_module", "modules_to_save"} <= set(module._modules):  # trained whole, beside adapters
+            wrapper: Any = module
+            active = [name for name in wrapper.active_adapters if name in wrapper.modules_to_save]
+            on = active and not wrapper.disable_adapters
+            used = f"{inside}modules_to_save.{active[0]}" if on else f"{inside}original_module"
+            others = [
+                f"{inside}original_module",
+                *(f"{inside}modules_to_save.{name}" for name in wrapper.modules_to_save),
+            ]
+            self._unused += [f"{each}." for each in others if each != used]
+            self._whole[f"{used}."] = inside
+
+    def unused(self, path: str) -> bool:
+        return f"{path}.".startswith(tuple(self._unused))
+
+    def plain(self, path: str) -> str:
+        for used, instead in self._whole.items():
+            if f"{path}.".startswith(used):
+                path = (instead + f"{path}.".removeprefix(used)).removesuffix(".")
+        return path
+
+
+_MERGE = "pass merge_and_unload() of a copy"
+
+
+def _nothing(rows: slice) -> Tensor:
+    raise ValueError("the weight is not known")
 
 
 def _name_in(base: Mapping[str, Weight], name: str) -> str:

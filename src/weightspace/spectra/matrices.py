@@ -16,6 +16,7 @@ DualLinear, DualConv2d              W1 - W2, as a linear layer or a convolution
 parametrized, pruned, weight-normed the weight that the layer computes with
 fused experts (3 axes, so called)   a matrix for each
 quantized                           the weight that its codes stand for
+with adapters of PEFT (LoRA)        W + B A of those that are active, under the name that the layer has without PEFT
 a parameter of any other module     as stored, if it has just two axes longer than 1; else a row that says so
 =================================== ====================================================================================
 
@@ -47,6 +48,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from weightspace.dual.convert import recomputed
 from weightspace.dual.layers import _DualLayer
+from weightspace.spectra import adapters
 from weightspace.spectra.checkpoints import Source, named_weights, plain_name
 from weightspace.spectra.weights import NOT_INITIALIZED, Weight, difference, of_tensor
 
@@ -110,7 +112,11 @@ def _of_module(model: nn.Module) -> Iterator[_Part]:
     seen: set[int] = set()
     while type(model).__name__ in ("OptimizedModule", "DataParallel", "DistributedDataParallel"):
         model = next(model.children())  # compiled or replicated
+    model = adapters.unwrapped(model)
+    names = adapters.Names()
     for path, module in model.named_modules():
+        if names.unused(path):
+            continue
         if ".parametrizations." in f".{path}." or "_orig_mod" in module._modules:
             continue  # what a parametrized weight is made from; the hull of a compiled module
         if type(module).__name__ == "FullyShardedDataParallel" and "SUMMON" not in str(
@@ -120,9 +126,17 @@ def _of_module(model: nn.Module) -> Iterator[_Part]:
                 "FSDP 1 keeps the weights in flat shards: make the report inside "
                 "`with FullyShardedDataParallel.summon_full_params(model)`, or use FSDP 2 (fully_shard)"
             )
-        path = plain_name(path)
+        names.see(path, module)
+        path = plain_name(names.plain(path))
         name = ""
         try:
+            if adapted := adapters.in_use(module):
+                base: Any = module.base_layer
+                where = _row_name(path, "weight")
+                if adapted.reason:
+                    yield _Part(where, _kind(base), "", [], adapted.reason)
+                else:
+                    yield from _unfolded(base, "weight", where, adapted)
             for name, (weight, identity) in _own_weights(module).items():
                 if identity not in seen:
                     seen.add(identity)

@@ -60,15 +60,15 @@ def of_tensor(tensor: Tensor) -> Weight:
     """
     if is_lazy(tensor):
         return Weight((), tensor.dtype, _nothing, reason=NOT_INITIALIZED)
-    foreign = hasattr(tensor, "quant_state") or hasattr(tensor, "SCB")
+    foreign = [getattr(tensor, name, None) for name in ("quant_state", "SCB")]  # of bitsandbytes, once it has codes
     tensor = tensor.detach()
     if hasattr(tensor, "full_tensor"):
         tensor = tensor.full_tensor().cpu()
     shape, dtype = tuple(tensor.shape), tensor.dtype
     if tensor.is_meta:
         return Weight(shape, dtype, _nothing, reason="on the device meta: it has a shape but no numbers")
-    if foreign:
-        return Weight(shape, dtype, _nothing, reason="codes of bitsandbytes: call model.dequantize() first")
+    if any(each is not None for each in foreign):
+        return _of_bitsandbytes(tensor, *foreign)
     if tensor.is_quantized:
         origin = f"dequantized from {str(dtype).removeprefix('torch.')}"
         return Weight(shape, torch.float32, lambda rows: tensor.dequantize()[rows], id(tensor), origin)
@@ -79,6 +79,22 @@ def of_tensor(tensor: Tensor) -> Weight:
         return Weight(shape, dtype, lambda rows: tensor.to_dense()[rows], id(tensor))
     identity = (tensor.data_ptr(), shape, tensor.stride()) if tensor.numel() else None
     return Weight(shape, dtype, lambda rows: tensor[rows], identity)
+
+
+def _of_bitsandbytes(codes: Tensor, state: Any, scales: Any) -> Weight:
+    if scales is not None:
+        origin = "dequantized from 8 bits of bitsandbytes"
+        return Weight(
+            tuple(codes.shape), torch.float32, lambda rows: codes[rows] * (scales[rows, None] / 127), origin=origin
+        )
+
+    def read(rows: slice) -> Tensor:
+        from bitsandbytes.functional import dequantize_4bit
+
+        found: Tensor = dequantize_4bit(codes, state)[rows]
+        return found
+
+    return Weight(tuple(state.shape), state.dtype, read, origin=f"dequantized from {state.quant_type} of bitsandbytes")
 
 
 def of_array(array: np.ndarray) -> Weight:
