@@ -86,7 +86,7 @@ style.show(
 # ## The experiment
 #
 # The paper {cite:p}`wang2025` trains the networks of {doc}`02_regression` on MNIST, Fashion-MNIST and CIFAR-10: one sample per update,
-# six {term}`turns <turn>` of 10,000 updates, 100, 500 or 1,000 training samples. It reports one run for each setting, we run
+# six {term}`turns <turn>` of 10,000 updates, 100, 500 or 1,000 training samples. It reports one run for each setting; we run
 # {glue:text}`n_seeds` seeds.
 #
 # :::{dropdown} The design in full
