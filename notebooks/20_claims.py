@@ -7,8 +7,8 @@
 #
 # **Answer.** Of {glue:text}`claims` claims {glue:text}`supported` are supported for every method or comparison that was asked about,
 # {glue:text}`not_supported` for none, and {glue:text}`open` wait for their runs. The others lie in between, are undecided, or are described
-# without a verdict. Dual weights do well in regression and not in classification. Whether diverse data act on spectra as regularizers do is
-# undecided in every kind of experiment.
+# without a verdict. Dual weights do well in regression and not in classification. That diverse data act on the spectra of a network that
+# overfits as dropout does is {glue:text}`verdict_overfit`; where networks underfit it is undecided.
 #
 # **How sure.** Each verdict shows its effect with an interval or a range, how many comparisons were decided, n, and the smallest effect that
 # would have been found. Most rules were committed before the first records that they judge; each card says which was first.
@@ -48,13 +48,16 @@ tables.claims.at_a_glance(judged)
 # **Does it beat a tuned weight decay?** The stabilized method does in regression, in most settings and by a few percent of the error. The
 # method without the stabilizer was not shown to, and in classification neither was ({doc}`08_fair_baselines`).
 #
-# **Is diversity closer to dropout than to weight decay (A2)?** This is supported in the two fine-tuned networks. In the two networks from
+# **Is diversity closer to dropout than to weight decay (A2)?** Where a network overfits, this is {glue:text}`verdict_overfit_closer`, and closer to
+# dropout than to no regularizer is {glue:text}`verdict_overfit_baseline` ({doc}`12_like_dropout`). Of the networks that underfit, it is supported
+# in the two fine-tuned ones. In the two networks from
 # scratch it is mixed, because one metric of four, alpha, decides nothing there. It says little, because weight decay moves the spectra so
 # far that anything is closer to dropout. *Closer to dropout than to no regularizer* (A2c) is not supported from scratch and undecided
 # elsewhere. Dropout is significantly closer in one metric of one family, the log norm of the network fine-tuned on images, and significantly
 # farther in several. Most of the other comparisons decide nothing.
 #
-# **Does it act like the regularizers (A1)?** In most metrics no direction can be told from none. Where there is one, it is in the log norm,
+# **Does it act like the regularizers (A1)?** Where a network overfits, it acts like dropout: {glue:text}`verdict_overfit`. That it acts like weight
+# decay is {glue:text}`verdict_overfit_decay`. Where networks underfit, in most metrics no direction can be told from none. Where there is one, it is in the log norm,
 # and it differs. From scratch, diversity goes along with dropout and with weight decay; fine-tuned on images, along with dropout and against
 # weight decay; fine-tuned on texts, no direction was found. None was found for synthetic images either, while augmented images in the same
 # networks go along with dropout ({doc}`16_synthetic_data`).
@@ -74,6 +77,10 @@ against_tuned = frames.paired_tests(errors, claims.dual_weights.DUAL, claims.dua
 quotes.glue(
     **tables.claims.count(judged),
     **tables.claims.judged_here(judged),
+    verdict_overfit=tables.common.verdict_words(judged, "A1o", "like dropout, ", "metrics"),
+    verdict_overfit_decay=tables.common.verdict_words(judged, "A1o", "like weight decay, ", "metrics"),
+    verdict_overfit_closer=tables.common.verdict_words(judged, "A2o", unit="metrics"),
+    verdict_overfit_baseline=tables.common.verdict_words(judged, "A2co", unit="metrics"),
     lost_dual=tables.common.lost_settings(against_tuned, "dual", "tuned_l2_squared"),
     lost_stabilized=tables.common.lost_settings(against_tuned, "dual_stabilized", "tuned_l2_squared"),
     in_short=tables.claims.in_short(judged, "../notebooks/20_claims.html"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_regularizer_tests import LAYERS, MEASURE, RUNS, campaign, planted
+from overfit_campaigns import LAYERS, MEASURE, RUNS, campaign, planted
 
 from weightspace.analysis import regularizer_facts as facts
 from weightspace.analysis.regularizer_effects import MATRIX, Measure

@@ -3,9 +3,9 @@
 import pytest
 
 FIGURES = {
-    "11_regularizers_in_weight_space": 5,
-    "12_like_dropout": 9,
-    "13_diversity_outcomes": 8,
+    "11_regularizers_in_weight_space": 7,
+    "12_like_dropout": 6,
+    "13_diversity_outcomes": 7,
     "14_fine_tuning": 5,
     "15_words": 7,
     "16_synthetic_data": 8,

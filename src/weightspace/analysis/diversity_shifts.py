@@ -202,26 +202,3 @@ def pooled_eigenvalues(runs: pd.DataFrame, layer: str, unfolding: str = "slices"
     rows = [(*LEVELS[str(s)], np.concatenate(list(group["eigenvalues"]))) for s, group in final.groupby("setting")]
     table = pd.DataFrame(rows, columns=["category", "level", "order", "eigenvalues"])
     return table, np.concatenate(list(own.loc[own["epoch"] == 0, "eigenvalues"]))
-
-
-def layer_means(shifted: pd.DataFrame) -> pd.DataFrame:
-    """Mean over the levels of a category within a seed, then over seeds, layer by layer; columns of ``over_seeds``."""
-    per_seed = shifted.groupby(["category", "metric", "layer", "seed"], as_index=False)["value"].mean()
-    return over_seeds(per_seed, ["category", "metric", "layer"])
-
-
-def trajectories(frame: pd.DataFrame, **options) -> pd.DataFrame:
-    """Mean shift over levels and layers after every epoch with spectra: category, metric, epoch, seed, value."""
-    parts = [
-        spectral_shifts.shifts(changes(frame, epoch=int(epoch), **options)).assign(epoch=int(epoch))
-        for epoch in sorted(set(frame.loc[frame["layer"] > 0, "epoch"]))
-    ]
-    by = ["category", "metric", "epoch", "seed"]
-    return pd.concat(parts).groupby(by, as_index=False)["value"].mean()
-
-
-def outcomes(frame: pd.DataFrame, arm: str = "main") -> pd.DataFrame:
-    """Loss on the training images as they are and test accuracy at the end: category, level, order, metric, n, mean,
-    low, high, over the seeds of an arm."""
-    rows = frame[(frame["layer"] == 0) & (frame["epoch"] == last_epoch(frame)) & (frame["arm"] == arm)]
-    return over_seeds(in_places(rows), ["category", "level", "order", "metric"])

@@ -132,23 +132,6 @@ def beyond_seeds(sizes: pd.DataFrame) -> pd.DataFrame:
     return found.agg(levels=("level", "nunique"), beyond=("beyond", "sum")).reset_index()
 
 
-def settings_map(frame: pd.DataFrame, **options) -> tuple[pd.DataFrame, tuple[float, float]]:
-    """The settings in the plane through the baseline that holds most of their mean shifts, all metrics together.
-
-    Returns a table with category, level, order, seed (-1: the mean over seeds), x, y (root mean squares over metrics
-    and layers, so that 1 is what seeds change), and the shares of the squared mean shifts along both directions.
-    """
-    every = list(shifts_of(frame, **options).values())
-    settings, values = every[0].settings, np.concatenate([shifts.values for shifts in every], axis=2)
-    values /= np.sqrt(values.shape[2])
-    mean = values.mean(axis=1)
-    _, size, directions = np.linalg.svd(mean, full_matrices=False)
-    share = size**2 / (size**2).sum()
-    points = [(-1, mean)] + [(seed, values[:, seed]) for seed in range(values.shape[1])]
-    tables = [settings.assign(seed=seed, x=at @ directions[0], y=at @ directions[1]) for seed, at in points]
-    return pd.concat(tables, ignore_index=True), (float(share[0]), float(share[1]))
-
-
 def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:
     """Strength of every setting, mean over seeds paired with the baseline of the same seed, by (category, order)."""
     inputs, metric, sign = STRENGTHS[match]

@@ -42,6 +42,11 @@ class HTML:
         return self.text
 
 
+def stacked(*shown: HTML) -> HTML:
+    """Tables below each other: a cell of a notebook shows its last value alone."""
+    return HTML("".join(each.text for each in shown))
+
+
 INK, MUTED, GRID = "#222832", "#5a6472", "#dde1e6"
 
 

@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from weightspace.analysis.diversity_shifts import LEVELS
@@ -17,7 +16,7 @@ from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
 from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, at_end, pair_label, row_heading
-from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
+from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.measures.statistics import ALPHA
 from weightspace.names import METRIC_LABELS
 
@@ -54,75 +53,6 @@ def _by_level(axis: Axes, table: pd.DataFrame, place: Mapping[tuple[str, int], i
         axis.plot(at, own["mean"], look.marker, color=look.colour, linestyle=look.dash, linewidth=0.8)
 
 
-def _names(axis: Axes, place: Mapping[tuple[str, int], int]) -> None:
-    """The categories' names above their levels."""
-    for category in CATEGORY_ORDER:
-        at = [x for (name, _), x in place.items() if name == category]
-        if at:
-            text = METHODS[category].label.replace(" ", "\n") if len(at) < 3 else METHODS[category].label
-            axis.annotate(
-                text,
-                (np.mean(at), 1.02),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                va="bottom",
-                fontsize=8,
-                color=METHODS[category].colour,
-            )
-
-
-def outcomes(table: pd.DataFrame) -> Figure:
-    """Loss and accuracy of every setting at the end; ``table``: category, order, metric, mean, low, high."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.1))
-    place = _places(table)
-    for axis, metric in zip(axes, ("loss", "accuracy_percent")):
-        own = select(table, metric=metric)
-        base = select(own, category=BASELINE).iloc[0]
-        axis.axhspan(base["low"], base["high"], color=MUTED, alpha=0.18, linewidth=0)
-        axis.axhline(base["mean"], color=MUTED, linewidth=0.9)
-        _by_level(axis, own, place)
-        _ticks(axis, place)
-        _names(axis, place)
-        axis.set_ylabel(METRIC_LABELS[metric])
-    return figure
-
-
-def densities(spectra: pd.DataFrame, start: np.ndarray) -> Figure:
-    """Density of the logarithm of the eigenvalues of one layer, a panel per category, levels from thin to thick.
-
-    spectra: category, level, order, ``eigenvalues`` (all seeds together); start: those of the initial weights.
-    """
-    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.0), sharey=True)
-    base = select(spectra, category=BASELINE)["eigenvalues"].iloc[0]
-
-    def draw(axis: Axes, edges: np.ndarray, eigenvalues: np.ndarray, **look) -> None:
-        density, _ = np.histogram(np.log10(np.maximum(eigenvalues, 10 ** edges[0])), edges, density=True)
-        axis.stairs(np.maximum(density, 1e-3), edges, **look)
-
-    for axis, category in zip(axes, CATEGORY_ORDER):
-        own = select(spectra, category=category).sort_values("order")
-        # All levels of diversity look alike; the weakest and the strongest by name stand for them.
-        wanted = {0, len(own) // 2, len(own) - 1} if category != "div" else {4, 0, len(own) - 1}
-        own = own.iloc[[position for position in sorted(wanted) if position < len(own)]]
-        every = np.concatenate([start, base, *own["eigenvalues"]])
-        edges = np.linspace(*np.log10(np.quantile(every[every > 0], [0.005, 1])), 45)
-        draw(axis, edges, start, color=MUTED, linestyle=":", linewidth=1.1, label="initial weights")
-        draw(axis, edges, base, color=INK, linewidth=1.3, label="baseline")
-        for share, row in zip(np.linspace(0.45, 1, len(own)), own.itertuples()):
-            colour = tuple(1 - share * (1 - np.array(to_rgb(METHODS[category].colour))))
-            label = SHORT.get(row.level, row.level)
-            draw(axis, edges, row.eigenvalues, color=colour, linewidth=0.9 + share, label=label)
-        axis.set_yscale("log")
-        axis.set_title(METHODS[category].label)
-        axis.xaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
-        axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
-        axis.legend(loc="upper left", handlelength=1.4, fontsize=7)
-    axes[0].set_ylabel("density of log10 eigenvalue")
-    axes[1].set_xlabel("eigenvalue")
-    axes[0].set_ylim(bottom=0.005, top=10 * axes[0].get_ylim()[1])
-    return figure
-
-
 def nothing(shared: np.ndarray, own: np.ndarray, expected: float) -> Figure:
     """Histograms of correlations that settings without any effect give, with one baseline for both or one for each.
 
@@ -143,22 +73,6 @@ def nothing(shared: np.ndarray, own: np.ndarray, expected: float) -> Figure:
         textcoords="offset points",
     )
     axes[0].set_ylabel(f"of {len(shared):,} draws")
-    return figure
-
-
-def layer_shifts(table: pd.DataFrame) -> Figure:
-    """Mean shift of every layer with its interval over seeds; ``table``: category, metric, layer, mean, low, high."""
-    figure, axes = plt.subplots(len(METRICS), 1, figsize=(7.4, 1.75 * len(METRICS)), sharex=True)
-    for axis, metric in zip(axes, METRICS):
-        axis.axhline(0, color=MUTED, linewidth=0.8)
-        for category in CATEGORY_ORDER:
-            own, look = select(table, category=category, metric=metric).sort_values("layer"), METHODS[category]
-            axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
-            axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
-        axis.set_ylabel(METRIC_LABELS[metric])
-        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
-    axes[-1].set_xlabel("layer, in the order of the network (the last is fc)")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -292,29 +206,6 @@ def sizes(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def strengths(by_match: Mapping[str, pd.Series]) -> Figure:
-    """Strength of every setting, a panel per measure; augmentation levels outside the range of the others are open."""
-    figure, axes = plt.subplots(1, len(by_match), figsize=(8.6, 3.0))
-    for axis, (match, strength) in zip(axes, by_match.items()):
-        table = strength.reset_index()
-        place = _places(table)
-        reach = min(strength[name].max() for name in ("dp", "wd"))
-        axis.axhspan(0, reach, color=MUTED, alpha=0.15, linewidth=0)
-        for (category, order), at in place.items():
-            value, look = strength[category, order], METHODS[category]
-            usable = 0 < value <= reach or category != "div"
-            axis.plot(at, value, look.marker, color=look.colour, markerfacecolor=look.colour if usable else "none")
-        axis.axhline(0, color=MUTED, linewidth=0.8)
-        _ticks(axis, place)
-        _names(axis, place)
-        axis.set_ylabel(
-            "rise of the training loss (nats)"
-            if match == "equal training loss"
-            else "fall of the test accuracy\n(points)"
-        )
-    return figure
-
-
 OUTCOME_COLOURS = {"win": METHODS["div"].colour, "loss": METHODS["gradient_descent"].colour, "tie": INK}
 
 
@@ -389,82 +280,4 @@ def distances(table: pd.DataFrame) -> Figure:
     handles, labels = axes[0][0].get_legend_handles_labels()
     unique = dict(zip(labels, handles))
     figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=3)
-    return figure
-
-
-def equivalence(table: pd.DataFrame) -> Figure:
-    """Mean differences in units of the margin with 90 % intervals: a column per pair, a row of panels per match.
-
-    Filled and green where equivalent.
-    """
-    matches = list(dict.fromkeys(table["match"]))
-    pairs = list(table[["a", "b"]].drop_duplicates().itertuples(index=False))
-    size = (10.2, 1.4 * len(matches) + 0.7)
-    figure, axes = plt.subplots(len(matches), len(pairs), figsize=size, sharex="col", squeeze=False)
-    for line, match in zip(axes, matches):
-        for number, (axis, (a, b)) in enumerate(zip(line, pairs)):
-            heights = _metric_rows(axis, number == 0)
-            axis.axvspan(-1, 1, color=MUTED, alpha=0.18, linewidth=0)
-            axis.axvline(0, color=MUTED, linewidth=0.8)
-            for row in select(table, match=match, a=a, b=b).itertuples():
-                height, colour = heights[row.metric], OUTCOME_COLOURS["win" if row.equivalent else "tie"]
-                axis.plot([row.low / row.margin, row.high / row.margin], [height, height], color=colour, linewidth=1.3)
-                face = colour if row.equivalent else "none"
-                axis.plot(row.mean / row.margin, height, "o", color=colour, markerfacecolor=face)
-            axis.set_xscale("symlog", linthresh=1)
-            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            if match == matches[0]:
-                axis.set_title(pair_label(a, b, "\nand "), fontsize=9)
-        line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
-    figure.supxlabel("mean difference over layers / margin", fontsize=9, color=INK)
-    return figure
-
-
-def map_of_settings(table: pd.DataFrame, shares: tuple[float, float]) -> Figure:
-    """The settings in the plane in which they differ most (``fair_tests.settings_map``); linear between -1 and 1."""
-    figure, axis = plt.subplots(figsize=(7.4, 4.8))
-    axis.axhline(0, color=MUTED, linewidth=0.6)
-    axis.axvline(0, color=MUTED, linewidth=0.6)
-    axis.add_patch(plt.Rectangle((-1, -1), 2, 2, color=MUTED, alpha=0.15, linewidth=0))
-    for category in CATEGORY_ORDER:
-        look = METHODS[category]
-        cloud = table[(table["category"] == category) & (table["seed"] >= 0)]
-        axis.plot(cloud["x"], cloud["y"], ".", color=look.colour, alpha=0.4, markersize=4)
-        own = select(table, category=category, seed=-1).sort_values("order")
-        axis.plot(own["x"], own["y"], look.marker, color=look.colour, markersize=6, label=look.label)
-        if category == "div":
-            continue
-        axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
-        for row in own.itertuples():
-            axis.annotate(row.level, (row.x, row.y), (5, 4), textcoords="offset points", fontsize=7, color=look.colour)
-    axis.plot(0, 0, "*", color=INK, markersize=11, label="baseline")
-    axis.set_xscale("symlog", linthresh=1)
-    axis.set_yscale("symlog", linthresh=1)
-    for scale in (axis.xaxis, axis.yaxis):
-        scale.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_xlabel(f"first direction ({shares[0]:.1%} of the squared shifts)")
-    axis.set_ylabel(f"second direction ({shares[1]:.1%})")
-    axis.legend(loc="best")
-    return figure
-
-
-def trajectories(table: pd.DataFrame) -> Figure:
-    """Mean shift over layers along training, a panel per metric, every seed a thin line.
-
-    table: category, metric, epoch, seed, value.
-    """
-    figure, axes = plt.subplots(1, len(METRICS), figsize=(10.2, 2.7))
-    for axis, metric in zip(axes, METRICS):
-        axis.axhline(0, color=MUTED, linewidth=0.8)
-        for category in CATEGORY_ORDER:
-            own, look = select(table, metric=metric, category=category), METHODS[category]
-            for _, line in own.groupby("seed"):
-                axis.plot(line["epoch"], line["value"], color=look.colour, linewidth=0.6, alpha=0.6)
-            mean = own.groupby("epoch")["value"].mean()
-            axis.plot(mean.index, mean, look.marker, color=look.colour, linestyle=look.dash, label=look.label)
-        axis.set_title(METRIC_LABELS[metric])
-        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
-        axis.set_xlabel("epoch")
-    axes[0].set_ylabel("mean shift over layers")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -14,7 +14,6 @@ from weightspace.analysis import diversity_outcomes
 from weightspace.analysis.diversity_outcomes import (
     DESIGNS,
     FEATURES,
-    GROUPS,
     JUDGED,
 )
 from weightspace.analysis.diversity_shifts import CATEGORIES
@@ -22,7 +21,7 @@ from weightspace.analysis.diversity_shifts import LEVELS as SETTINGS
 from weightspace.analysis.frames import select
 from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.display.labels import setting_label
-from weightspace.display.style import BETTER, CATEGORY_ORDER, INK, METHODS, MUTED, WORSE
+from weightspace.display.style import BETTER, INK, METHODS, MUTED, WORSE
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import DESIGN_LABELS, OUTCOME_LABELS, SCORE_LABELS, score_label
 
@@ -144,40 +143,6 @@ def corruption_map(differences: pd.DataFrame, limit: float = 20) -> Figure:
     return figure
 
 
-_GROUP_LOOKS = {
-    name: (colour, dash)
-    for name, colour, dash in zip(
-        GROUPS, (METHODS[c].colour for c in (*CATEGORY_ORDER, "div")), ("--", ":", "-", (0, (4, 1, 1, 1)))
-    )
-}
-
-
-def severities(differences: pd.DataFrame) -> Figure:
-    """Accuracy minus that of the baseline against severity, a panel per kind of corruption, a line per group.
-
-    differences: of ``diversity_outcomes.grouped`` runs, by kind and severity.
-    """
-    kinds = [kind for kind in CORRUPTIONS if kind in set(differences["kind"])]
-    figure, axes = plt.subplots(-(-len(kinds) // 5), 5, figsize=(9.2, 5.6), sharex=True, sharey=True)
-    for axis, kind in zip(axes.flat, kinds):
-        own = select(differences, kind=kind).sort_values("severity")
-        axis.axhline(0, color=INK, linewidth=0.8)
-        for group, (colour, dash) in _GROUP_LOOKS.items():
-            line = select(own, setting=group)
-            axis.fill_between(line["severity"], line["low"], line["high"], color=colour, alpha=0.1, linewidth=0)
-            axis.plot(line["severity"], line["mean"], color=colour, linestyle=dash, label=group)
-        axis.set_title(
-            f"{kind.replace('_', ' ')}\n{own['baseline'].iloc[0]:.0f} to {own['baseline'].iloc[-1]:.0f} %", fontsize=8
-        )
-        axis.set_xticks(range(6))
-    reach = 1.3 * differences["mean"].abs().max()
-    axes.flat[0].set_ylim(-reach, reach)
-    figure.supxlabel("severity (0: not corrupted)", fontsize=9, color=INK)
-    figure.supylabel("accuracy minus that of the baseline (points)", fontsize=9, color=INK)
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, handlelength=2.6)
-    return figure
-
-
 def accuracy_line(table: pd.DataFrame) -> Figure:
     """Accuracy on corrupted images against accuracy on the same images without corruption; the line of plain runs."""
     figure, axis = plt.subplots(figsize=(6.6, 4.2))
@@ -204,7 +169,7 @@ def accuracy_line(table: pd.DataFrame) -> Figure:
                 label=label,
             )
     axis.set_xlabel("accuracy on the images without corruption (%)")
-    axis.set_ylabel("accuracy, mean of 15 corruptions\nx 5 severities (%)")
+    axis.set_ylabel("accuracy, mean over corruptions\nand severities (%)")
     figure.legend(loc="outside lower center", ncols=5, columnspacing=1.2, handletextpad=0.3)
     return figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,13 +21,11 @@ from weightspace.names import METRIC_LABELS
 from weightspace.spectra import marchenko_pastur
 
 LOOKS = {
-    "augmentation": METHODS["div"],
+    "augmentation": replace(METHODS["div"], label="augmentation"),
     "dropout": METHODS["dp"],
     "weight_decay": METHODS["wd"],
     "combined": METHODS["combined"],
 }
-NAMES = {"augmentation": "augmentation", "dropout": "dropout", "weight_decay": "weight decay"}
-"""The categories, as the chapters call them."""
 _MATCH_MARKERS = dict(zip(MATCHES, ("o", "s", "D")))
 _BINS = 40
 
@@ -66,8 +65,8 @@ def learning_curves(table: pd.DataFrame, settings: Mapping[str, str]) -> Figure:
     settings: those to draw, with their category.
     """
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.0))
-    titles = {"train_clean": "training images, as they are", "test": "test images"}
-    for axis, (inputs, title) in zip(axes, titles.items(), strict=True):
+    panels = {"train_clean": "training images, as they are", "test": "test images"}
+    for axis, (inputs, title) in zip(axes, panels.items(), strict=True):
         for setting, category in settings.items():
             own, look = select(table, setting=setting, inputs=inputs).sort_values("epoch"), _look(category)
             colour, marker, dash = (INK, "D", "-") if look is None else (look.colour, look.marker, look.dash)
@@ -110,9 +109,9 @@ def gains_and_delays(table: pd.DataFrame, named: Iterable[str]) -> Figure:
 def mean_effects(table: pd.DataFrame) -> Figure:
     """Mean effect of every setting over layers, a panel per measure; table: ``regularizer_facts.mean_effects``."""
     measures = list(dict.fromkeys(table["measure"]))
-    figure, axes = plt.subplots(
-        1, len(measures), figsize=(1.75 * len(measures) + 1.6, 0.21 * table["setting"].nunique() + 1.6), sharey=True
-    )
+    size = (2.0 * len(measures) + 2.0, 0.21 * table["setting"].nunique() + 1.6)
+    figure, grid = plt.subplots(1, len(measures), figsize=size, sharey=True, squeeze=False)
+    axes = grid[0]
     place = _setting_rows(axes[0], table)
     for axis, measure in zip(axes, measures, strict=True):
         axis.axvspan(-1, 1, color=MUTED, alpha=0.15, linewidth=0)
@@ -152,9 +151,7 @@ def layer_effects(table: pd.DataFrame) -> Figure:
         for category, own in select(table, measure=measure).groupby("category", sort=False):
             look = LOOKS[str(category)]
             axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
-            axis.plot(
-                own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=NAMES[category]
-            )
+            axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
         axis.set_ylabel(measure_label(measure).replace(", ", "\n"))
         axis.set_yscale("symlog", linthresh=2)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
@@ -222,10 +219,10 @@ def similarities(table: pd.DataFrame) -> Figure:
             face = colour if row.outcome in ("for", "against") else "none"
             axis.plot([row.low, row.high], [at, at], color=colour, linewidth=1.1)
             axis.plot(row.similarity, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
-        axis.set_title(f"augmentation and {NAMES[to]}")
+        axis.set_title(f"augmentation and {LOOKS[to].label}")
         axis.set_xlim(-1.3, 1.3)
+        axis.set_xlabel("similarity (cosine over layers)")
         axis.grid(axis="y", visible=False)
-    figure.supxlabel("similarity of the effects (cosine over layers)", fontsize=9, color=INK)
     _legend_of_outcomes(figure, matches)
     return figure
 
@@ -233,7 +230,7 @@ def similarities(table: pd.DataFrame) -> Figure:
 def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Distance of augmentation to dropout over that to something else: a panel each, a marker per way of matching.
 
-    Filled where decided; there is no marker where the other distance is estimated as none. tables: title -> from
+    Filled where decided; there is no marker where one of the distances is estimated as none. tables: title -> from
     ``regularizer_tests.closeness``.
     """
     first = next(iter(tables.values()))
@@ -244,7 +241,7 @@ def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.axvline(1, color=MUTED, linewidth=0.8)
         axis.axvline(CLOSER, color=MUTED, linewidth=1.1, linestyle=":")
         for row in table.itertuples():
-            if not row.distance_other > 0:
+            if not min(row.distance_dropout, row.distance_other) > 0:
                 continue
             at, colour = place[row.set, row.measure] + _shift(row.match, matches), _outcome_colour(row.outcome)
             face = colour if row.outcome in ("for", "against") else "none"
@@ -255,17 +252,21 @@ def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.xaxis.set_minor_formatter(plt.NullFormatter())
         axis.set_title(title)
+        axis.set_xlabel("ratio of the distances")
         axis.grid(axis="y", visible=False)
-    figure.supxlabel("distance to dropout / distance to the other", fontsize=9, color=INK)
     _legend_of_outcomes(figure, matches)
     return figure
 
 
-def settings_map(table: pd.DataFrame, fractions: tuple[float, float]) -> Figure:
-    """The settings in the plane in which their effects differ most, from ``regularizer_facts.settings_map``."""
+def settings_map(table: pd.DataFrame, fractions: tuple[float, float], named: Iterable[str]) -> Figure:
+    """The settings in the plane in which their effects differ most, from ``regularizer_facts.settings_map``.
+
+    named: augmentation levels whose names stand beside their points; those of the others always do.
+    """
     figure, axis = plt.subplots(figsize=(7.4, 4.8))
     axis.axhline(0, color=MUTED, linewidth=0.6)
     axis.axvline(0, color=MUTED, linewidth=0.6)
+    named = set(named)
     for category, own in table.groupby("category", sort=False):
         look = LOOKS[str(category)]
         own = own.set_index("setting").loc[_in_order(own["setting"])]
@@ -273,11 +274,16 @@ def settings_map(table: pd.DataFrame, fractions: tuple[float, float]) -> Figure:
         if category in ("dropout", "weight_decay"):
             axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
         for row in own.itertuples():
-            axis.annotate(
-                _short(str(row.Index)), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=7,
-                color=look.colour,
-            )  # fmt: skip
+            if category != "augmentation" or row.Index in named:
+                axis.annotate(
+                    _short(str(row.Index)), (row.x, row.y), (6, 3), textcoords="offset points", fontsize=7,
+                    color=look.colour,
+                )  # fmt: skip
     axis.plot(0, 0, "*", color=INK, markersize=11, linestyle="", label="no regularizer")
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_yscale("symlog", linthresh=1)
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
     axis.set_xlabel(f"first direction ({fractions[0]:.0%} of the squared effects)")
     axis.set_ylabel(f"second direction ({fractions[1]:.0%})")
     figure.legend(loc="outside lower center", ncols=5)
@@ -337,6 +343,8 @@ def eigenvalue_densities(
                 axis.stairs(outline, edges, color=MUTED, linewidth=0.9)
             _law(axis, *drawn[name], edges)
             axis.set_xscale("log")
+            axis.xaxis.set_major_locator(plt.LogLocator(10, numticks=5))
+            axis.xaxis.set_minor_formatter(plt.NullFormatter())
         row[0].set_ylim(top=1.25 * row[0].get_ylim()[1])  # room for the number
         row[0].set_ylabel(f"{layer}\ndensity per decade")
     for axis, title in zip(axes[0], settings.values(), strict=True):

@@ -23,13 +23,13 @@ CHAPTERS = {
     "08_fair_baselines": ("Fair baselines", "B1g B1h"),
     "18_use_it": ("Use it in your own model", "B6"),
     "10_released_measurements": ("What the released measurements say", "A1a A2a A2b A3a"),
-    "12_like_dropout": ("Is diversity like dropout?", "A1 A2 A2c"),
+    "12_like_dropout": ("Is diversity like dropout?", "A1o A2o A2co A1 A2 A2c"),
     "13_diversity_outcomes": ("Diversity, accuracy, calibration, shift", "A3 A3b"),
     "14_fine_tuning": ("Fine-tuning", "A1f A2f A2cf"),
     "15_words": ("Words", "A1w A2w A2cw A3w A3bw"),
     "16_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
     "17_where_they_meet": ("Where the two papers meet", "C1"),
-    "../book/rules": ("Rules before results", "B1i B1j B3d A1o A2o A2co A3o A3d A4o A4h A5o C2 C3"),
+    "../book/rules": ("Rules before results", "B1i B1j B3d A3o A3d A4o A4h A5o C2 C3"),
 }
 """The page on which each claim is judged, what its link says, and the claims."""
 _PAGE = {code: page for page, (_, codes) in CHAPTERS.items() for code in codes.split()}
@@ -124,8 +124,8 @@ IN_SHORT = (
     ("In regression, they gain more over gradient descent where data are sparse.", "B2a", "dual_stabilized"),
     ("They are more robust to class imbalance than gradient descent.", "B4a", "dual_stabilized"),
     ("Inference costs the same as with ordinary weights.", "B6", "folded"),
-    ("Diverse data change weight spectra in the way that dropout does.", "A1", "like dropout"),
-    ("Their effect is closer to dropout than to no regularizer at all.", "A2c", "as they are"),
+    ("Diverse data change weight spectra in the way that dropout does.", "A1o", "like dropout, folded"),
+    ("Their effect is closer to dropout than to no regularizer at all.", "A2co", "folded"),
     ("A diversity score explains what augmentation does to accuracy.", "A3", "Vendi score, embeddings"),
 )
 """The landing page: a sentence, the claim that it is, and the finding that it shows."""

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from weightspace.analysis import diversity_shifts, fair_tests, spectral_shifts
-from weightspace.analysis.diversity_shifts import BASELINE, FROM_SCRATCH
+from weightspace.analysis.diversity_shifts import FROM_SCRATCH
 from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.display.style import category_label, interval, p_value, pair_label
-from weightspace.display.tables.common import cells, spread
 from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.names import METRIC_LABELS
 
@@ -36,15 +35,6 @@ def tuning(frame: pd.DataFrame) -> pd.DataFrame:
             "training loss": wide["train", "loss"],
         }
     )
-
-
-def recipe(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Every setting with its loss and accuracy, mean and 95 % interval over seeds."""
-    table = outcomes.assign(cell=cells(outcomes, 2), what=outcomes["metric"].map(METRIC_LABELS))
-    order = {name: position for position, name in enumerate((BASELINE, "dp", "wd", "div"))}
-    table = table.sort_values(["category", "order"], key=lambda c: c.map(order) if c.name == "category" else c)
-    wide = spread(table, ["category", "level"], "what")
-    return wide.assign(category=wide["category"].map(category_label))
 
 
 def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
@@ -78,30 +68,6 @@ def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
                     "p, largest": p_value(select(anova, metric=metric)["p"].max()) if not key else "",
                 }
             )
-    return pd.DataFrame(rows)
-
-
-def choices(frame: pd.DataFrame) -> pd.DataFrame:
-    """Pearson correlation of diversity with dropout and weight decay under other choices, mean over seeds."""
-    rows = []
-    for arm in ("main", "cumulative"):
-        for unfolding in ("slices", "(out, in k)"):
-            shifted = spectral_shifts.shifts(diversity_shifts.changes(frame, arm, unfolding=unfolding))
-            for last in ("with", "without"):
-                kept = shifted if last == "with" else shifted[~spectral_shifts.last_layer(shifted)]
-                mean = diversity_shifts.seed_comparisons(kept).groupby(["metric", "a", "b"])["pearson"].mean()
-                rows.append(
-                    {
-                        "augmentation": "each level alone" if arm == "main" else "cumulative",
-                        "unfolding": unfolding,
-                        "last layer": last,
-                    }
-                    | {
-                        f"{METRIC_LABELS[metric]}, {category_label(b)}": f"{mean[metric, 'div', b]:.2f}"
-                        for metric in METRICS
-                        for b in ("dp", "wd")
-                    }
-                )
     return pd.DataFrame(rows)
 
 
