@@ -260,3 +260,14 @@ def test_what_could_not_be_reproduced_is_listed_and_nothing_else():
     assert list(table["not reproduced"]) == ["4 of 84", "1 of 2"]
     assert "reported -0.78, ours -0.77" in table["in what way"].iloc[1]
     assert tables.common.not_reproduced(judged[1:], released[:1]).empty
+
+
+def test_the_smallest_detectable_effect_of_a_range_is_the_median_over_its_comparisons():
+    table = pd.DataFrame({"n": [3, 3, 3], "detectable": [0.6, np.nan, 0.8]})  # one that no effect would have decided
+
+    def least(comparisons: pd.DataFrame) -> float:
+        return verdicts.finding("some", comparisons, 0, 0, 0, (0, 3, 0)).detectable
+
+    assert least(table) == 0.8
+    assert np.isinf(least(table.assign(detectable=np.nan)))
+    assert np.isnan(least(table[["n"]]))
