@@ -70,7 +70,7 @@ tables.claims.at_a_glance(judged)
 # than augmentation does. The diversity of their pixels is lower than that of real images.
 
 # %% tags=["remove-cell"]
-records = ("dual_regression", "dual_classification", "diversity_cifar10")
+records = ("dual_regression", "dual_classification", "diversity_from_scratch")
 regression, classification, runs = (experiments.load(name, experiments.committed_scale(name)) for name in records)
 errors = frames.with_error(frames.last_turn(experiments.load("dual_regression_tuned")))
 against_tuned = frames.paired_tests(errors, claims.dual_weights.DUAL, claims.dual_weights.TUNED_BASELINES, "error")

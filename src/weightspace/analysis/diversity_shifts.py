@@ -190,15 +190,3 @@ def norm_changes(frame: pd.DataFrame) -> pd.DataFrame:
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean over layers within a seed, then over seeds with the 95 % t interval: ``by``, n (seeds), mean, low, high."""
     return summarize(means(table, [*by, "seed"]).dropna(), by)
-
-
-def pooled_eigenvalues(runs: pd.DataFrame, layer: str, unfolding: str = "slices") -> tuple[pd.DataFrame, np.ndarray]:
-    """Eigenvalues of one layer at the end, all seeds of the main arm together, and those of the initial weights.
-
-    runs: the records of ``diversity_cifar10``. The table has a row per setting: category, level, order, eigenvalues.
-    """
-    own = select(runs, arm="main", layer=layer, unfolding=unfolding)
-    final = own[own["epoch"] == last_epoch(own)]
-    rows = [(*LEVELS[str(s)], np.concatenate(list(group["eigenvalues"]))) for s, group in final.groupby("setting")]
-    table = pd.DataFrame(rows, columns=["category", "level", "order", "eigenvalues"])
-    return table, np.concatenate(list(own.loc[own["epoch"] == 0, "eigenvalues"]))

@@ -11,23 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weightspace.analysis import frames
-from weightspace.analysis.diversity_shifts import pooled_eigenvalues
 from weightspace.analysis.frames import select
+from weightspace.analysis.regularizer_effects import BASELINE, MATRIX
 from weightspace.display.figures.curves import label_lines, plain_ticks
-from weightspace.display.style import HTML, INK, METHODS, MUTED, show
-from weightspace.experiments.diversity.released_measurements import BASELINE
+from weightspace.display.figures.regularizers import LOOKS, pooled
+from weightspace.display.labels import setting_label
+from weightspace.display.style import HTML, METHODS, MUTED, show
 from weightspace.names import dataset_label
 
 SHOWN = ("gradient_descent", "dual", "dual_stabilized")
 REGRESSION = {"dataset": "california_housing", "layers": 3, "train_size": 100}
 CLASSIFICATION = {"dataset": "fashion_mnist", "layers": 3, "train_size": 100}
 LAYER = "layer4.1.conv2"
-LEVELS = {
-    ("dp", "0.3"): "dropout 0.3",
-    ("wd", "0.001"): "weight decay 1e-3",
-    ("div", "auto_augment"): "AutoAugment",
-}
-"""A level of each regularizer with which the network learns; the chapter shows the others."""
+LEVELS = ("dropout_0.3", "rand_augment", "weight_decay_0.005")
+"""A level of each regularizer; the chapter shows the others."""
 
 
 def _curves(axis: Axes, frame: pd.DataFrame, title: str) -> None:
@@ -59,27 +56,23 @@ def draw_dual(error: Axes, accuracy: Axes, regression: pd.DataFrame, classificat
 
 
 def draw_densities(axis: Axes, runs: pd.DataFrame) -> None:
-    """Densities of the eigenvalues of one layer: before training, after it, and after it under three regularizers."""
-    table, start = pooled_eigenvalues(runs, LAYER)
-    base = select(table, category=BASELINE)["eigenvalues"].iloc[0]
-    edges = np.linspace(-7, np.log10(base.max()), 36)
-
-    def draw(eigenvalues: np.ndarray, **look) -> None:
-        density, _ = np.histogram(np.log10(np.maximum(eigenvalues, 1e-12)), edges)
-        axis.stairs(np.maximum(density / (len(eigenvalues) * np.diff(edges)), 1e-3), edges, **look)
-
-    draw(base, color=MUTED, alpha=0.35, fill=True, label="no regularizer")
-    draw(start, color=INK, linestyle="-.", linewidth=0.9, label="before training")
-    for (category, level), label in LEVELS.items():
-        [values] = select(table, category=category, level=level)["eigenvalues"]
-        draw(values, color=METHODS[category].colour, linestyle=METHODS[category].dash, label=label)
-    axis.set_yscale("log")
-    axis.set_ylim(bottom=0.005)
-    axis.set_title("Density of the eigenvalues of a late layer", fontsize=9)
+    """Densities of the eigenvalues of one layer with its batch norm, without a regularizer and under three of them."""
+    own = select(runs, layer=LAYER, batch_norm="folded", unfolding=MATRIX)
+    own = select(own, epoch=own["epoch"].max())
+    decades = {name: np.log10(pooled(select(own, setting=name))[0]) for name in (BASELINE, *LEVELS)}
+    every = np.concatenate(list(decades.values()))
+    edges = np.linspace(every.min(), every.max(), 60)
+    heights = {name: np.histogram(values, edges, density=True)[0] for name, values in decades.items()}
+    axis.stairs(heights[BASELINE], edges, color=MUTED, alpha=0.35, fill=True, label="no regularizer")
+    for name in LEVELS:
+        look = LOOKS[select(own, setting=name)["category"].iloc[0]]
+        axis.stairs(heights[name], edges, color=look.colour, linestyle=look.dash, label=setting_label(name))
+    axis.set_title("Eigenvalues of a late layer, with its batch norm", fontsize=9)
     axis.set_xlabel("eigenvalue")
+    axis.set_ylabel("density per decade")
     axis.xaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
-    axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+    axis.xaxis.set_major_locator(plt.MaxNLocator(6, integer=True))
+    axis.legend(loc="upper left", handlelength=1.2)
 
 
 def dual_weights(regression: pd.DataFrame, classification: pd.DataFrame) -> HTML:
@@ -102,8 +95,8 @@ def densities(runs: pd.DataFrame) -> HTML:
     return show(
         figure,
         "hero-densities",
-        alt="Five densities of eigenvalues on logarithmic axes. Training adds large eigenvalues; weight decay moves "
-        "the whole density to smaller ones; the curve under AutoAugment lies on that without a regularizer.",
+        alt="Four densities of eigenvalues on a logarithmic axis. Under dropout and RandAugment the bulk moves to "
+        "smaller values by about the same amount; under weight decay it spreads over three powers of ten.",
         frame=runs,
     )
 
