@@ -53,6 +53,9 @@ class Usage:
         self.outside = tuple(os.path.realpath(f) + os.sep for f in (sys.prefix, sys.base_prefix, Path(__file__).parent))
         self.files: set[str] = set()
         self.settings: set[str] = set()
+        self.modules: dict[str, str] = {}
+        self.packages: set[str] = set()
+        self.known: dict[str, str | None] = {}  # the files of the modules that were looked at
 
     def is_input(self, path: str) -> bool:
         return (
@@ -88,21 +91,27 @@ class Usage:
 
         environment.__getitem__ = noted
 
-    def write(self, *_) -> None:
-        modules, packages = {}, set()
+    def look_at_modules(self) -> None:
+        """Note the modules that have been loaded since the last look: thousands were there before, at every cell."""
         # A copy in one step: collecting garbage meanwhile, or another thread, may import something.
         for name, module in sys.modules.copy().items():
             file, top = getattr(module, "__file__", None), name.partition(".")[0]
+            if self.known.get(name, "") == file:
+                continue
+            self.known[name] = file
             if not isinstance(file, str) or not os.path.isabs(file):
                 continue
             if top in self.own or self.is_input(os.path.realpath(file)):
-                modules[name] = os.path.realpath(file)
+                self.modules[name] = os.path.realpath(file)
             elif top not in sys.stdlib_module_names:
-                packages.add(top)
+                self.packages.add(top)
+
+    def write(self, *_) -> None:
+        self.look_at_modules()
         report = {
             "files": sorted(self.files.copy()),
-            "modules": modules,
-            "packages": sorted(packages),
+            "modules": self.modules,
+            "packages": sorted(self.packages),
             "settings": sorted(self.settings.copy()),
             "cpu_seconds": time.process_time(),
         }
