@@ -12,7 +12,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -23,7 +23,9 @@ from weightspace import extras
 extras.need("plots", "matplotlib", "seaborn")
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -257,8 +259,19 @@ def _enlarge_text(figure: Figure) -> None:
             for which in ("major", "minor"):
                 size = axis.get_tick_params(which).get("labelsize", plt.rcParams["xtick.labelsize"])
                 axis.set_tick_params(which, labelsize=max(FontProperties(size=size).get_size_in_points(), least))
-    for text in figure.findobj(Text):
+    for text in _texts(figure):
         text.set_fontsize(max(text.get_fontsize(), least))
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """The texts of a figure but for those of ticks, which come into being when they are asked for."""
+    for child in artist.get_children():
+        if isinstance(child, Text):
+            yield child
+        elif isinstance(child, Axis):
+            yield from (child.label, child.offsetText)
+        else:
+            yield from _texts(child)
 
 
 def _svg(figure: Figure) -> str:
