@@ -49,11 +49,13 @@ def test_small_campaigns_end_undecided_and_not_refuted():
 
 def test_the_predicted_strength_is_a_quarter_of_the_error():
     frame = campaign(DECAY, seeds=3)
-    np.testing.assert_allclose(rule.predicted_strength(frame, 1, "dual"), 0.01)
-    settings = list(SETTINGS)
-    weights = rule.profiles(frame, settings, 1, "dual", rule.PREDICTED, np.ones((1, 3)))["weight_decay"][0]
+    predicted = rule.predicted_strength(frame, 1, "dual")
+    np.testing.assert_allclose(predicted, 0.01)
+    settings, losses = list(SETTINGS), rule.losses(frame)
+    profiles = rule.profiles(losses, settings, "dual", rule.PREDICTED, np.ones((1, 3)), predicted)
+    weights = profiles["weight_decay"][0]
     assert weights[settings.index("l2_squared_0.01")] == pytest.approx(1) and weights.sum() == pytest.approx(1)
-    tuned = rule.profiles(frame, settings, 1, "dual", "tuned", np.ones((1, 3)))
+    tuned = rule.profiles(losses, settings, "dual", "tuned", np.ones((1, 3)), predicted)
     assert tuned["weight_decay"][0, settings.index("l2_squared_0.003")] == 1
 
 

@@ -124,6 +124,22 @@ def test_a_setting_like_the_baseline_is_seen_in_one_case_of_twenty():
         assert np.mean(p) == pytest.approx(0.5, abs=0.06)
 
 
+def test_the_randomization_takes_any_run_of_a_seed_for_the_setting():
+    rng = np.random.default_rng(4)
+    for seeds in (2, 5):  # of two seeds, one draw in nine takes the setting in both and is as large as itself
+        baselines, setting = rng.standard_normal((seeds, 2, 3)), rng.standard_normal((seeds, 3))
+        runs = np.concatenate([setting[:, None], baselines], axis=1)
+
+        def size(chosen, runs=runs, seeds=seeds):
+            others = [np.delete(own, k, axis=0).mean(axis=0) for own, k in zip(runs, chosen)]
+            effects = [own[k] - other for own, k, other in zip(runs, chosen, others)]
+            return sum(effects[s] @ effects[t] for s in range(seeds) for t in range(seeds) if s != t)
+
+        drawn = np.random.default_rng(0).integers(0, 3, (300, seeds))
+        as_large = [not chosen.any() or size(chosen) >= size([0] * seeds) for chosen in drawn]
+        assert randomization_p(baselines, setting, draws=300) == (1 + sum(as_large)) / 301
+
+
 def test_a_measure_that_sees_nothing_is_not_judged():
     frame = campaign(nothing)
     table = controls(frame, [MEASURE])

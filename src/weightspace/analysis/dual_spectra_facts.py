@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -90,17 +90,19 @@ def left_out(everything: pd.DataFrame, kept: pd.DataFrame) -> tuple[int, int]:
 
 def negative_control(frame: pd.DataFrame) -> tuple[int, int]:
     """In how many places one more baseline is seen as if it were a setting, p < 0.05, and the number of places."""
-    p = [randomization_p(*placebo(rule.effects(cell, layer, form).baselines)) for cell, layer, form in _places(frame)]
+    of_all = (rule.effects(spectra, layer, form).baselines for _, spectra, layer, form in _places(frame))
+    p = [randomization_p(*placebo(baselines)) for baselines in of_all]
     return sum(value < rule.ALPHA for value in p), len(p)
 
 
-def _places(frame: pd.DataFrame):
+def _places(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, int, str]]:
+    """Rows of the cell, among them those of the layer's spectra, the layer and the form of every place."""
     for _, cell in frame.groupby(rule.CELL, sort=True):
         spectra = select(cell, part="W", metric="eigenvalues")
         for layer, some in spectra.groupby("layer"):
             if len(some["eigenvalues"].iloc[0]) >= 4 * rule.VALUES_NEEDED:
                 for form in rule.FORMS:
-                    yield cell, layer, form
+                    yield cell, some, layer, form
 
 
 def early_stopping(frame: pd.DataFrame) -> pd.DataFrame:
@@ -110,11 +112,11 @@ def early_stopping(frame: pd.DataFrame) -> pd.DataFrame:
     checkpoint of the smallest validation loss of gradient descent (its mean over seeds and replicates).
     """
     rows = []
-    for cell, layer, form in _places(frame):
+    for cell, spectra, layer, form in _places(frame):
         loss = select(cell, layer=0, inputs="validation", metric="loss", method=BASELINE)
         earlier = loss[loss["update"] < cell["update"].max()].groupby("update")["value"].mean()
-        stopped = select(cell, method=BASELINE, replicate=0, update=earlier.idxmin())
-        own = cell[cell["update"] == cell["update"].max()]
+        stopped = select(spectra, method=BASELINE, replicate=0, update=earlier.idxmin())
+        own = spectra[spectra["update"] == spectra["update"].max()]
         stopped = stopped.assign(method="stopped", update=own["update"].iloc[0])
         found = rule.effects(pd.concat([own, stopped]), layer, form)
         by_seed = between_seeds(products(found.values), np.ones((1, found.values.shape[1])))[0]

@@ -112,11 +112,14 @@ def effects(cell: pd.DataFrame, layer: int, form: str) -> Effects:
     )
 
 
-def losses(cell: pd.DataFrame, inputs: str, settings: list[str]) -> NDArray[np.float64]:
-    """log10 of the loss at the end minus the mean of the seed's baselines: [settings, seeds]."""
-    own = select(cell, layer=0, inputs=inputs, metric="loss", update=cell["update"].max())
-    table = own.assign(value=np.log10(own["value"])).pivot_table(index="method", columns="seed", values="value")
-    return (table.loc[settings] - table.loc[BASELINE]).to_numpy()
+def losses(cell: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By inputs: log10 of the loss at the end minus the mean of the seed's baselines, settings (rows) by seeds."""
+    end = select(cell, layer=0, metric="loss", update=cell["update"].max())
+    tables = {}
+    for inputs, own in end.groupby("inputs"):
+        table = own.assign(value=np.log10(own["value"])).pivot_table(index="method", columns="seed", values="value")
+        tables[str(inputs)] = table - table.loc[BASELINE]
+    return tables
 
 
 def predicted_strength(cell: pd.DataFrame, layer: int, method: str) -> NDArray[np.float64]:
@@ -131,13 +134,15 @@ def predicted_strength(cell: pd.DataFrame, layer: int, method: str) -> NDArray[n
 # --- controls
 
 
-def controls(cell: pd.DataFrame, found: Effects) -> pd.DataFrame:
+def controls(ends: dict[str, pd.DataFrame], found: Effects) -> pd.DataFrame:
     """Which settings act and are seen. Columns setting, acts, p, p_holm (over those that act), seen.
 
+    ends: see ``losses``.
     acts: training or test loss differ from the baseline's, t-test over seeds, Holm over both losses of all settings.
     The row of the baseline takes the first replicate for a setting: p should be below 0.05 in one case of twenty.
     """
-    differ = [stats.ttest_1samp(losses(cell, inputs, found.settings), 0, axis=1).pvalue for inputs in ("train", "test")]
+    tested = [ends[inputs].loc[found.settings].to_numpy() for inputs in ("train", "test")]
+    differ = [stats.ttest_1samp(values, 0, axis=1).pvalue for values in tested]
     acts = (np.reshape(holm(np.nan_to_num(np.concatenate(differ), nan=1.0)), (2, -1)) < ALPHA).any(axis=0)
     rows = [
         (name, bool(act), randomization_p(found.baselines, own))
@@ -161,10 +166,16 @@ def passes(controls: pd.DataFrame, prefix: str) -> bool:
 
 
 def profiles(
-    cell: pd.DataFrame, settings: list[str], layer: int, method: str, match: str, weights: NDArray[np.float64]
+    ends: dict[str, pd.DataFrame],
+    settings: list[str],
+    method: str,
+    match: str,
+    weights: NDArray[np.float64],
+    predicted: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]] | None:
     """Weights of the settings that make the effects to compare: category -> [draws, settings].
 
+    ends: see ``losses``. predicted: see ``predicted_strength``.
     tuned: the level of the smallest validation loss. Equal loss: the levels interpolated to the loss of the dual
     network; None where that does not lie between the baseline's and the strongest level's. Everything is estimated
     again in every draw.
@@ -178,16 +189,16 @@ def profiles(
         rows = levels(settings, category)
         found[category] = np.zeros_like(own)
         if match == "tuned":
-            best = (share @ losses(cell, "validation", settings)[rows].T).argmin(axis=1)
+            best = (share @ ends["validation"].loc[settings].to_numpy()[rows].T).argmin(axis=1)
             found[category][draws, np.array(rows)[best]] = 1
             continue
         if match == PREDICTED:
-            wanted = share @ predicted_strength(cell, layer, method)
+            wanted = share @ predicted
             strengths = [float(settings[k].removeprefix(CATEGORIES[category])) for k in rows]
             rising = np.broadcast_to(strengths, (len(weights), len(rows)))
         else:
             inputs, sign = ("train", 1) if match == "equal training loss" else ("test", -1)
-            strength = share @ (sign * losses(cell, inputs, settings)).T
+            strength = share @ (sign * ends[inputs].loc[settings].to_numpy()).T
             wanted, rising = strength[:, settings.index(method)], strength[:, rows]
         if not 0 < wanted[0] <= rising[0].max():
             return None
@@ -201,32 +212,38 @@ def _cases(
     """(place, method and match), seeds, products of the profiles, and which categories pass their controls."""
     for key, cell in frame.groupby(CELL, sort=True):
         weights = seed_weights(cell["seed"].nunique(), draws)
-        spectra = select(cell, part="W", metric="eigenvalues")
+        spectra = select(cell, part="W", metric="eigenvalues", update=cell["update"].max())
         scores = select(cell, part="").drop(columns="eigenvalues")  # few rows and small ones, which are asked often
+        ends = losses(scores)
         for layer, some in spectra.groupby("layer"):
             if len(some["eigenvalues"].iloc[0]) < 4 * VALUES_NEEDED:
                 continue
-            held: dict[tuple[str, str], dict[str, NDArray[np.float64]] | None] = {}
-            for form in FORMS:
-                effect = effects(cell, layer, form)
-                seen = controls(scores, effect)
+            of_form = {form: effects(some, layer, form) for form in FORMS}
+            held = {}
+            for method in DUAL:
+                predicted = predicted_strength(scores, layer, method)
+                for match in (*MATCHES, PREDICTED):
+                    settings = of_form[FORMS[0]].settings
+                    held[method, match] = profiles(ends, settings, method, match, weights, predicted)
+            for form, effect in of_form.items():
+                seen = controls(ends, effect)
                 by_draw = between_seeds(products(effect.values), weights)
                 passed = {name: passes(seen, prefix) for name, prefix in CATEGORIES.items()}
-                for method in DUAL:
+                for (method, match), profile in held.items():
+                    if profile is None:
+                        continue
                     own = seen[seen["setting"] == method].iloc[0]
-                    for match in (*MATCHES, PREDICTED):
-                        if (method, match) not in held:  # the same for both forms
-                            held[method, match] = profiles(scores, effect.settings, layer, method, match, weights)
-                        profile = held[method, match]
-                        if profile is None:
-                            continue
-                        pairs = {
-                            (a, b): np.einsum("di,dij,dj->d", profile[a], by_draw, profile[b])
-                            for a in profile
-                            for b in profile
-                        }
-                        name = (*astuple(Place(*key, layer, form)), method, match)
-                        yield name, len(weights[0]), pairs, passed | {"dual": bool(own["acts"] and own["seen"])}
+                    categories = [name for name in profile if name != "dual"]
+                    asked = [("dual", "dual"), *((a, b) for b in categories for a in ("dual", b))]
+                    pairs = {(a, b): _drawn(profile[a], by_draw, profile[b]) for a, b in asked}
+                    name = (*astuple(Place(*key, layer, form)), method, match)
+                    yield name, len(weights[0]), pairs, passed | {"dual": bool(own["acts"] and own["seen"])}
+
+
+def _drawn(left: NDArray[np.float64], products: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """<left, right> of two profiles draw by draw. What no draw gives a weight is left out: it adds zeros."""
+    i, j = (np.flatnonzero(profile.any(axis=0)) for profile in (left, right))
+    return np.einsum("di,dij,dj->d", left[:, i], products[:, i[:, None], j], right[:, j])
 
 
 COLUMNS = [*CELL, "layer", "form", "method", "match"]

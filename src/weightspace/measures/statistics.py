@@ -28,7 +28,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
     mean = float(x.mean())
     if len(x) < 2:
         return mean, float("nan"), float("nan")
-    half = _t_quantile(level, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    half = t_quantile(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return mean, mean - float(half), mean + float(half)
 
 
@@ -95,7 +95,7 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True
         return float("nan"), float("nan")
     if log:
         x = np.log(_positive(x))
-    half = _t_quantile(level, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
+    half = t_quantile(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
     low, high = x.mean() - half, x.mean() + half
     return (float(np.exp(low)), float(np.exp(high))) if log else (float(low), float(high))
 
@@ -153,8 +153,9 @@ def row_correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[
 
 
 @cache
-def _t_quantile(level: float, degrees: int) -> float:
-    return float(stats.t.ppf(0.5 + level / 2, degrees))
+def t_quantile(probability: float, degrees: int) -> float:
+    """Quantile of Student's t: a chapter asks thousands of times for a few of them."""
+    return float(stats.t.ppf(probability, degrees))
 
 
 def _finite(values: ArrayLike) -> np.ndarray:
