@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Annotated, Literal, TypeVar, get_args
 
@@ -34,7 +33,7 @@ from weightspace.campaigns.configuration import (
 from weightspace.data import sampling
 from weightspace.dual.methods import PAPER_METHODS, parse_method
 from weightspace.training.online import networks_on
-from weightspace.training.online.networks import OnlineNetworks
+from weightspace.training.online.networks import OnlineNetworks, on_threads
 
 HIDDEN = {2: (20,), 3: (64, 32)}
 """Hidden widths of the "2 layer" and the "3 layer" network (paper B, released code)."""
@@ -285,14 +284,13 @@ class ProtocolRuns:
         scores = np.empty((len(self.seeds), len(x)), self.networks.dtype)
         disturb = partial(self.problem.noisy, x, std=self.common.noise_std)
         seeds, threads = sorted(set(self.seeds.tolist())), get_num_threads()
-        with ThreadPoolExecutor(threads) as pool:
-            # Drawing noise for tens of thousands of images takes longer than testing on them; all seeds at once would
-            # fill the memory.
-            for first in range(0, len(seeds), threads):
-                batch = seeds[first : first + threads]
-                for seed, disturbed in zip(batch, pool.map(disturb, batch)):
-                    runs = self.seeds == seed
-                    scores[runs] = self.networks.select(runs).sample_scores(disturbed, y)
+        # Drawing noise for tens of thousands of images takes longer than testing on them; all seeds at once would fill
+        # the memory.
+        for first in range(0, len(seeds), threads):
+            batch = seeds[first : first + threads]
+            for seed, disturbed in zip(batch, on_threads(disturb, batch)):
+                runs = self.seeds == seed
+                scores[runs] = self.networks.select(runs).sample_scores(disturbed, y)
         return scores
 
 

@@ -19,9 +19,10 @@ used where there are fewer distinct samples than inputs, and done in float64, be
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numba import get_num_threads
@@ -32,6 +33,7 @@ from weightspace.dual.methods import Method, parse_method
 from weightspace.training.online import compiled
 from weightspace.training.online.compiled import Classes, Parameters, Samples, Span
 
+Item, Result = TypeVar("Item"), TypeVar("Result")
 _TEST_CHUNK = 512
 _RUNS_AT_ONCE = 32
 
@@ -205,8 +207,8 @@ class OnlineNetworks:
                     z[run, chunk] = h
 
             # Products this small gain nothing from threads inside BLAS and wait for them where a core is busy.
-            with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
-                list(pool.map(fill, range(0, len(x), _TEST_CHUNK)))
+            with _blas().limit(limits=1, user_api="blas"):
+                on_threads(fill, range(0, len(x), _TEST_CHUNK))
         return z
 
     def score(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -264,6 +266,17 @@ class OnlineNetworks:
         if self.task != "classification" or values.shape != shape or not np.isfinite(values).all():
             raise ValueError(f"{name} must be finite, for classification, of shape {shape}; got shape {values.shape}")
         return values
+
+
+def on_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What a function returns for each item, computed on as many threads as the compiled loops may use.
+
+    With one thread nothing is handed over: it would wait for a core, and workers side by side have none to spare.
+    """
+    if get_num_threads() == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        return list(pool.map(function, items))
 
 
 @lru_cache(maxsize=1)
