@@ -17,7 +17,9 @@ PREVIEW = "preview"
 DESCRIPTION = 200  # characters, as many as search engines and messengers show
 
 #: What an excerpt leaves out, and what stands for a formula.
-_NOT_TEXT = re.compile(r"<(svg|script|style|pre|button)\b.*?</\1>|<a class=\"headerlink\".*?</a>", re.S)
+_NOT_TEXT = re.compile(
+    r"<(svg|script|style|pre|button)\b.*?</\1>|<a class=\"headerlink\".*?</a>|<p class=\"ws-key\".*?</p>", re.S
+)
 _FORMULA = re.compile(r"<(span|div) class=\"[^\"]*\bmath\b[^\"]*\">.*?</\1>", re.S)
 _SECTION = re.compile(r"<section[^>]* id=\"([^\"]+)\"[^>]*>")
 

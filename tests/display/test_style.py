@@ -229,3 +229,35 @@ def test_no_letter_of_a_wide_figure_is_too_small_to_read():
         shown = min(1, style._COLUMN / (96 * width)) * 96 / 72
         sizes = [float(size) * shown for size in re.findall(r"font-size: ([\d.]+)px", html)]
         assert sizes and min(sizes) >= 9 - 1e-3
+
+
+def key_of(figure) -> list[tuple[str, str]]:
+    html = style.show(figure, "one", alt="A drawing")._repr_html_()
+    return re.findall(r'<span style="--colour: ([^"]*)">([^<]*)</span>', html)
+
+
+def test_a_key_says_what_the_legend_and_words_in_colour_say():
+    dual, other = style.METHODS["dual"], style.METHODS["gradient_descent"]
+    figure, axis = plt.subplots()
+    axis.plot([0, 1], color=dual.colour, label="dual & more")
+    axis.legend()
+    axis.text(1, 1, "gradient\ndescent", color=other.colour)
+    axis.text(0, 1, "0.3", color=other.colour)  # a number
+    axis.text(0, 0, "a remark")  # in the colour of all text
+    assert key_of(figure) == [
+        (f"var({dual.variable}, {dual.colour})", "dual &amp; more"),
+        (f"var({other.variable}, {other.colour})", "gradient descent"),
+    ]
+
+
+def test_panels_with_legends_of_their_own_and_single_colours_have_no_key():
+    figure, axes = plt.subplots(2)
+    for axis in axes:
+        axis.plot([0, 1], color="red", label="a")
+        axis.plot([1, 0], color="green", label="b")
+        axis.legend()
+    assert key_of(figure) == []
+    figure, axis = plt.subplots()
+    axis.plot([0, 1], label="a")
+    axis.legend()
+    assert key_of(figure) == []

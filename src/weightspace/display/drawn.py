@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -11,6 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FixedLocator
 
@@ -31,6 +32,27 @@ def values(figure: Figure, names: Mapping[str, str]) -> pd.DataFrame:
             series = _series(artist, names)
             rows += [(panel, series, mark, number, *(n.get(v, v) for n, v in zip(places, xy))) for xy in points]
     return pd.DataFrame(rows, columns=["panel", "series", "mark", "number", "x", "y"])
+
+
+def key(figure: Figure, colours: Collection[str]) -> dict[str, str]:
+    """What colours mean in a figure, by its legend or by words in one of ``colours`` beside the marks: word -> colour.
+
+    Nothing for a figure whose panels have legends of their own.
+    """
+    found: dict[str, str] = {}
+    legends = figure.findobj(Legend)
+    if len(legends) > 1:
+        return found
+    for legend in legends:
+        for handle, text in zip(legend.legend_handles, legend.get_texts()):
+            if colour := _colour(handle):
+                found.setdefault(text.get_text(), colour)
+    for axes in figure.axes:
+        for text in axes.texts:
+            word, colour = " ".join(text.get_text().split()), to_hex(text.get_color())
+            if colour in colours and word[:1].isalpha():
+                found.setdefault(word, colour)
+    return found
 
 
 def _marks(axes: Axes) -> list[tuple[Artist, str, list[tuple[float, float]]]]:
@@ -61,10 +83,15 @@ def _series(artist: Artist, names: Mapping[str, str]) -> str:
     label = str(artist.get_label())
     if label and not label.startswith("_"):
         return label
+    return names.get(_colour(artist), "")
+
+
+def _colour(artist: Artist) -> str:
+    """The colour of a mark; empty for one of several colours."""
     colour = getattr(artist, "get_color", None) or artist.get_facecolor
     try:
-        return names.get(to_hex(colour()), "")
-    except ValueError:  # several colours
+        return str(to_hex(colour()))
+    except ValueError:
         return ""
 
 

@@ -189,9 +189,11 @@ def show(
     name: a short word, unique on its page. alt: what a reader who cannot see the figure needs to know. frame: the
     records that were drawn; None for a figure that its own cell computes. live: see ``interactive``.
     """
-    plotted = _plotted(figure, name)
+    plotted, key = _plotted(figure, name), _key(figure)
     drawing = _drawing(figure, name, alt)
-    return _figure(live.around(drawing) if live else drawing, note, frame, plotted)
+    if live:
+        return _figure(live.around(drawing), note, frame, plotted)
+    return _figure(drawing, note, frame, plotted, key)
 
 
 _LAST_SLOTS = 5
@@ -287,11 +289,18 @@ def _svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _figure(drawing: str, note: str, frame: pd.DataFrame | None, plotted: str) -> HTML:
+def _figure(drawing: str, note: str, frame: pd.DataFrame | None, plotted: str, key: str = "") -> HTML:
     return HTML(
-        f'<div class="ws-figure"><div class="ws-scroll">{drawing}</div>'
+        f'<div class="ws-figure">{key}<div class="ws-scroll">{drawing}</div>'
         f"{_below(note, _source(frame, 'figure', plotted))}</div>"
     )
+
+
+def _key(figure: Figure) -> str:
+    """What the colours mean, above the drawing: it shows on pages so narrow that a part of the drawing is hidden."""
+    words = drawn.key(figure, [style.colour for style in METHODS.values()])
+    spans = "".join(f'<span style="--colour: {colour}">{html.escape(word)}</span>' for word, colour in words.items())
+    return _page_colours(f'<p class="ws-key" aria-hidden="true">{spans}</p>') if len(words) > 1 else ""
 
 
 def _plotted(figure: Figure, name: str) -> str:
