@@ -7,13 +7,14 @@
 # more often wrong, and test images noisier?
 #
 # **Answer.** With 50 to 500 samples neither dual method beats gradient descent by the 5 % that our rule asks for, and with 5,000
-# both have a {glue:text}`many_low:.0f` to {glue:text}`many_high:.0f` % higher error. With wrong labels both are clearly better:
-# where 20 to 60 % of the labels are wrong, the error is {glue:text}`labels_dual:.0f` % lower than that of gradient descent (with the
-# {term}`stabilizer` {glue:text}`labels_stabilized:.0f` %). Noise on the test images disturbs a simple penalty no more than dual weights.
+# both have a {glue:text}`many_low:.0f` to {glue:text}`many_high:.0f` % higher error. With 20 to 60 % of wrong labels their error is
+# {glue:text}`labels_dual:.0f` % lower than that of gradient descent (with the {term}`stabilizer` {glue:text}`labels_stabilized:.0f` %), and
+# a loss made for wrong labels does as well (error ratio {glue:text}`robust_ratio:.2f`, 95 % interval {glue:text}`robust_low:.2f` to
+# {glue:text}`robust_high:.2f`). Noise on the test images disturbs a simple penalty no more than dual weights.
 #
-# **How sure.** There are $n$ = {glue:text}`n_sparse` seeds for the number of samples and {glue:text}`n_noise` for noise, each with
-# a {term}`training subset` of its own, on two data sets with one network, at the paper scale. The rule of the claim about wrong
-# labels was committed before its records; no method was tuned here.
+# **How sure.** There are $n$ = {glue:text}`n_sparse` seeds for the number of samples, {glue:text}`n_noise` for noise and
+# {glue:text}`robust_seeds` for tuned baselines, each with a {term}`training subset` of its own, on two data sets with one network, at the
+# paper scale. The rules of the claims about wrong labels were committed before their records.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -28,7 +29,7 @@ from weightspace.analysis import frames
 from weightspace.claims import verdicts
 from weightspace.display import figures, quotes, style, tables
 
-DUAL, RIVALS = claims.dual_weights.DUAL, ("gradient_descent", "l2_0.1")
+DUAL, RIVALS, RIVAL = claims.dual_weights.DUAL, ("gradient_descent", "l2_0.1"), "tuned_l2_squared"
 sparse = experiments.ensure("dual_sparse", scale, seeds, device, recompute)
 noise = experiments.ensure("dual_noise", scale, seeds, device, recompute)
 gains = frames.paired_tests(frames.with_error(sparse), DUAL, ["gradient_descent"], "error")
@@ -133,14 +134,76 @@ style.show(
 # %% [markdown]
 # In {numref}`fig-label-noise` the lines start close together and part as labels get worse. Gradient descent falls fastest, because it
 # fits the wrong labels too; L2 0.1 lies in between, and the two dual methods fall least. This is where dual weights are worth most in
-# classification. Whether tuned baselines, or a loss made for wrong labels, do as well is the question of claim B3d
-# ({doc}`the rules <../book/rules>`).
+# classification.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the outcomes with wrong labels", "code_prompt_hide": "Hide the table"}
 style.table(
     tables.common.outcomes(label_tests),
     frame_of=noise,
     note="All fractions of wrong labels, 0 to 60 %; a ratio below 1 favours the dual method.",
+)
+
+# %% tags=["remove-cell"]
+deep = experiments.ensure("dual_classification_deep", scale, seeds, device, recompute)
+wrong, helpful = claims.dual_weights.wrong_labels(deep)
+tuned_methods = (*DUAL, "tuned_dual", "tuned_dual_stabilized")
+against = helpful or list(claims.dual_weights.AGAINST_WRONG_LABELS)
+robust_tests = frames.paired_tests(wrong, tuned_methods, against, "error", ("dataset", "label_noise"))
+robust, decay = (
+    frames.overall_ratio(wrong, "dual", [name], "error", ("dataset", "label_noise")) for name in ("tuned_robust", RIVAL)
+)
+quotes.glue(
+    robust_seeds=deep["seed"].nunique(),
+    robust_ratio=robust[0],
+    robust_low=robust[1],
+    robust_high=robust[2],
+    decay_ratio=decay[0],
+    decay_low=decay[1],
+    decay_high=decay[2],
+    helpful=", ".join(style.method_label(name).removesuffix(", tuned") for name in helpful) or "none",
+    robust_dual=tables.common.tally(robust_tests, "dual"),
+    robust_stabilized=tables.common.tally(robust_tests, "dual_stabilized"),
+    robust_both=tables.common.tally(robust_tests, "tuned_dual"),
+)
+
+# %% [markdown]
+# ### Baselines that are tuned on wrong labels
+#
+# Does somebody who tunes on such data need dual weights? Here squared L2, early stopping and a *robust loss* are tuned, on held-out samples
+# whose labels are as wrong as the others. The robust loss is the generalized cross entropy {cite:p}`zhang2018gce`, which counts samples
+# less that the network finds implausible. Our rule asks for a control: a baseline counts if it wins somewhere against its own plain form.
+# These do: {glue:text}`helpful`.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-robust", "caption": "Test error of the two dual methods, untuned, relative to baselines that were tuned on labels as wrong as those they are trained on. Left of the grey band the dual method is better by 5 % or more; open markers: not significant after correction."}}
+style.show(
+    figures.curves.ratio_forest(
+        robust_tests[robust_tests["method"].isin(DUAL)],
+        verdicts.MARGIN,
+        "error ratio, dual (untuned) / tuned baseline",
+        ("dataset", "label_noise"),
+    ),
+    "robust",
+    note=f"n = {deep['seed'].nunique()} seeds, each with a subset of 500 samples; lines: 95 % intervals of the geometric mean "
+    "ratio.",
+    frame=deep,
+    alt="Three panels of error ratios in four settings. Against squared L2 and early stopping the points of both dual methods "
+    "lie left of the band, most of them not significant; against the robust loss they lie at one.",
+)
+
+# %% [markdown]
+# In {numref}`fig-robust` start with the robust loss: the points lie at 1, with a mean {term}`error ratio` of
+# {glue:text}`robust_ratio:.2f` (95 % interval {glue:text}`robust_low:.2f` to {glue:text}`robust_high:.2f`). So a loss made for wrong labels
+# does as well as dual weights. Against squared L2 and early stopping the points lie left of the grey band. The mean ratio to squared L2 is
+# {glue:text}`decay_ratio:.2f` ({glue:text}`decay_low:.2f` to {glue:text}`decay_high:.2f`), which speaks for dual weights. But what our rule
+# judges are single comparisons, and with {glue:text}`robust_seeds` seeds few of them are significant: {glue:text}`robust_dual` for dual
+# weights, {glue:text}`robust_stabilized` with the stabilizer, and {glue:text}`robust_both` if the learning rate is tuned. By the rule,
+# dual weights were not shown to be more robust than tuned baselines.
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the outcomes against each baseline", "code_prompt_hide": "Hide the table"}
+style.table(
+    tables.common.outcomes(robust_tests),
+    frame_of=deep,
+    note="Two data sets, 20 and 40 % of wrong labels; a ratio below 1 favours the dual method.",
 )
 
 # %% [markdown]
@@ -190,18 +253,20 @@ style.table(
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}
-mine = [claim for claim in claims.CLAIMS if claim.experiment == "dual_noise"]
+mine = [claim for claim in claims.CLAIMS if claim.id in ("B3c", "B3d")]
 style.table(
     tables.common.findings(mine),
     across="claim",
     frame_of=noise,
-    note="Over 20, 40 and 60 % of wrong labels. Verdicts rest on the records at the scale of the paper.",
+    note="B3c: over 20, 40 and 60 % of wrong labels; B3d: over 20 and 40 %. Verdicts rest on the records at the scale of the paper.",
 )
 
 # %% [markdown]
 # ## What would change our mind
 #
-# - *That dual weights help with wrong labels:* a tuned weight decay, early stopping or a robust loss that does as well.
+# - *That a robust loss does as well with wrong labels:* more seeds, or harder kinds of wrong labels, that put the ratio to it below 0.95.
+# - *That dual weights were not shown to beat a tuned weight decay there:* more seeds. On average the ratio lies well below 1, and single
+#   settings decide.
 # - *That they do harm with many samples:* a learning rate that falls during training, which no method had here, and which would let
 #   the averages settle.
 # - *That a penalty stands noise as well:* training on noisy images. All methods were trained on clean ones.

@@ -18,9 +18,9 @@ from weightspace.measures.statistics import reach
 CHAPTERS = {
     "02_regression": ("Regression", "B1a B1b B1c B1d B2a B3a B5a"),
     "03_classification": ("Classification", "B1e B1f B2b B3b B5b"),
-    "06_data_and_noise": ("Sparse and noisy data", "B3c"),
+    "06_data_and_noise": ("Sparse and noisy data", "B3c B3d"),
     "07_imbalance": ("Class imbalance", "B4a B4b B4c B4d"),
-    "08_fair_baselines": ("Fair baselines", "B1g B1h"),
+    "08_fair_baselines": ("Fair baselines", "B1g B1h B1i B1j"),
     "18_use_it": ("Use it in your own model", "B6"),
     "10_released_measurements": ("What the released measurements say", "A1a A2a A2b A3a"),
     "12_like_dropout": ("Is diversity like dropout?", "A1o A2o A2co A1 A2 A2c"),
@@ -29,7 +29,7 @@ CHAPTERS = {
     "15_words": ("Words", "A1w A2w A2cw A3w A3bw"),
     "16_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
     "17_where_they_meet": ("Where the two papers meet", "C1"),
-    "../book/rules": ("Rules before results", "B1i B1j B3d A3o A3d A4o A4h A5o C2 C3"),
+    "../book/rules": ("Rules before results", "A3o A3d A4o A4h A5o C2 C3"),
 }
 """The page on which each claim is judged, what its link says, and the claims."""
 _PAGE = {code: page for page, (_, codes) in CHAPTERS.items() for code in codes.split()}
