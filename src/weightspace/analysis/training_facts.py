@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from weightspace import experiments
+from weightspace.analysis import diversity_shifts, spectral_shifts
 from weightspace.analysis.frames import select
 from weightspace.experiments.primer.training_spectra import ARMS, MIDDLE
 from weightspace.measures.statistics import compare_paired, holm, mean_interval
@@ -71,3 +73,25 @@ def table(ends: pd.DataFrame) -> pd.DataFrame:
 def _short(value: float) -> str:
     """Three digits, or all before the point."""
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+ELSEWHERE = ("diversity_spectra", "diversity_transfer_spectra")
+"""Experiments that train larger networks under dropout."""
+
+
+def dropout_elsewhere(level: str = "0.3") -> pd.DataFrame:
+    """What a level of dropout changes in the layers but the last of larger networks, against the baseline of the seed.
+
+    A row per experiment that is whole on record: experiment, n (seeds), norm (of the squared Frobenius norm, in
+    percent) and spikes (per layer), means over layers and seeds.
+    """
+    rows = []
+    for name in ELSEWHERE:
+        scale = experiments.committed_scale(name)
+        if experiments.complete(name, scale):
+            changes = diversity_shifts.changes(experiments.load(name, scale), metrics=("log_norm", "num_spikes"))
+            shifts = spectral_shifts.shifts(changes)
+            own = select(shifts[~spectral_shifts.last_layer(shifts)], category="dp", level=level)
+            mean = own.groupby("metric")["value"].mean()
+            rows.append((name, own["seed"].nunique(), 100 * (10 ** mean["log_norm"] - 1), mean["num_spikes"]))
+    return pd.DataFrame(rows, columns=["experiment", "n", "norm", "spikes"])

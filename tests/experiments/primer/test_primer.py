@@ -164,3 +164,17 @@ def test_recorded_spectra_are_those_of_the_training():
         training_facts.spectrum(frame, "dropout", 5, 0)
     with pytest.raises(ValueError, match="unknown arm 'none'"):
         training_spectra.configuration("none", 0)
+
+
+def test_dropout_elsewhere_is_what_the_records_of_its_runs_differ_by(monkeypatch):
+    """Against a sum over the rows: runs with dropout minus the baseline of their seed, all layers but the last."""
+    found = training_facts.dropout_elsewhere("0.1").set_index("experiment")
+    assert list(found.index) == list(training_facts.ELSEWHERE)
+    frame = experiments.load("diversity_transfer_spectra", "laptop")
+    rows = frame[(frame["arm"] == "main") & (frame["unfolding"] == "slices") & (frame["metric"] == "num_spikes")]
+    rows = rows[(rows["epoch"] == rows["epoch"].max()) & rows["layer"].between(1, rows["layer"].max() - 1)]
+    values = rows.pivot_table(index=["seed", "layer"], columns="setting", values="value")
+    expected = (values["dropout_0.1"] - values["baseline"]).mean()
+    assert found.loc["diversity_transfer_spectra", "spikes"] == pytest.approx(expected)
+    monkeypatch.setattr(experiments, "complete", lambda *_: False)
+    assert training_facts.dropout_elsewhere().empty
