@@ -61,6 +61,7 @@ def test_holm_by_hand():
     # sorted 0.01, 0.02, 0.04: times 3, 2, 1, then made monotone
     np.testing.assert_allclose(holm([0.04, 0.01, 0.02]), [0.04, 0.03, 0.04])
     assert holm([]).size == 0
+    np.testing.assert_allclose(holm([np.nan, 0.02, 0.01]), [np.nan, 0.02, 0.02])  # a family of two
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from weightspace.analysis import (
     synthetic_outcomes,
     text_outcomes,
 )
-from weightspace.claims.verdicts import Claim, Finding, decided, finding, verdict
+from weightspace.claims.verdicts import Assess, Claim, Finding, decided, finding, verdict
 from weightspace.experiments.diversity import released_measurements
 from weightspace.measures.statistics import ALPHA, rank_reach, reach
 from weightspace.names import dataset_label, score_label
@@ -87,7 +87,7 @@ def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
     return _findings_of_shifts(_judged_by_sign(table, "model"), released_measurements.MODELS.__getitem__, DESCRIBED)
 
 
-def _nearer(against: str):
+def _nearer(against: str) -> Assess:
     def assess(frame: pd.DataFrame) -> list[Finding]:
         changes = frames.select(frame, quantity="change")
         profile = _released_profiles(changes)
@@ -144,7 +144,7 @@ def _by_task(frame: pd.DataFrame, diversity: str) -> Iterator[tuple[str, pd.Data
         yield f", {dataset_label(name)}" if len(names) > 1 else "", own
 
 
-def _regularizers_alike(diversity: str) -> Callable[[pd.DataFrame], list[Finding]]:
+def _regularizers_alike(diversity: str) -> Assess:
     labels = {"dp": "like dropout", "wd": "like weight decay"}
 
     def assess(frame: pd.DataFrame) -> list[Finding]:
@@ -161,7 +161,7 @@ def _regularizers_alike(diversity: str) -> Callable[[pd.DataFrame], list[Finding
     return assess
 
 
-def _closer_to_dropout(than: str, diversity: str) -> Callable[[pd.DataFrame], list[Finding]]:
+def _closer_to_dropout(than: str, diversity: str) -> Assess:
     # Above stands the distance that should be the smaller one in A2, and the larger one in A2c.
     above, below = ("to_dp", "to_other") if than == "wd" else ("to_other", "to_dp")
 
@@ -198,7 +198,11 @@ def _synthetic_sets(runs: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     return synthetic_outcomes.training_sets(diversity_outcomes.outcomes(runs), sets)
 
 
-def _scores_explain(training_sets, outcomes: Sequence[str] = diversity_outcomes.JUDGED):
+TrainingSets = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+"""(runs, scores of sets) -> one row per training set."""
+
+
+def _scores_explain(training_sets: TrainingSets, outcomes: Sequence[str] = diversity_outcomes.JUDGED) -> Assess:
     def assess(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
         table = diversity_outcomes.rank_correlations(training_sets(runs, sets), outcomes=outcomes)
         label = [score_label(score, of) for score, of in zip(table["score"], table["of"])]
@@ -207,7 +211,7 @@ def _scores_explain(training_sets, outcomes: Sequence[str] = diversity_outcomes.
     return assess
 
 
-def _weighted_explains_more(training_sets, outcomes: Sequence[str] = diversity_outcomes.JUDGED):
+def _weighted_explains_more(training_sets: TrainingSets, outcomes: Sequence[str] = diversity_outcomes.JUDGED) -> Assess:
     def assess(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
         both = training_sets(runs, sets)
         comparisons = len(diversity_outcomes.weighted_against_plain(both, outcomes, draws=1))
@@ -279,7 +283,7 @@ def _spectral_claims(family: Family) -> tuple[Claim, ...]:
             if family is first
             else same.format("A2c"),
             family.spectra,
-            _closer_to_dropout(fair_tests.ZERO, family.diversity),
+            _closer_to_dropout(shift_checks.ZERO, family.diversity),
         ),
     )
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import gmean
 
 from weightspace.analysis import frames, inference_ratios
-from weightspace.claims.verdicts import MARGIN, Claim, Finding, counts, finding, outcomes
+from weightspace.claims.verdicts import MARGIN, Assess, Claim, Finding, counts, finding, outcomes
 from weightspace.measures.statistics import cluster_interval, compare_paired, holm, reach
 
 DUAL = ("dual", "dual_stabilized")
@@ -53,7 +53,7 @@ def _judge(
     return findings
 
 
-def _against(methods: tuple[str, ...], baselines: tuple[str, ...], test_inputs: str = "clean"):
+def _against(methods: tuple[str, ...], baselines: tuple[str, ...], test_inputs: str = "clean") -> Assess:
     def assess(frame: pd.DataFrame) -> list[Finding]:
         return _judge(frames.with_error(frames.last_turn(frame, test_inputs)), methods, baselines)
 
@@ -76,7 +76,7 @@ def _label_noise(frame: pd.DataFrame) -> list[Finding]:
     return _judge(frames.with_error(frame), DUAL, ("gradient_descent", "l2_0.1"), by=("dataset", "label_noise"))
 
 
-def _imbalance(baselines: tuple[str, ...]):
+def _imbalance(baselines: tuple[str, ...]) -> Assess:
     def assess(frame: pd.DataFrame) -> list[Finding]:
         frame = frames.select(frame, metric="balanced_accuracy_percent")
         frame = frame[frame["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
@@ -85,7 +85,7 @@ def _imbalance(baselines: tuple[str, ...]):
     return assess
 
 
-def _deep(methods: tuple[str, ...]):
+def _deep(methods: tuple[str, ...]) -> Assess:
     def assess(frame: pd.DataFrame) -> list[Finding]:
         frame = frames.last_turn(frames.select(frame, label_noise=0.0))
         return _judge(frames.with_error(frame), methods, DEEP_BASELINES)
@@ -111,7 +111,7 @@ def _tuned_label_noise(frame: pd.DataFrame) -> list[Finding]:
     return _judge(frame, methods, baselines, by=("dataset", "label_noise")) if baselines else []
 
 
-def _balanced(baseline: str):
+def _balanced(baseline: str) -> Assess:
     def assess(frame: pd.DataFrame, plain: pd.DataFrame) -> list[Finding]:
         both = frames.select(pd.concat([frame, plain]), metric="balanced_accuracy_percent")
         both = both[both["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
@@ -153,7 +153,7 @@ def judged_today(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(kept) if kept else chosen.iloc[:0]
 
 
-def _today(*baselines: str):
+def _today(*baselines: str) -> Assess:
     def assess(frame: pd.DataFrame) -> list[Finding]:
         judged = judged_today(frame)
         return _judge(judged, DUAL, baselines, by=TODAY) if len(judged) else []

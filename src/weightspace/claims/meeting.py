@@ -8,6 +8,7 @@ from weightspace.analysis import dual_spectra_tests as rule
 from weightspace.analysis.frames import select
 from weightspace.claims.regularizers import findings_by
 from weightspace.claims.verdicts import Claim, Finding
+from weightspace.experiments.dual_weights.spectra import BASELINE
 
 _OUTCOMES = {"weight decay": "for", "undecided": "undecided", "not judged": "not judged"}
 """Answer of a place -> outcome for the claim; every other answer is against it."""
@@ -25,7 +26,7 @@ def as_weight_decay(frame: pd.DataFrame) -> list[Finding]:
     found = found.assign(
         outcome=found["answer"].map(_OUTCOMES).fillna("against"), judged=found["answer"] != "not judged"
     )
-    predicted = select(near, match=rule.PREDICTED, near="weight_decay", than=rule.BASELINE)
+    predicted = select(near, match=rule.PREDICTED, near="weight_decay", than=BASELINE)
     tables = {"": found, f", {rule.PREDICTED}": predicted}
     return [
         finding

@@ -9,9 +9,9 @@ import pandas as pd
 
 from weightspace.analysis import regularizer_controls, regularizer_map
 from weightspace.analysis.regularizer_controls import FIRST, QUESTIONS
-from weightspace.analysis.regularizer_effects import measures_of
+from weightspace.analysis.regularizer_effects import Measure, measures_of
 from weightspace.analysis.regularizer_tests import MATCHES, Case, cases, closeness, controls, passed, similarities
-from weightspace.claims.verdicts import Claim, Finding, decided
+from weightspace.claims.verdicts import Assess, Claim, Finding, decided
 
 SPECTRA = "diversity_from_scratch_spectra"
 CONTROLS = "diversity_controls_spectra"
@@ -50,12 +50,12 @@ def _remembered(function: Callable[..., T]) -> Callable[..., T]:
 
     A frame is the last one if it is the same object, which is held; nobody changes records in place.
     """
-    last: list[Any] = [None, None, None]
+    last: list[tuple[pd.DataFrame, tuple[Any, ...], T]] = []
 
     def remembered(frame: pd.DataFrame, *others: Any) -> T:
-        if last[0] is not frame or last[1] != others:
-            last[:] = frame, others, function(frame, *others)
-        return last[2]
+        if not last or last[0][0] is not frame or last[0][1] != others:
+            last[:] = [(frame, others, function(frame, *others))]
+        return last[0][2]
 
     return remembered
 
@@ -66,7 +66,7 @@ def _cases(frame: pd.DataFrame, matches: Sequence[str]) -> list[Case]:
 
 
 @_remembered
-def _passed(frame: pd.DataFrame) -> set:
+def _passed(frame: pd.DataFrame) -> set[tuple[Measure, str]]:
     return passed(controls(frame, [measure for members in measures_of(frame).values() for measure in members]))
 
 
@@ -76,7 +76,7 @@ def alike(frame: pd.DataFrame, matches: Sequence[str] = MATCHES) -> list[Finding
     return findings_by(table, ["to", "set"], "similarity", lambda to, name: f"like {to.replace('_', ' ')}, {name}")
 
 
-def closer_to_dropout(than: str | None, matches: Sequence[str] = MATCHES) -> Callable[[pd.DataFrame], list[Finding]]:
+def closer_to_dropout(than: str | None, matches: Sequence[str] = MATCHES) -> Assess:
     """A2 and A2c: the distance to dropout over that to ``than`` (the baseline, if None), for each set of metrics."""
 
     def assess(frame: pd.DataFrame) -> list[Finding]:

@@ -50,6 +50,10 @@ class Finding:
     detectable: float = float("nan")
 
 
+Assess = Callable[..., list[Finding]]
+"""Applies the rule of a claim to frames of records."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim: who makes it, how we measure it, the rule, and the function that applies the rule to the records.
@@ -63,7 +67,7 @@ class Claim:
     statement: str
     measure: str
     experiment: str | None = None
-    assess: Callable[..., list[Finding]] | None = None
+    assess: Assess | None = None
     besides: tuple[str, ...] = ()
     spread: Literal["interval", "range"] = "interval"
 

@@ -10,8 +10,9 @@ labels are among the rows that candidates are judged on as well: nobody would kn
 from __future__ import annotations
 
 import dataclasses
-from itertools import product
-from typing import Annotated, ClassVar
+from collections.abc import Iterator
+from itertools import chain, product
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,9 @@ from weightspace.experiments.dual_weights.protocol import (
     identity,
     load_problem,
 )
-from weightspace.training.online.networks import OnlineNetworks
+
+if TYPE_CHECKING:
+    from weightspace.training.minibatch import MinibatchNetworks
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
@@ -149,7 +152,13 @@ def compute(group: list[TunedClassificationConfiguration], device: str) -> pd.Da
     return pd.concat([_compute_seed(configuration) for configuration in group], ignore_index=True)
 
 
-def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFrame:
+def _train_minibatches(
+    configuration: TunedClassificationConfiguration,
+    problem: Problem,
+    indices: np.ndarray,
+    candidates: list[tuning.Candidate],
+) -> Iterator[tuple[list[tuning.Candidate], MinibatchNetworks]]:
+    """Train mini-batch candidates; yields those that were trained as one stack with their networks."""
     # Here: reading records does not have to wait for PyTorch.
     from weightspace.training.minibatch import (
         MinibatchNetworks,
@@ -159,35 +168,40 @@ def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFra
         robust_cross_entropy,
     )
 
-    seed, updates = configuration.seed, configuration.updates
+    seed = configuration.seed
+    # A stack has one loss: one for each q of the robust losses.
+    stacks = [[c for c in candidates if c[0] in names] for names in _STACKS]
+    stacks += [[c for c in candidates if c[0] == "robust" and c[2] == q] for q in sorted({c[2] for c in candidates})]
+    for part in filter(None, stacks):
+        robust = part[0][0] == "robust"
+        optimizers = [Optimizer("sgd", lr) if robust else Optimizer(name, lr, third) for name, lr, third in part]
+        networks = MinibatchNetworks((problem.x.shape[1], *configuration.hidden, problem.outputs), optimizers, seed)
+        order = batch_order(seed, ORDER_STREAM, len(indices), configuration.updates, configuration.batch_size)
+        loss = robust_cross_entropy(part[0][2]) if robust else cross_entropy
+        networks.train(problem.x[indices], problem.y[indices], order, loss)
+        yield part, networks
+
+
+def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFrame:
     problem = load_problem(configuration.dataset)
     if configuration.label_noise:
         problem = with_wrong_labels(configuration, problem)
 
-    def train(indices: np.ndarray, due: list[tuning.Candidate], sets: list[tuning.Rows]) -> dict:
+    def train(
+        indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]
+    ) -> dict[tuning.Candidate, list[tuning.Score]]:
         """(error, cross entropy, accuracy): the last does not judge, but goes on record."""
-        found = {}
-
-        def score(names: list[tuning.Candidate], networks: OnlineNetworks | MinibatchNetworks) -> None:
+        online = [c for c in candidates if c[0] not in configuration.OPTIMIZERS]
+        trained = chain(
+            tuning.train_online(configuration, problem, indices, online) if online else (),
+            _train_minibatches(configuration, problem, indices, candidates),
+        )
+        found: dict[tuning.Candidate, list[tuning.Score]] = {}
+        for names, networks in trained:
             for x, y in sets:
                 for candidate, z in zip(names, networks.predict(x)):
                     accuracy = 100 * float((z.argmax(axis=1) == y).mean())
                     found.setdefault(candidate, []).append((*tuning.score_outputs(z, y), accuracy))
-
-        if online := [c for c in due if c[0] not in configuration.OPTIMIZERS]:
-            for stopped, networks in tuning.train_online(configuration, problem, indices, online):
-                score(stopped, networks)
-        # A stack has one loss: one for each q of the robust losses.
-        stacks = [[c for c in due if c[0] in names] for names in _STACKS]
-        stacks += [[c for c in due if c[0] == "robust" and c[2] == q] for q in sorted({c[2] for c in due})]
-        for part in filter(None, stacks):
-            robust = part[0][0] == "robust"
-            optimizers = [Optimizer("sgd", lr) if robust else Optimizer(name, lr, third) for name, lr, third in part]
-            stack = MinibatchNetworks((problem.x.shape[1], *configuration.hidden, problem.outputs), optimizers, seed)
-            order = batch_order(seed, ORDER_STREAM, len(indices), updates, configuration.batch_size)
-            loss = robust_cross_entropy(part[0][2]) if robust else cross_entropy
-            stack.train(problem.x[indices], problem.y[indices], order, loss)
-            score(part, stack)
         return found
 
     rows = []

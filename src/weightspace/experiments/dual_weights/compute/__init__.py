@@ -1,1 +1,1 @@
-"""How the runs of paper A's experiments are computed. These modules need PyTorch, which takes seconds to import."""
+"""How the runs of paper B's experiments are computed. These modules need PyTorch, which takes seconds to import."""
