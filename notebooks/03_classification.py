@@ -93,7 +93,7 @@ style.show(
 # | | |
 # | --- | --- |
 # | Data | MNIST {cite:p}`lecun1998`, the training file without its first 5,000 images; Fashion-MNIST {cite:p}`xiao2017`, the whole training file; CIFAR-10 {cite:p}`krizhevsky2009`, `data_batch_1` only. Pixels lie between 0 and 1, in one row per image. |
-# | Networks | "2 layers": 20 hidden units; "3 layers": 64 and 32. ReLU, softmax, cross entropy. |
+# | Networks | "2 layers": 20 hidden units; "3 layers": 64 and 32. ReLU, softmax, cross-entropy. |
 # | Training | One sample per update, drawn uniformly from the training rows; learning rate 0.001. |
 # | Training rows | 100, 500 or 1,000 draws with replacement, `RandomState(5)`: one fixed subset per size. |
 # | Test | After each turn, on all rows of the file that are not among the training rows; after the last turn also with noise of standard deviation 0.3 on the pixels, clipped to the range from 0 to 1. |

@@ -170,7 +170,7 @@ quotes.glue(
 # ### Baselines that are tuned on wrong labels
 #
 # Does somebody who tunes on such data need dual weights? Here squared L2, early stopping and a *robust loss* are tuned, on held-out samples
-# whose labels are as wrong as the others. The robust loss is the generalized cross entropy {cite:p}`zhang2018gce`, which counts samples
+# whose labels are as wrong as the others. The robust loss is the generalized cross-entropy {cite:p}`zhang2018gce`, which counts samples
 # less that the network finds implausible. Our rule asks for a control: a baseline counts if it wins somewhere against its own plain form.
 # These do: {glue:text}`helpful`.
 

@@ -107,7 +107,7 @@ style.show(
 # | dual, dual stabilized | as published, and with a tuned learning rate, the same candidates as gradient descent |
 #
 # All see 60,000 samples, one by one or in mini-batches of {glue:text}`batch`; SAM takes two gradients per step. Every seed draws its own
-# training subset, `RandomState(1000 + s)`. Candidates with equal error are judged by cross entropy. If the best diverges when it is
+# training subset, `RandomState(1000 + s)`. Candidates with equal error are judged by cross-entropy. If the best diverges when it is
 # trained again, the next best takes its place.
 #
 # The grids are coarse, and no baseline combines two regularizers. The radii of SAM for CIFAR-10 were set after a first pass, in which

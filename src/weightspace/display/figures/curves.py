@@ -220,7 +220,8 @@ def ratio_forest(
     """
     methods, baselines = ([name for name in METHODS if name in set(tests[side])] for side in ("method", "baseline"))
     cells = tests[list(by)].drop_duplicates()
-    cells = cells.sort_values("dataset", key=lambda names: names.map(list(DATASETS).index), kind="stable")
+    place = list(DATASETS).index
+    cells = cells.sort_values(list(by), key=lambda values: values.map(place) if values.name == "dataset" else values)
     cells = cells.reset_index(drop=True)
     columns = min(len(baselines), 3)
     rows = -(-len(baselines) // columns)

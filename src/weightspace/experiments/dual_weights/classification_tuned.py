@@ -239,7 +239,7 @@ EXPERIMENTS = [
     Experiment(
         "dual_classification_deep",
         "The 3-layer network against tuned baselines, with right and with wrong labels",
-        {"quick": 2, "paper": 8},
+        {"quick": 3, "paper": 8},
         deep_configurations,
         ("dataset", "layers", "train_size", "label_noise", "seed"),
         compute,
