@@ -288,7 +288,7 @@ style.table(
 )
 
 # %% [markdown]
-# ### Why dropout does the opposite elsewhere
+# ### Why dropout may do the opposite elsewhere
 #
 # In the next chapters dropout makes the norms of some networks smaller and those of others larger. The networks differ in how well they fit
 # their training data:

@@ -67,7 +67,7 @@ quotes.glue(**tables.common.on_record())
 # The table lists each experiment at the scale that the book shows: that of the papers, or the reduced scale `laptop` where the papers' needs a
 # GPU. Computing time is the sum over runs of their part in the time of their group; a group uses every core of the machine.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show every experiment", "code_prompt_hide": "Hide the experiments"}
 style.table(tables.common.status())
 
 # %% [markdown]
