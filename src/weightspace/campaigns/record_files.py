@@ -143,7 +143,9 @@ def from_bytes(
     if stated != digest.hexdigest().encode():
         raise damaged(file, "its content does not have the digest that it states")
     try:
-        table = pq.read_table(pa.BufferReader(content), columns=columns, read_dictionary=list(categories))
+        # Not pq.read_table, which reads in batches and takes twice as long.
+        with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(categories)) as opened:
+            table = opened.read(columns=columns)
         return table.replace_schema_metadata(), json.loads(table.schema.metadata[b"weightspace"])
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise damaged(file, error) from error
