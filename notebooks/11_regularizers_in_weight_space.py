@@ -26,6 +26,7 @@ from weightspace.experiments.diversity.released_measurements import METRICS
 
 runs = experiments.ensure("diversity_from_scratch", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_from_scratch_spectra", scale, seeds, "cpu", recompute)
+experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 underfit = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
 
 # %% tags=["remove-cell"]
@@ -61,6 +62,14 @@ quotes.glue(
     folded_dropout=-quote(folded, "percent", category="dropout", setting=""),
     folded_decay=-quote(folded, "percent", category="weight_decay", setting=""),
     folded_auto2_less=-quote(folded, "percent", setting="auto2"),
+)
+spikes = frames.select(spectra, metric="num_spikes", batch_norm="apart", unfolding=MATRIX, epoch=plan.epochs)
+spikes = frames.means(spikes[spikes["layer"] < spikes["layer"].max()], ["setting"])
+quotes.glue(
+    spikes_baseline=quote(spikes, "value", setting="baseline"),
+    spikes_dropout=quote(spikes, "value", setting="dropout_0.1"),
+    spikes_decay=quote(spikes, "value", setting="weight_decay_0.005"),
+    spikes_augmentation=quote(spikes, "value", setting="rand_augment"),
 )
 controls = regularizer_tests.controls(spectra, [one for members in MEASURES.values() for one in members])
 seen = facts.seen(controls, MEASURES)
@@ -101,9 +110,10 @@ style.show(
 )
 
 # %% [markdown]
-# Under dropout and RandAugment the bulk of the eigenvalues stays where it is, and a few more of them stand beyond its edge: the number in each
-# panel says how many a matrix has. Weight decay moves the whole density to the left, in the last layer by several powers of ten, and what is left
-# there does not look like noise.
+# Under dropout and RandAugment the bulk of the eigenvalues stays where it is, and a few more of them stand beyond its edge; the number in each
+# panel says how many a matrix has. On average over all layers these {term}`spikes` are {glue:text}`spikes_baseline:.1f` without a regularizer,
+# {glue:text}`spikes_dropout:.1f` under dropout 0.1 and {glue:text}`spikes_augmentation:.1f` under RandAugment. Weight decay moves the whole density to the left, in the last layer by several powers of ten, and what is left
+# there does not look like noise ({glue:text}`spikes_decay:.1f` spikes on average).
 #
 # ## Something to regularize
 #
@@ -223,7 +233,8 @@ style.show(
 # There, weight decay and strong dropout mark the spectra and augmentation hardly does: it lowers the squared norms by {glue:text}`fall_div:.0f` %
 # on average, dropout by {glue:text}`fall_dp:.0f` % and weight decay by {glue:text}`fall_wd:.0f` %.
 #
-# **Why do the two differ?** They agree on weight decay, and on strong dropout, which shrinks the kernels in both. On weak dropout and on augmentation they differ. A likely reason is that after {glue:text}`underfit_epochs`
+# **Why do the two differ?** They agree on weight decay, and on strong dropout, which shrinks the kernels in both. Fine-tuning agrees with weak
+# dropout: there it enlarges the norms a little ({doc}`14_fine_tuning`). On weak dropout and on augmentation they differ. A likely reason is that after {glue:text}`underfit_epochs`
 # epochs no network had fitted its images yet, so that there was nothing to hold back. Another is that with {glue:text}`underfit_seeds` seeds and one baseline for each, effects of the size of those of augmentation are hard to see. Whether the marks in
 # the networks that overfit come from regularization, or only from gradients that act for longer, is a question with rules of its own
 # ({doc}`../book/rules`); its control runs have not been computed yet.

@@ -5,9 +5,9 @@
 # :class: answer
 # **Question.** Do more diverse data change the weights of a network in the way that dropout and weight decay do, and more in dropout's way?
 #
-# **Answer.** In dropout's way, yes. Augmentation changes the weights of a network that overfits in the direction of dropout: that is {glue:text}`verdict_dropout` (similarity {glue:text}`dropout_raw:.2f`, {glue:text}`dropout_folded:.2f` and {glue:text}`dropout_free:.2f` for raw, folded and scale-free ones, from a threshold of {glue:text}`like:.1f` on). That it changes them in the direction of weight decay is {glue:text}`verdict_decay`. That it is closer to dropout than to weight decay is {glue:text}`verdict_closer`. And that it is closer to dropout than to no regularizer at all is {glue:text}`verdict_baseline`: at equal gain it is, at equal training loss it is not.
+# **Answer.** In dropout's way, yes: that augmentation changes the weights of a network that overfits in the direction of dropout is {glue:text}`verdict_dropout` (similarity {glue:text}`dropout_raw:.2f`, {glue:text}`dropout_folded:.2f` and {glue:text}`dropout_free:.2f` for raw, folded and scale-free ones, from a threshold of {glue:text}`like:.1f` on). That it changes them in the direction of weight decay is {glue:text}`verdict_decay`, and that it is closer to dropout than to no regularizer at all is {glue:text}`verdict_baseline`: at equal gain it is closer, at equal training loss it is not.
 #
-# **How sure.** n = {glue:text}`n_seeds` seeds with three baselines each; intervals are about other weights and orders, on one network and one set of {glue:text}`images:,d` images. The rule came before anybody had read a spectrum of these networks, when some of their accuracies had been seen. The comparison at equal gain rests on {glue:text}`levels_accuracy` weak levels of augmentation.
+# **How sure.** n = {glue:text}`n_seeds` seeds with three baselines each; a similarity of {glue:text}`least_found:.2f` to {glue:text}`most_needed:.2f`, depending on the metrics, would have been found with a power of 80 %. Intervals are about other weights and orders, on one network and one set of {glue:text}`images:,d` images. The rule came before anybody had read a spectrum of these networks, when some of their accuracies had been seen. The comparison at equal gain rests on {glue:text}`levels_accuracy` weak levels of augmentation.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -22,12 +22,14 @@ import numpy as np
 from weightspace import claims, experiments
 from weightspace.analysis import diversity_shifts, fair_tests, frames, regularizer_tests, shift_checks
 from weightspace.analysis import regularizer_facts as facts
-from weightspace.analysis.regularizer_effects import MEASURES
+from weightspace.analysis.regularizer_effects import MATRIX, MEASURES, Measure
 from weightspace.display import figures, interactive, quotes, style, tables
 from weightspace.display.labels import setting_label
 from weightspace.names import METRIC_LABELS
 
+experiments.ensure("diversity_from_scratch", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_from_scratch_spectra", scale, seeds, "cpu", recompute)
+experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 underfit = experiments.ensure("diversity_spectra", scale, seeds, "cpu", recompute)
 every = [measure for members in MEASURES.values() for measure in members]
 controls = regularizer_tests.controls(spectra, every)
@@ -60,13 +62,15 @@ quotes.glue(
 gains = facts.gains(spectra)
 decay_gain = frames.select(gains, category="weight_decay")["gain"].max()
 weak = frames.select(gains, category="augmentation").query("0 < gain <= @decay_gain")
-as_they_are = frames.select(to_baseline, set="folded", match="as they are")
-folded_norm = as_they_are[[measure.metric == "log_norm" for measure in as_they_are["measure"]]]
+log_norm = {"set": "folded", "match": "as they are", "measure": Measure("log_norm", "folded", MATRIX)}
+found = frames.select(judged, claim="A1o")["detectable"]
 quotes.glue(
+    least_found=found.min(),
+    most_needed=found.max(),
     decay_gain=decay_gain,
     matched_levels=" and ".join(map(setting_label, weak["setting"])),
-    augmentation_folded=quote(folded_norm, "distance_other"),
-    dropout_distance_folded=quote(folded_norm, "distance_dropout"),
+    augmentation_folded=quote(to_baseline, "distance_other", **log_norm),
+    dropout_distance_folded=quote(to_baseline, "distance_dropout", **log_norm),
 )
 
 # %% tags=["remove-cell"]
@@ -147,7 +151,7 @@ style.show(
 )
 
 # %% [markdown]
-# **Closer than to weight decay** (on the left): yes, in most measures by a factor of three or more, because weight decay goes so far. Only two folded norms of
+# **Closer than to weight decay** (on the left): by the rule this is {glue:text}`verdict_closer`. It is so in most measures, often by a factor of three or more, because weight decay goes so far. Only two folded norms of
 # the means as they are say no: there strong dropout is the one that is farther. At equal test accuracy nothing is decided, since weight decay gains so little
 # that its strength at a given gain cannot be told.
 #

@@ -420,8 +420,8 @@ def decide(rows: list[tuple], columns: list[str], name: str) -> pd.DataFrame:
     estimates = [row[-3] for row in rows]
     thresholds = np.array([row[-2] for row in rows])
     table[name] = [e.value for e in estimates]
-    table[["low", "high"]] = [e.interval() for e in estimates]
-    table["judged"] = [bool(row[-1]) for row in rows]
+    table[["low", "high"]] = np.reshape([e.interval() for e in estimates], (-1, 2))  # so that there may be no row
+    table["judged"] = np.array([row[-1] for row in rows], dtype=bool)
     table["p"] = [e.p(threshold) for e, threshold in zip(estimates, thresholds, strict=True)]
     comparisons = max(int(table["judged"].sum()), 1)
     return with_outcomes(table, name, thresholds).assign(reach=[e.reach(comparisons) for e in estimates])

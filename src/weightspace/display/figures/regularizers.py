@@ -178,7 +178,7 @@ def _measure_rows(axis: Axes, table: pd.DataFrame) -> dict[tuple[str, Measure], 
             place[name, measure] = height
         height += 1.3
     axis.set_yticks(list(place.values()), [METRIC_LABELS[measure.metric] for _, measure in place])
-    axis.set_ylim(height - 0.6, -0.6)
+    axis.set_ylim(max(height, 1.0) - 0.6, -0.6)
     axis.grid(axis="y", visible=False)
     return place
 
