@@ -112,15 +112,15 @@ style.show(
 # %% [markdown]
 # Under dropout and RandAugment the bulk of the eigenvalues stays where it is, and a few more of them stand beyond its edge; the number in each
 # panel says how many a matrix has. On average over all layers these {term}`spikes` are {glue:text}`spikes_baseline:.1f` without a regularizer,
-# {glue:text}`spikes_dropout:.1f` under dropout 0.1 and {glue:text}`spikes_augmentation:.1f` under RandAugment. Weight decay moves the whole density to the left, in the last layer by several powers of ten, and what is left
+# {glue:text}`spikes_dropout:.1f` under dropout 0.1 and {glue:text}`spikes_augmentation:.1f` under RandAugment. Weight decay moves the whole density to the left, in the deepest one by several powers of ten, and what is left
 # there does not look like noise ({glue:text}`spikes_decay:.1f` spikes on average).
 #
 # ## Something to regularize
 #
 # Without a regularizer the network is right on {glue:text}`train_baseline:.0f` % of its training images and on {glue:text}`test_baseline:.0f` % of
 # the test images. {numref}`fig-curves` shows how it gets there. The others fit their training images as well, but later; and they do better on the
-# test images, RandAugment by {glue:text}`gain_augmentation:.0f` points, dropout 0.1 by {glue:text}`gain_dropout:.0f` and the strongest weight decay
-# by {glue:text}`gain_decay:.0f`.
+# test images, RandAugment by {glue:text}`gain_augmentation:.1f` points, dropout 0.1 by {glue:text}`gain_dropout:.1f` and the strongest weight decay
+# by {glue:text}`gain_decay:.1f`.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-curves", "caption": "Accuracy along training, on the training images as they are and on test images, without a regularizer and with one level of each."}}
 style.show(

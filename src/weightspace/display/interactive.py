@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from weightspace.analysis.diversity_shifts import CATEGORIES, LEVELS
 from weightspace.analysis.frames import select
 from weightspace.display.labels import setting_label
-from weightspace.display.style import CATEGORY_ORDER, METHODS, Live
+from weightspace.display.style import METHODS, Live
 from weightspace.spectra import eigenvalues_of, marchenko_pastur
 from weightspace.spectra.random_matrices import spiked
 
@@ -113,8 +113,8 @@ def densities(runs: pd.DataFrame, layer: str, *, bins: int = 40, unfolding: str 
 
 
 def _place(setting: str, category: str) -> tuple[int, float, str]:
-    """The baseline first, then the categories in their order, then combinations; unknown levels come last in theirs."""
-    order = (CATEGORIES["baseline"], *CATEGORY_ORDER)
+    """The baseline first, then dropout and weight decay, both together, what changes the data; unknown levels last."""
+    order = (CATEGORIES["baseline"], "dp", "wd", "combined", "div")
     first = order.index(category) if category in order else len(order)
     return first, LEVELS[setting][2] if setting in LEVELS else float("inf"), setting
 

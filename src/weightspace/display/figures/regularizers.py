@@ -121,7 +121,7 @@ def mean_effects(table: pd.DataFrame) -> Figure:
             axis.plot([row.low, row.high], [at, at], color=look.colour, linewidth=1.1)
             axis.plot(row.mean, at, look.marker, color=look.colour)
         axis.set_title(measure_label(measure).replace(", ", ",\n"), fontsize=8.5)
-        axis.set_xscale("symlog", linthresh=2)
+        axis.set_xscale("symlog", linthresh=1)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
         axis.xaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
         axis.grid(axis="y", visible=False)
@@ -130,9 +130,12 @@ def mean_effects(table: pd.DataFrame) -> Figure:
 
 
 def _ticks(table: pd.DataFrame) -> list[float]:
-    """Zero and powers of ten that the intervals reach."""
-    reach = [-(10**k) for k in (2, 1) if table["low"].min() < -(10**k)]
-    return [*reach, 0, *(10**k for k in (1, 2) if table["high"].max() > 10**k)]
+    """Zero, and on either side the largest power of ten, from 10 on, that the intervals reach."""
+
+    def last(reach: float) -> list[int]:
+        return [10**k for k in (2, 1) if reach > 10**k][:1]
+
+    return [*(-value for value in last(-table["low"].min())), 0, *last(table["high"].max())]
 
 
 def measure_label(measure: Measure) -> str:
@@ -153,7 +156,7 @@ def layer_effects(table: pd.DataFrame) -> Figure:
             axis.fill_between(own["layer"], own["low"], own["high"], color=look.colour, alpha=0.15, linewidth=0)
             axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
         axis.set_ylabel(measure_label(measure).replace(", ", "\n"))
-        axis.set_yscale("symlog", linthresh=2)
+        axis.set_yscale("symlog", linthresh=1)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
         axis.yaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
