@@ -236,8 +236,8 @@ style.table(
 # %% [markdown]
 # ## What would change our mind
 #
-# - *That there is no advantage over weight decay:* more seeds that put the mean error ratio clearly below 0.95. The interval above
-#   leaves no room for that on average; single settings may still differ.
+# - *That there is no advantage over weight decay:* more seeds that put the mean error ratio below 0.95. With two layers the interval above
+#   leaves no room for that on average; with three layers it leaves a little.
 # - *That this holds for other networks:* wins in networks of today, for which the rules are committed ({doc}`../book/rules`, claims C2
 #   and C3).
 # - *That the tuning was fair:* finer grids, or more samples to choose on. Both would help the tuned methods.
