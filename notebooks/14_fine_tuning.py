@@ -146,7 +146,8 @@ style.show(
 # **In the log norm the shifts of augmentation and dropout are alike, as the paper says.** The layers of the body end up with slightly
 # larger norms, {glue:text}`body_div:.3f` % and {glue:text}`body_dp:.3f` % beyond the baseline. A likely reason is common to both: the
 # loss stays higher, so that the weights keep moving. Weight decay does the opposite, to augmentation and to dropout alike
-# ({glue:text}`similarity_regularizers_log_norm:.2f`). In the underfit networks from scratch all three shrank the norms
+# ({glue:text}`similarity_regularizers_log_norm:.2f`). The networks from scratch that
+# overfit agree: their kernels grow under augmentation and weak dropout, and shrink under weight decay. Only in the underfit ones did all three shrink them
 # ({doc}`12_like_dropout`). In the other metrics the intervals are wide, and none leaves out 0 after correction.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
