@@ -91,7 +91,7 @@ style.show(
 # baselines, which were not tuned, and then with tuned ones.
 #
 # :::{dropdown} The design in full
-# | | |
+# | part | what it is |
 # | --- | --- |
 # | Data | California Housing {cite:p}`pace1997`, the complete rows, 8 features; Wine Quality, white {cite:p}`cortez2009`, 11 features. Every column has mean 0 and standard deviation 1 over the whole file; the target is divided by 10 after that. |
 # | Networks | ReLU units, mean squared error, initial weights by He initialisation, the same for all methods of a seed. |

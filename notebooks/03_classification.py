@@ -90,7 +90,7 @@ style.show(
 # {glue:text}`n_seeds` seeds.
 #
 # :::{dropdown} The design in full
-# | | |
+# | part | what it is |
 # | --- | --- |
 # | Data | MNIST {cite:p}`lecun1998`, the training file without its first 5,000 images; Fashion-MNIST {cite:p}`xiao2017`, the whole training file; CIFAR-10 {cite:p}`krizhevsky2009`, `data_batch_1` only. Pixels lie between 0 and 1, in one row per image. |
 # | Networks | "2 layers": 20 hidden units; "3 layers": 64 and 32. ReLU, softmax, cross-entropy. |

@@ -182,8 +182,8 @@ glue("difference", f"{difference:g}", display=False)
 #
 # ### What inference costs
 #
-# Paper B states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding this is so by construction, because the
-# layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
+# Paper B states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding there is no overhead by construction,
+# because the layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
 # trained, which computes $W_1 - W_2$ anew in every forward pass. Unfolded, a pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
 # times as long, most where every weight serves few inputs. **Fold before you deploy.**
 

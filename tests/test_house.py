@@ -195,23 +195,29 @@ def test_figure_cells_have_captions(source):
             assert cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"), cell.source
 
 
-ANSWERED = [source for source in NOTEBOOKS if ":class: answer" in source.read_text()]
-"""Chapters that open with a box: a question, its answer, and how sure that is."""
 PARTS = r"\n\n".join(rf"\*\*{part}\.\*\* .+" for part in ("Question", "Answer", "How sure"))
 BOX = rf"# .+\n\n:::\{{admonition\}} In short\n:class: answer\n{PARTS}\n:::"
+MOST_WORDS = 1650
+"""Of the prose of a chapter that shows at once: ten minutes of reading."""
 
 
-@pytest.mark.parametrize("source", ANSWERED, ids=lambda path: path.stem)
+def prose_of(source: Path) -> list[str]:
+    return [cell.source for cell in jupytext.read(source).cells if cell.cell_type == "markdown"]
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
 def test_chapters_answer_first_and_end_with_what_would_change_our_mind(source):
-    prose = [cell.source for cell in jupytext.read(source).cells if cell.cell_type == "markdown"]
+    prose = prose_of(source)
     assert re.match(BOX, prose[0], re.DOTALL)
     sections = re.findall(r"^## (.+)$", "\n".join(prose), re.MULTILINE)
     last = "What would change our mind"
     assert (sections[-1] == last) == (last in sections)
 
 
-def test_the_chapters_on_dual_weights_are_answered():
-    assert {f"{number:02d}" for number in range(1, 9)} <= {source.stem[:2] for source in ANSWERED}
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_chapters_are_short_and_fold_what_is_long(source):
+    folded = re.compile(r"^(:{3,}|`{3,})\{dropdown\}.*?^\1$", re.MULTILINE | re.DOTALL)
+    assert len(" ".join(folded.sub("", text) for text in prose_of(source)).split()) <= MOST_WORDS
 
 
 def test_the_tests_lie_where_the_code_lies():
