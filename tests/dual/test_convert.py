@@ -228,6 +228,29 @@ def test_what_computes_its_weight_elsewhere_is_named_by_fold():
     assert type(fold(model)[0]) is nn.Linear
 
 
+def test_parametrized_dual_layers_are_folded_once_they_are_ordinary():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(DualLinear(5, 4), nn.ReLU(), DualLinear(4, 3)), torch.randn(7, 5)
+    nn.utils.parametrizations.spectral_norm(model[0], "w1").eval()
+    with pytest.raises(ValueError, match=r"weights of '0' are parametrized: .*remove_parametrizations"):
+        fold(model)
+    nn.utils.parametrize.remove_parametrizations(model[0], "w1")
+    torch.testing.assert_close(fold(model)(x), model(x))
+
+
+def test_fold_gives_layers_that_share_numbers_their_own():
+    torch.manual_seed(0)
+    numbers, x = torch.randn(60), torch.randn(7, 5)
+    model = nn.Sequential(DualLinear(5, 5), DualLinear(5, 5), DualLinear(5, 5))
+    model[0].w1.data, model[1].w1.data = numbers[:25].view(5, 5), numbers[10:35].view(5, 5)
+    model[2].w2 = model[0].w1
+    folded = fold(model)
+    torch.testing.assert_close(folded(x), model(x))
+    with torch.no_grad():
+        folded[0].weight.zero_()
+    torch.testing.assert_close(folded[1:](x), model[1:](x))
+
+
 def test_layers_that_share_memory_are_refused():
     numbers, layers = torch.randn(40), [nn.Linear(5, 4, bias=False) for _ in range(3)]
     for layer, start in zip(layers, (0, 10, 20)):
@@ -249,6 +272,10 @@ def test_a_layer_only_in_a_python_list_is_not_part_of_the_model():
     dual = dualize(model)
     assert type(dual[0]) is DualLinear and type(dual.hidden[0]) is nn.Linear
     assert not any("hidden" in name for name, _ in model.named_modules())
+    model.hidden = [DualLinear(2, 2)]
+    hidden, x = fold(model).hidden[0], torch.randn(4, 2)
+    assert type(hidden) is DualLinear and hidden is not model.hidden[0]
+    torch.testing.assert_close(hidden(x), model.hidden[0](x))
 
 
 class Aliases(nn.Module):

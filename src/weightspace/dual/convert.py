@@ -53,11 +53,17 @@ def fold(model: nn.Module) -> nn.Module:
 
     ``model`` itself is left as it is. A dual layer that stands in several places becomes one shared plain layer. Of
     pruned weights the masked values are taken, those of the next forward pass; the mask itself is not carried over.
+    A dual layer that stands only in a Python list or dictionary stays dual, with the same outputs: see ``dualize``.
 
-    Raises ``ValueError`` where another module of the model computes its weight (pruning, weight norm), for such a
-    module cannot be copied.
+    Raises ``ValueError`` for a dual layer with parametrized weights, and where another module of the model computes its
+    weight (pruning, weight norm), for such a module cannot be copied.
     """
     duals = [name for name, m in model.named_modules(remove_duplicate=False) if isinstance(m, _DualLayer)]
+    if computed := [name for name in duals if is_parametrized(model.get_submodule(name))]:
+        raise ValueError(
+            f"the weights of {_listed(computed)} are parametrized: make them ordinary parameters first "
+            "(torch.nn.utils.parametrize.remove_parametrizations)"
+        )
     return _exchange(model, duals, _folded)
 
 
