@@ -48,7 +48,6 @@ n = f"n = {n_seeds} seeds, with three baselines each."
 quotes.glue(
     n_seeds=n_seeds,
     like=regularizer_tests.LIKE,
-    closer=regularizer_tests.CLOSER,
     images=plan.train_size,
     levels_loss=quote(frames.select(similarities, match="equal training loss", to="dropout").head(1), "levels"),
     levels_accuracy=quote(frames.select(similarities, match="equal test accuracy", to="dropout").head(1), "levels"),
@@ -81,12 +80,6 @@ quotes.glue(
     decay_raw=quote(judged, "mean", claim="A1o", method="like weight decay, raw"),
     decay_folded=quote(judged, "mean", claim="A1o", method="like weight decay, folded"),
     decay_free=quote(judged, "mean", claim="A1o", method="like weight decay, scale-free"),
-    closer_raw=quote(judged, "mean", claim="A2o", method="raw"),
-    closer_folded=quote(judged, "mean", claim="A2o", method="folded"),
-    closer_free=quote(judged, "mean", claim="A2o", method="scale-free"),
-    baseline_raw=quote(judged, "mean", claim="A2co", method="raw"),
-    baseline_folded=quote(judged, "mean", claim="A2co", method="folded"),
-    baseline_free=quote(judged, "mean", claim="A2co", method="scale-free"),
 )
 
 # %% [markdown]
@@ -98,7 +91,7 @@ quotes.glue(
 #
 # {numref}`fig-similarity` has one row for each of eleven measures and three marks in each row. The *circle* compares the means of the categories as they
 # are. The *square* holds every level of augmentation against dropout and weight decay that leave the same training loss, and the *diamond* against
-# those with the same test accuracy.
+# those with the same test accuracy; {glue:text}`levels_loss` and {glue:text}`levels_accuracy` levels find such partners.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-similarity", "caption": "Similarity of the effects of augmentation with those of dropout (left) and of weight decay (right), for eleven measures in three sets: 1, the same direction in the space of layers; 0, nothing in common. Dotted: the threshold of the rule. Filled: decided."}}
 style.show(
@@ -114,7 +107,8 @@ style.show(
 # **With dropout** nearly every mark lies beyond the threshold. The exceptions that are decided are means as they are: alpha, and the log norm of the raw
 # kernels, which strong dropout lowers and weak dropout and augmentation raise ({doc}`11_regularizers_in_weight_space`).
 #
-# **With weight decay** the answer depends on the measure. In norms it is no: those of the raw kernels move in the opposite direction, and the folded ones
+# **With weight decay** the answer depends on the measure: on average the similarity is {glue:text}`decay_raw:.2f` for raw, {glue:text}`decay_folded:.2f` for folded
+# and {glue:text}`decay_free:.2f` for scale-free metrics. In norms it is no: those of the raw kernels move in the opposite direction, and the folded ones
 # share none. In alpha and entropy, which do not see the scale, it is yes at equal strength. Weight decay differs from augmentation in what it does to the
 # scale of the weights, and less in how it distributes them over directions.
 #

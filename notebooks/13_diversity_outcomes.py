@@ -127,7 +127,7 @@ style.table(
 )
 
 # %% [markdown]
-# **Accuracy.** Of {glue:text}`levels` augmentation levels {glue:text}`levels_gain` improve it significantly; noise does not. Dropout helps up to a rate of
+# **Accuracy.** Without a regularizer {glue:text}`baseline_accuracy:.0f` % of the test images are answered right. Of {glue:text}`levels` augmentation levels {glue:text}`levels_gain` improve it significantly; noise does not. Dropout helps up to a rate of
 # 0.3, and at 0.5 and 0.7 the network hardly learns. Of six strengths of weight decay only the largest helps. Dropout 0.1 with weight decay 5e-4 does as well as
 # dropout 0.1 alone ({glue:text}`combined:.1f` and {glue:text}`dropout_01:.1f` points).
 #
