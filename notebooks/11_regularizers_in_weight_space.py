@@ -192,7 +192,7 @@ style.show(
 )
 
 # %% [markdown]
-# In the folded log norm ({numref}`fig-layers`, in the middle), augmentation and dropout rise and fall together in the last layers, where weight decay
+# In the folded log norm ({numref}`fig-layers`, in the middle), augmentation and dropout mostly rise and fall together in late layers, where weight decay
 # goes a way of its own. The next chapter makes a number of this impression.
 #
 # ## Every measure sees what acts
