@@ -70,9 +70,9 @@ def test_constraints_are_in_the_lock():
 
 def test_what_the_package_imports_is_declared():
     # An extra, imported where it is needed; what PyTorch brings where there can be a GPU, and jupyter-book for pages;
-    # Lightning, whose users have it, for a callback of its own.
+    # Lightning and bitsandbytes, whose users have them, for a callback and for weights in their codes.
     declared = {requirement.name for requirement in DIRECT} | {"nltk", "triton", "myst-nb"}
-    declared |= {"lightning", "pytorch-lightning"}
+    declared |= {"bitsandbytes", "lightning", "pytorch-lightning"}
     names = {"PIL": "pillow", "sklearn": "scikit-learn", "open_clip": "open-clip-torch"}
     for source in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
