@@ -327,7 +327,8 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # ## When to use dual layers, and when not
 #
 # Try them where some labels are wrong and you cannot tune a regularizer: there both dual methods classify better than gradient descent
-# without one ({doc}`06_data_and_noise`). A tuned weight decay does as well ({doc}`08_fair_baselines`), so hold them against each other.
+# without one ({doc}`06_data_and_noise`). If you can change the loss, a robust one does as well, and with right labels a tuned weight decay
+# does ({doc}`08_fair_baselines`), so hold them against each other.
 # Leave them where one of these holds:
 #
 # - **Data are plenty.** With thousands of training samples both dual methods classify worse than gradient descent
