@@ -70,7 +70,7 @@ def spectra() -> None:
             torch.save(network.state_dict(), checkpoint)
             _compare(name, network.state_dict(), worker, checkpoint)
         if worker is not None:
-            _differences(Path(folder, "weights.pt.ResNet-18.mp_fit"), made["ResNet-18"].state_dict())
+            _differences(Path(folder, "ResNet-18.mp_fit"), made["ResNet-18"].state_dict())
             worker.stdin.close()
             worker.wait()
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
@@ -130,7 +130,9 @@ def _compare(name: str, weights: dict, worker: subprocess.Popen | None, checkpoi
         for _ in range(rounds):
             for convention in tables:
                 ours[convention].append(_seconds(spectral_report, weights, convention=convention))
-            theirs.append(_theirs(worker, checkpoint, options, f"{checkpoint}.{name}.{options}"))
+            theirs.append(
+                _theirs(worker, checkpoint, options, checkpoint.with_name(f"{name}.{options}".replace("/", "-")))
+            )
         for convention in tables:
             target = f"{TARGETS[place]}x" if (place := (name, options, convention)) in TARGETS else ""
             ratio = statistics.median(t / o for t, o in zip(theirs, ours[convention]))
