@@ -30,5 +30,11 @@ def test_everything_that_is_measured_has_a_name():
 
 def test_categories_have_the_names_of_their_methods():
     labels = {category: style.category_label(category) for category in set(diversity_shifts.CATEGORIES.values())}
-    assert labels == {"bs": "baseline", "dp": "dropout", "wd": "weight decay", "div": "diversity"}
+    assert labels == {
+        "bs": "baseline",
+        "dp": "dropout",
+        "wd": "weight decay",
+        "div": "diversity",
+        "combined": "dropout with weight decay",
+    }
     assert style.pair_label("div", "0", " = ") == "diversity = baseline"
