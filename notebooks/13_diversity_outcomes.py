@@ -29,7 +29,7 @@ outcomes = diversity_outcomes.outcomes(scored)
 differences = diversity_outcomes.differences(outcomes)
 gains = facts.gains(spectra)
 
-# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records of underfit networks are loaded", "code_prompt_hide": "Hide the code"}
 underfit = experiments.ensure("diversity_cifar10", scale, seeds, device, recompute)
 sets = experiments.ensure("diversity_sets", scale, seeds, device, recompute)
 traces = experiments.ensure("diversity_hessian", scale, seeds, device, recompute)

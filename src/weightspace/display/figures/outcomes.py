@@ -89,11 +89,10 @@ def effects(
             axis.plot([row.low, row.high], [at, at], color=look.colour, linewidth=1.0, alpha=0.6 if cumulative else 1)
             face = "none" if cumulative else look.colour
             axis.plot(row.mean, at, look.marker, color=look.colour, markerfacecolor=face, markersize=4)
-        axis.set_title(
-            f"{OUTCOME_LABELS[name]}\nbaseline {baseline[name]:.1f}".replace("-", "\N{MINUS SIGN}"), fontsize=8.5
-        )
+        label = "\n".join(OUTCOME_LABELS[name].split(" ", 1))
+        axis.set_title(f"{label}\nbaseline {baseline[name]:.1f}".replace("-", "\N{MINUS SIGN}"), fontsize=8.5)
         axis.set_xlim(*_reach(select(differences, outcome=name)))
-        axis.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
+        axis.xaxis.set_major_locator(plt.MaxNLocator(3, integer=True))
     figure.supxlabel("difference to the baseline (points)", fontsize=9, color=INK)
     designs = differences["arm"].replace("main", "single").unique()
     grey = plt.Line2D([], [], color=MUTED, alpha=0.35, linewidth=7, label=band)
