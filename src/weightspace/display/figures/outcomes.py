@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +30,7 @@ def _look(category: str):
     return METHODS[CATEGORIES[category]]
 
 
-def _setting_rows(axis: Axes, settings: Sequence[str], labels: bool) -> dict[str, float]:
+def setting_rows(axis: Axes, settings: Iterable[str], labels: bool = True) -> dict[str, float]:
     """Heights of the settings, categories apart, named in the colour of their category."""
     place, height, names, colours = {}, 0.0, [], []
     last = None
@@ -80,7 +80,7 @@ def effects(
         1, len(names), figsize=(1.75 * len(names) + 1.3, 0.24 * len(settings) + 1.6), squeeze=False
     )
     for number, (axis, name) in enumerate(zip(axes[0], names)):
-        place = _setting_rows(axis, settings, number == 0)
+        place = setting_rows(axis, settings, number == 0)
         axis.axvspan(-noise[name], noise[name], color=MUTED, alpha=0.18, linewidth=0)
         axis.axvline(0, color=MUTED, linewidth=0.8)
         for row in select(differences, outcome=name).itertuples():

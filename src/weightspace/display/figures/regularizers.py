@@ -15,6 +15,7 @@ from weightspace.analysis.diversity_shifts import LEVELS
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_effects import BASELINE, MEASURES, Measure
 from weightspace.analysis.regularizer_tests import CLOSER, LIKE, MATCHES
+from weightspace.display.figures.outcomes import setting_rows
 from weightspace.display.labels import setting_label
 from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, MethodStyle, row_heading
 from weightspace.names import METRIC_LABELS
@@ -44,19 +45,9 @@ def _colour(category: str) -> str:
     return INK if look is None else look.colour
 
 
-def _setting_rows(axis: Axes, table: pd.DataFrame) -> dict[str, float]:
-    """Heights of the settings of a table, categories apart, named in the colour of their category."""
-    categories = table.drop_duplicates("setting").set_index("setting")["category"]
-    place, height, last = {}, 0.0, ""
-    for setting in _in_order(categories.index):
-        height += 1.7 if last and categories[setting] != last else 1.0
-        place[setting], last = height, categories[setting]
-    axis.set_yticks(list(place.values()), [setting_label(name) for name in place])
-    for tick, setting in zip(axis.get_yticklabels(), place, strict=True):
-        tick.set_color(_colour(categories[setting]))
-    axis.set_ylim(height + 0.7, 0.3)
-    axis.grid(axis="y", visible=False)
-    return place
+def _signed(value: float, _: object = None) -> str:
+    """A tick, with a minus sign and not a hyphen."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def learning_curves(table: pd.DataFrame, settings: Mapping[str, str]) -> Figure:
@@ -112,7 +103,7 @@ def mean_effects(table: pd.DataFrame) -> Figure:
     size = (2.0 * len(measures) + 2.0, 0.21 * table["setting"].nunique() + 1.6)
     figure, grid = plt.subplots(1, len(measures), figsize=size, sharey=True, squeeze=False)
     axes = grid[0]
-    place = _setting_rows(axes[0], table)
+    place = setting_rows(axes[0], table["setting"])
     for axis, measure in zip(axes, measures, strict=True):
         axis.axvspan(-1, 1, color=MUTED, alpha=0.15, linewidth=0)
         axis.axvline(0, color=MUTED, linewidth=0.8)
@@ -122,7 +113,7 @@ def mean_effects(table: pd.DataFrame) -> Figure:
             axis.plot(row.mean, at, look.marker, color=look.colour)
         axis.set_title(measure_label(measure).replace(", ", ",\n"), fontsize=8.5)
         axis.set_xscale("symlog", linthresh=1)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        axis.xaxis.set_major_formatter(_signed)
         axis.xaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
         axis.grid(axis="y", visible=False)
     figure.supxlabel("mean effect over layers (standard deviations between baselines)", fontsize=9, color=INK)
@@ -157,7 +148,7 @@ def layer_effects(table: pd.DataFrame) -> Figure:
             axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
         axis.set_ylabel(measure_label(measure).replace(", ", "\n"))
         axis.set_yscale("symlog", linthresh=1)
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        axis.yaxis.set_major_formatter(_signed)
         axis.yaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     axes[-1, 0].set_xlabel("layer, in the order of the network")
@@ -286,7 +277,7 @@ def settings_map(table: pd.DataFrame, fractions: tuple[float, float], named: Ite
     axis.set_xscale("symlog", linthresh=1)
     axis.set_yscale("symlog", linthresh=1)
     for scale in (axis.xaxis, axis.yaxis):
-        scale.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        scale.set_major_formatter(_signed)
     axis.set_xlabel(f"first direction ({fractions[0]:.0%} of the squared effects)")
     axis.set_ylabel(f"second direction ({fractions[1]:.0%})")
     figure.legend(loc="outside lower center", ncols=5)
@@ -339,8 +330,7 @@ def eigenvalue_densities(
         edges = np.geomspace(np.quantile(every, 0.002), 1.1 * every.max(), _BINS + 1)
         outline = _heights(drawn[start][0], edges)
         for axis, name in zip(row, settings, strict=True):
-            category = select(own, setting=name)["category"].iloc[0]
-            colour = LOOKS[category].colour if category in LOOKS else INK
+            colour = _colour(select(own, setting=name)["category"].iloc[0])
             axis.stairs(_heights(drawn[name][0], edges), edges, fill=True, color=colour, alpha=0.3)
             if name != start:
                 axis.stairs(outline, edges, color=MUTED, linewidth=0.9)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_effects import Measure
-from weightspace.display.labels import setting_label
 from weightspace.display.style import interval, p_value
+from weightspace.display.tables.common import spread
 from weightspace.names import METRIC_LABELS
 
 _TO = {"dropout": "dropout", "weight_decay": "weight decay", "baseline": "no regularizer"}
@@ -69,24 +69,9 @@ def seen(table: pd.DataFrame) -> pd.DataFrame:
     wide = table.assign(cell=cells, metrics=table["set"], metric=_labels(table["measure"]))
     wide["one more baseline, p"] = wide["placebo_p"].map(p_value)
     rows = ["metrics", "metric", "one more baseline, p"]
-    wide = wide.pivot_table(index=rows, columns="category", values="cell", aggfunc="first", sort=False).reset_index()
+    wide = spread(wide, rows, "category")
     order = [*rows[:2], *(name for name in ("augmentation", "dropout", "weight_decay") if name in wide), rows[2]]
-    return wide.rename_axis(columns=None)[order].rename(columns={"weight_decay": "weight decay"})
-
-
-def gains(table: pd.DataFrame) -> pd.DataFrame:
-    """What every setting gains and delays, from ``regularizer_facts.gains``."""
-    return pd.DataFrame(
-        {
-            "setting": table["setting"].map(setting_label),
-            "gain (points)": table["gain"],
-            "95 % interval": [interval(low, high, 1) for low, high in zip(table["gain_low"], table["gain_high"])],
-            "p (Holm)": table["p_holm"].map(p_value),
-            "delay (epochs)": table["delay"],
-            "95 % interval ": [interval(low, high, 1) for low, high in zip(table["delay_low"], table["delay_high"])],
-            "learns": ["yes" if learns else "no" for learns in table["learns"]],
-        }
-    )
+    return wide[order].rename(columns={"weight_decay": "weight decay"})
 
 
 def sensitivity(kept: pd.DataFrame, without: pd.DataFrame, number: str) -> pd.DataFrame:
