@@ -64,6 +64,17 @@ def results(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def generator_cache(tmp_path_factory):
+    """An empty folder in place of the user's cache of synthetic images."""
+    from weightspace.experiments.diversity.compute import image_generator  # PyTorch: takes seconds
+
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_generator, "cache_folder", lambda: folder)
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def build_book():
     """Run `jupyter-book build` in another process, with this Python; returns it completed, output as text."""

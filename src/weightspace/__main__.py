@@ -8,10 +8,11 @@ import os
 import re
 import sys
 import textwrap
+from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import weightspace
 
@@ -185,10 +186,14 @@ def _completion(arguments: argparse.Namespace) -> int:
     return 0
 
 
+Commands = Any
+"""What ``add_subparsers`` returns, which has no public name."""
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and in the help of a command that takes an experiment which there are."""
 
-    commands: dict[str, argparse.ArgumentParser]
+    commands: Mapping[str, argparse.ArgumentParser]
 
     def error(self, message: str) -> NoReturn:
         found = re.fullmatch(r"(?:argument \w+: )?invalid choice: '(.*)' \(choose from (.*)\)", message)
@@ -217,11 +222,7 @@ def _experiments() -> str:
     return f"Experiments: {', '.join(experiments.registry())}"
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="weightspace", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"weightspace {weightspace.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
+def _add_spectra(commands: Commands) -> None:
     command = commands.add_parser("spectra", help="the spectra of the weights in a checkpoint of yours")
     command.add_argument(
         "checkpoint",
@@ -238,11 +239,10 @@ def _parser() -> _Parser:
     command.add_argument("--json", action="store_true", help="print all columns as JSON, for programs")
     command.set_defaults(call=_spectra)
 
-    command = commands.add_parser("status", help="what is on record and what is missing")
-    command.add_argument("--json", action="store_true", help="as JSON, for programs")
-    command.set_defaults(call=_status)
 
+def _add_run(commands: Commands) -> None:
     command = commands.add_parser("run", help="compute the runs of an experiment that are not on record")
+    named: Any = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
     command.add_argument("experiment", metavar="EXPERIMENT", help="its name, or all")
     command.add_argument("--scale", default="paper", help="quick (seconds, no download), laptop or paper (default)")
     command.add_argument("--seeds", type=int, help="number of seeds (default: that of the scale)")
@@ -251,11 +251,7 @@ def _parser() -> _Parser:
     )
     command.add_argument("--recompute", action="store_true", help="compute every run and replace its record")
     command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="another value of a setting that all runs share, e.g. model=clip_vit_b32",
+        "--set", **named, help="another value of a setting that all runs share, e.g. model=clip_vit_b32"
     )
     command.add_argument(
         "--jobs",
@@ -266,16 +262,12 @@ def _parser() -> _Parser:
     )
     command.add_argument("--executor", default="local", help="who computes: local (default), dask or slurm")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, with --executor dask")
-    command.add_argument(
-        "--slurm",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of sbatch, e.g. partition=gpu or time=60 (minutes)",
-    )
+    command.add_argument("--slurm", **named, help="an option of sbatch, e.g. partition=gpu or time=60 (minutes)")
     command.add_argument("--shard", metavar="I/N", help="only the I-th of N parts of the groups")
     command.set_defaults(call=_run)
 
+
+def _add_merge(commands: Commands) -> None:
     command = commands.add_parser("records", help="merge: make one file of the parts that campaigns have written")
     command.add_argument("action", choices=["merge"])
     command.add_argument("experiment", metavar="EXPERIMENT", nargs="*", help="its name (default: all)")
@@ -283,6 +275,20 @@ def _parser() -> _Parser:
     command.add_argument("--seeds", type=int, help="keep runs of this number of seeds (default: that of the scale)")
     command.add_argument("--json", action="store_true", help="as JSON, for programs")
     command.set_defaults(call=_merge)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="weightspace", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"weightspace {weightspace.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_spectra(commands)
+
+    command = commands.add_parser("status", help="what is on record and what is missing")
+    command.add_argument("--json", action="store_true", help="as JSON, for programs")
+    command.set_defaults(call=_status)
+
+    _add_run(commands)
+    _add_merge(commands)
 
     command = commands.add_parser("reported", help="the values that the papers report against ours")
     command.add_argument("experiment", metavar="EXPERIMENT")
@@ -308,7 +314,7 @@ def _is_expected(error: Exception) -> bool:
 
 def _called(arguments: argparse.Namespace) -> int:
     try:
-        return arguments.call(arguments)
+        return int(arguments.call(arguments))
     except BrokenPipeError:
         raise
     except Exception as error:

@@ -19,6 +19,7 @@ from weightspace.campaigns.configuration import STRICT, Configuration, canonical
 from weightspace.data import sampling
 from weightspace.dual.methods import PAPER_METHODS
 from weightspace.experiments.dual_weights import protocol, regression, tuning
+from weightspace.training.online.networks import OnlineNetworks
 
 pytestmark = pytest.mark.usefixtures("results")
 
@@ -241,9 +242,8 @@ def test_every_tuned_method_has_the_same_budget():
 
 def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
     configuration = next(iter(experiments.planned("dual_regression_tuned", "quick", 1).values()))
-    original = tuning.OnlineNetworks
 
-    class Exploding(original):
+    class Exploding(OnlineNetworks):
         """The largest learning rate does best on held-out rows, but explodes on all training rows."""
 
         def score(self, x, y):
@@ -252,7 +252,7 @@ def test_a_choice_that_diverges_when_trained_again_is_passed_over(monkeypatch):
             hot = self.settings["lr"] > 0.01
             return np.where(hot, 0.0 if held_out else np.nan, result)
 
-    monkeypatch.setattr(tuning, "OnlineNetworks", Exploding)
+    monkeypatch.setattr(protocol, "networks_on", lambda device: Exploding)
     frame = regression.compute_tuned([configuration], "cpu")
     for name in ("tuned_lr", "tuned_dual", "tuned_dual_stabilized"):
         assert (frame[frame["method"] == name]["chosen_lr"] <= 0.01).all()

@@ -101,6 +101,10 @@ def register(url, content=TABLE, name="table"):
     registry.REGISTRY[name] = registry.Entry("regression", 2, partial(registry.from_files, (file,), parse))
 
 
+def numbers(text):
+    return [float(word) for word in text.split()]
+
+
 def files_below(path):
     return sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
 
@@ -588,14 +592,9 @@ def test_cifar_archive_without_the_batches(cifar, folder, refused, packed):
 
 
 def test_cifar_facts():
-    assert {name: len(positions) for name, positions in data.CIFAR10_INEXACT.items()} == {
-        "data_batch_1": 10,
-        "data_batch_2": 3,
-        "data_batch_3": 9,
-        "data_batch_4": 26,
-        "data_batch_5": 25,
-        "test_batch": 20,
-    }
+    batches = [f"data_batch_{k}" for k in range(1, 6)] + ["test_batch"]
+    found = {name: len(positions) for name, positions in data.CIFAR10_INEXACT.items()}
+    assert found == dict(zip(batches, (10, 3, 9, 26, 25, 20), strict=True))
     for positions in data.CIFAR10_INEXACT.values():
         assert list(positions) == sorted(set(positions)) and 0 <= positions[0] and positions[-1] < 10000
     assert [batch.name for batch in registry.CIFAR10_BATCHES] == list(data.CIFAR10_INEXACT)
@@ -608,18 +607,10 @@ def test_status_reports_and_never_downloads(cache, folder, server):
     server.files["table.csv"] = TABLE
     register(server.url, name="absent")
     rows = data.status()
-    assert rows == [
-        {
-            "name": "absent",
-            "rows": 2,
-            "task": "regression",
-            "variant": "",
-            "verified": False,
-            "where": "not found",
-            "problem": rows[0]["problem"],
-        }
-    ]
-    assert "set/table.csv is neither in" in rows[0]["problem"] and server.requests == []
+    problem = rows[0].pop("problem")
+    expected = {"name": "absent", "rows": 2, "task": "regression", "variant": ""}
+    assert rows == [expected | {"verified": False, "where": "not found"}]
+    assert "set/table.csv is neither in" in problem and server.requests == []
 
     put(cache / "set/table.csv", b"damaged")
     (row,) = data.status()
@@ -640,25 +631,10 @@ def test_status_with_a_data_folder_that_does_not_exist(cache, monkeypatch, refus
 
 
 def test_format_status_is_aligned_and_lists_problems():
+    columns = "name rows task variant verified where problem".split()
     rows = [
-        {
-            "name": "a",
-            "rows": 20433,
-            "task": "regression",
-            "variant": "canonical",
-            "verified": True,
-            "where": "folder /x",
-            "problem": "",
-        },
-        {
-            "name": "longer",
-            "rows": 7,
-            "task": "classification",
-            "variant": "",
-            "verified": False,
-            "where": "not found",
-            "problem": "fetch it.",
-        },
+        dict(zip(columns, ("a", 20433, "regression", "canonical", True, "folder /x", ""), strict=True)),
+        dict(zip(columns, ("longer", 7, "classification", "", False, "not found", "fetch it."), strict=True)),
     ]
     assert data.format_status(rows).splitlines() == [
         "data set    rows  task            variant    verified  where",
@@ -701,18 +677,8 @@ def test_labelled_sentences_refuse_other_content(content):
 
 
 def test_registry_is_complete_and_well_formed():
-    assert list(registry.REGISTRY) == [
-        "california_housing",
-        "wine_quality_red",
-        "wine_quality_white",
-        "mnist",
-        "fashion_mnist",
-        "cifar10",
-        "sst2",
-        "diabetes",
-        "digits",
-        "data_diversity_released",
-    ]
+    tables, images = "california_housing wine_quality_red wine_quality_white", "mnist fashion_mnist cifar10"
+    assert list(registry.REGISTRY) == f"{tables} {images} sst2 diabetes digits data_diversity_released".split()
     files = [registry.CIFAR10_ARCHIVE]
     for entry in registry.REGISTRY.values():
         if entry.read.func is registry.from_files:
@@ -728,22 +694,8 @@ def test_diabetes_is_shipped_in_its_units(monkeypatch):
     assert found.variant == "shipped" and "scikit-learn" in found.source and found.test_x is None
     assert found.feature_names == ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
     assert found.x[0].tolist() == [59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87] and found.y[0] == 151
-    np.testing.assert_allclose(
-        found.x.mean(axis=0),
-        [
-            48.51809955,
-            1.468325792,
-            26.37579186,
-            94.64701357,
-            189.1402715,
-            115.4391403,
-            49.78846154,
-            4.070248869,
-            4.64141086,
-            91.260181,
-        ],
-        rtol=1e-8,
-    )
+    means = "48.51809955 1.468325792 26.37579186 94.64701357 189.1402715 115.4391403 49.78846154 4.070248869 4.64141086"
+    np.testing.assert_allclose(found.x.mean(axis=0), numbers(f"{means} 91.260181"), rtol=1e-8)
     assert len(found.y) == 442 and found.y.mean() == pytest.approx(152.1334842, rel=1e-9)
 
 
@@ -783,22 +735,11 @@ def real():
 def test_real_california_housing(real):
     found = real("california_housing")
     assert found.x.shape == (20433, 8)
-    assert found.feature_names == (
-        "longitude",
-        "latitude",
-        "housing_median_age",
-        "total_rooms",
-        "total_bedrooms",
-        "population",
-        "households",
-        "median_income",
-    )
+    names = "longitude latitude housing_median_age total_rooms total_bedrooms population households median_income"
+    assert found.feature_names == tuple(names.split())
     assert found.x[0].tolist() == [-122.23, 37.88, 41, 880, 129, 322, 126, 8.3252] and found.y[0] == 452600
-    np.testing.assert_allclose(
-        found.x.mean(axis=0),
-        [-119.5706886, 35.63322126, 28.63309353, 2636.504233, 537.8705525, 1424.946949, 499.4334655, 3.871161601],
-        rtol=1e-8,
-    )
+    means = "-119.5706886 35.63322126 28.63309353 2636.504233 537.8705525 1424.946949 499.4334655 3.871161601"
+    np.testing.assert_allclose(found.x.mean(axis=0), numbers(means), rtol=1e-8)
     assert found.y.mean() == pytest.approx(206864.4132, rel=1e-9)
 
 
@@ -809,39 +750,15 @@ def test_real_california_housing(real):
         (
             "red",
             [7.4, 0.7, 0, 1.9, 0.076, 11, 34, 0.9978, 3.51, 0.56, 9.4, 5],
-            [
-                8.319637273,
-                0.5278205128,
-                0.2709756098,
-                2.538805503,
-                0.08746654159,
-                15.87492183,
-                46.46779237,
-                0.9967466792,
-                3.311113196,
-                0.658148843,
-                10.42298311,
-                5.636022514,
-            ],
+            "8.319637273 0.5278205128 0.2709756098 2.538805503 0.08746654159 15.87492183 46.46779237 0.9967466792 "
+            "3.311113196 0.658148843 10.42298311 5.636022514",
             [10, 53, 681, 638, 199, 18],
         ),
         (
             "white",
             [7, 0.27, 0.36, 20.7, 0.045, 45, 170, 1.001, 3, 0.45, 8.8, 6],
-            [
-                6.854787668,
-                0.2782411188,
-                0.3341915067,
-                6.391414863,
-                0.04577235606,
-                35.30808493,
-                138.3606574,
-                0.9940273765,
-                3.188266639,
-                0.4898468763,
-                10.51426705,
-                5.877909351,
-            ],
+            "6.854787668 0.2782411188 0.3341915067 6.391414863 0.04577235606 35.30808493 138.3606574 0.9940273765 "
+            "3.188266639 0.4898468763 10.51426705 5.877909351",
             [20, 163, 1457, 2198, 880, 175, 5],
         ),
     ],
@@ -851,7 +768,7 @@ def test_real_wine(real, colour, first, means, qualities):
     assert found.feature_names[0] == "fixed acidity" and found.feature_names[-1] == "alcohol"
     table = np.column_stack([found.x, found.y])
     assert table[0].tolist() == first
-    np.testing.assert_allclose(table.mean(axis=0), means, rtol=1e-8)
+    np.testing.assert_allclose(table.mean(axis=0), numbers(means), rtol=1e-8)
     assert np.bincount(found.y.astype(int))[3:].tolist() == qualities
 
 

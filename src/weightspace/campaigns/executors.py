@@ -143,6 +143,37 @@ def shard(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+class _Patience:
+    """Waits while nothing is finished, longer and longer, and gives up where workers die time and again."""
+
+    def __init__(self) -> None:
+        self._deaths, self._seconds = 0, _WAIT[0]
+
+    def wait(self, again: Sequence[Finished]) -> None:
+        """``ExecutionError`` if among the groups that are left some have now lost their worker too often in a row."""
+        self._deaths += any(finished.outcome is None for finished in again)
+        if self._deaths == _DEATHS:
+            raise ExecutionError(
+                f"workers died {_DEATHS} times in a row, the last ones at {again[0].group.label}: "
+                "if the machine is short of memory, use fewer --jobs; what was finished is on record"
+            )
+        time.sleep(self._seconds)
+        self._seconds = min(2 * self._seconds, _WAIT[1])
+
+
+def _failed(failures: list[Finished], groups: Sequence[Group]) -> ExecutionError:
+    """The error that names the groups in their order; what the first one raised is printed."""
+    order = {group.id: position for position, group in enumerate(groups)}
+    first, *_ = failures = sorted(failures, key=lambda finished: order[finished.group.id])
+    print(first.trace, file=sys.stderr)
+    names = ", ".join(finished.group.label for finished in failures[:5])
+    more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
+    return ExecutionError(
+        f"{len(failures)} of {len(groups)} groups failed ({names}{more}), the first with {first.error}; "
+        "everything else is on record"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Executor:
     """Where groups are computed, and by how many workers.
@@ -201,13 +232,13 @@ class Executor:
         of a worker that died are computed again. ``ExecutionError`` if ``function`` raised an error, once everything
         else is done, and if workers die time and again.
         """
-        left, failures, written, deaths, wait = list(groups), [], 0, 0, _WAIT[0]
+        left, failures, written, patience = list(groups), [], 0, _Patience()
         several, workers = devices.listed(device), self.workers(device)
         with tempfile.TemporaryDirectory(prefix="weightspace-") as locks:
             places = several if len(several) == 1 else tuple(several[i % len(several)] for i in range(workers))
             work = Work(function, places, locks, int(self.slurm.get("cpus_per_task", 1)))
             while left:
-                again, before = [], len(left)
+                again: list[Finished] = []
                 for finished in self._one_pass(work, left, workers, look):
                     if finished.error:
                         failures.append(finished)
@@ -216,29 +247,13 @@ class Executor:
                     else:
                         written += finished.outcome.runs
                         report(finished.group, finished.outcome)
+                if len(again) < len(left):
+                    patience = _Patience()
+                else:
+                    patience.wait(again)
                 left = [finished.group for finished in again]
-                if len(left) < before:
-                    deaths, wait = 0, _WAIT[0]
-                    continue
-                deaths += any(finished.outcome is None for finished in again)
-                if deaths == _DEATHS:
-                    raise ExecutionError(
-                        f"workers died {_DEATHS} times in a row, the last ones at {left[0].label}: "
-                        "if the machine is short of memory, use fewer --jobs; what was finished is on record"
-                    )
-                time.sleep(wait)
-                wait = min(2 * wait, _WAIT[1])
         if failures:
-            order = {group.id: position for position, group in enumerate(groups)}
-            failures.sort(key=lambda finished: order[finished.group.id])
-            first = failures[0]
-            print(first.trace, file=sys.stderr)
-            names = ", ".join(finished.group.label for finished in failures[:5])
-            more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
-            raise ExecutionError(
-                f"{len(failures)} of {len(groups)} groups failed ({names}{more}), the first with {first.error}; "
-                "everything else is on record"
-            )
+            raise _failed(failures, groups)
         return written
 
     def _one_pass(self, work: Work, groups: list[Group], workers: int, look: Look) -> Iterator[Finished]:

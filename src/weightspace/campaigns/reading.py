@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -110,7 +111,7 @@ def merge(name: str, scale: str = "paper", seeds: int | None = None) -> tuple[in
     return records.merge(name, scale, keep)
 
 
-def status() -> list[dict[str, object]]:
+def status() -> list[dict[str, Any]]:
     """Per experiment and scale: what is planned, on record and missing, and what is wrong with the records.
 
     on_record: planned runs; changed: runs with settings set by hand; unplanned: all others; parts: files to be merged;
@@ -119,7 +120,7 @@ def status() -> list[dict[str, object]]:
     return [_status(experiment, scale) for experiment in registry().values() for scale in experiment.seeds]
 
 
-def _status(experiment: Experiment, scale: str) -> dict[str, object]:
+def _status(experiment: Experiment, scale: str) -> dict[str, Any]:
     name = experiment.name
     plan = planned(name, scale)
     runs = pd.DataFrame(columns=["run_key", "changed", "seed", "device", "seconds", "time"])

@@ -40,7 +40,7 @@ class Experiment:
     seeds: dict[str, int]
     configurations: Callable[..., Sequence[Configuration]]
     group_by: tuple[str, ...]
-    compute: Callable[[list[Configuration], str], pd.DataFrame]
+    compute: Callable[[list[Any], str], pd.DataFrame]
     devices: tuple[str, ...] = ("cpu",)
     needs_gpu: tuple[str, ...] = ()
     parent: str | None = None

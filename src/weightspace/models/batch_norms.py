@@ -7,13 +7,13 @@ from itertools import pairwise
 from torch import nn
 
 
-def batch_norms(model: nn.Module) -> dict[str, nn.Module]:
+def batch_norms(model: nn.Module) -> dict[str, nn.BatchNorm2d]:
     """Name of a convolution -> the batch norm that takes its output; convolutions without one have no entry.
 
     It is the next of the children of the same module, in the order in which they were made: true of ``ResNet18`` and of
     timm's EfficientNet, which the tests check by what passes from one to the other.
     """
-    found: dict[str, nn.Module] = {}
+    found: dict[str, nn.BatchNorm2d] = {}
     for path, parent in model.named_modules():
         children = list(parent.named_children())
         for (name, child), (_, behind) in pairwise(children):

@@ -112,7 +112,7 @@ class MinibatchNetworks:
     def _step(self, x: Tensor, y: Tensor, loss: Loss) -> None:
         gradients = self._gradients(x, y, loss, self.parameters)
         if self._rho is not None:
-            norm = sum(g.square().sum(dim=(1, 2), keepdim=True) for g in gradients).sqrt()
+            norm = sum((g.square().sum(dim=(1, 2), keepdim=True) for g in gradients), torch.zeros(())).sqrt()
             scale = self._rho / norm.clamp_min(1e-12)
             gradients = self._gradients(x, y, loss, [p + scale * g for p, g in zip(self.parameters, gradients)])
         self._steps += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class Recipe:
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         trained = [p for p in model.parameters() if p.requires_grad]
-        options = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": True}
+        options: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": True}
         if self.optimizer == "sgd":
             return torch.optim.SGD(trained, momentum=0.9, **options)
         if self.optimizer == "adam":
@@ -69,7 +70,7 @@ def initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """The model with initial weights that depend on the seed alone, not on the device or on earlier draws."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derived_seed(seed, WEIGHTS_STREAM))
-        return build().to(memory_format=torch.channels_last)
+        return build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def to_inputs(
@@ -86,8 +87,8 @@ def to_inputs(
     if resolution is not None and resolution != x.shape[1]:
         smaller = resolution < x.shape[1]
         x = F.interpolate(x.permute(0, 3, 1, 2), resolution, mode="bilinear", antialias=smaller).permute(0, 2, 3, 1)
-    mean, std = (torch.tensor(values, device=images.device) for values in (mean, std))
-    return ((x - mean) / std).permute(0, 3, 1, 2)
+    centre, scale = (torch.tensor(values, device=images.device) for values in (mean, std))
+    return ((x - centre) / scale).permute(0, 3, 1, 2)
 
 
 class Trainer:
@@ -113,10 +114,10 @@ class Trainer:
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}")
-        self.model = model.to(device)
+        self.model: Any = model.to(device)
         self.recipe, self.seed, self.device, self.prepare = recipe, seed, device, prepare
         self.precision, self.replicate, self.after_step = precision, replicate, after_step
-        self.optimizer = recipe.build(self.model)
+        self.optimizer: Any = recipe.build(self.model)  # or what steps in its place, such as a ``DualOptimizer``
         self._kind = torch.device(device).type
         self._run = torch.compile(self.model) if self._kind == "cuda" else self.model
         state = torch.Generator(device).manual_seed(derived_seed(*self._stream(DROPOUT_STREAM)))
@@ -139,7 +140,7 @@ class Trainer:
         if len(samples) < size:
             raise ValueError(f"{len(samples)} samples are less than one batch of {size}")
         order = np.random.default_rng(self._stream(ORDER_STREAM, epoch)).permutation(len(samples))
-        order = torch.from_numpy(order[: len(samples) // size * size].reshape(-1, size)).to(self.device)
+        batches = torch.from_numpy(order[: len(samples) // size * size].reshape(-1, size)).to(self.device)
         x, y = torch.from_numpy(samples).to(self.device), torch.from_numpy(labels).to(self.device)
         total, right = (torch.zeros((), device=self.device, dtype=torch.float64) for _ in range(2))
         self.model.train()
@@ -147,9 +148,9 @@ class Trainer:
         # a convolution is not always the same one, and some add up in random order: both would change the record.
         with torch.random.fork_rng(), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
             self._set_dropout_state(self._dropout_state)
-            for step, rows in enumerate(order):
+            for step, rows in enumerate(batches):
                 for group in self.optimizer.param_groups:
-                    group["lr"] = self.recipe.lr_after(epoch - 1 + step / len(order))
+                    group["lr"] = self.recipe.lr_after(epoch - 1 + step / len(batches))
                 self.optimizer.zero_grad(set_to_none=True)
                 with self._autocast():
                     logits = self._run(self.prepare(x[rows]))
@@ -161,7 +162,7 @@ class Trainer:
                 total += loss.detach()
                 right += (logits.argmax(dim=1) == y[rows]).sum()
             self._dropout_state = self._get_dropout_state()
-        return total.item() / len(order), right.item() / order.numel()
+        return total.item() / len(batches), right.item() / batches.numel()
 
     def _get_dropout_state(self) -> Tensor:
         return torch.cuda.get_rng_state(self.device) if self._kind == "cuda" else torch.get_rng_state()

@@ -4,27 +4,20 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from plans import one
 
 from weightspace import experiments
 from weightspace.campaigns.configuration import with_changes
 from weightspace.experiments.diversity import amount_settings, amounts
-from weightspace.experiments.diversity.compute import image_generator
 from weightspace.experiments.diversity.compute.amount_runs import training_set
 from weightspace.experiments.diversity.compute.image_generator import synthetic
 from weightspace.experiments.diversity.protocol import load_images
 
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("amounts")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_generator, "cache_folder", lambda: folder)
-        yield
+pytestmark = pytest.mark.usefixtures("generator_cache")
 
 
 def planned(setting, **changes):
-    plan = experiments.planned(amount_settings.EXPERIMENT, "quick", 1).values()
-    return with_changes(next(c for c in plan if c.setting == setting), changes)
+    return with_changes(one(amount_settings.EXPERIMENT, setting=setting), changes)
 
 
 def test_all_runs_make_equally_many_updates_and_share_a_generator_per_seed():
@@ -63,20 +56,3 @@ def test_what_is_synthetic_decides_and_the_record_has_the_real_images():
         assert np.isfinite(last["train_clean", "loss"]) and set(frame["setting"]) == {setting}
     assert len(set(values.values())) == 4
     assert amounts.compute([planned("added_1", steps=1)], "cpu")["value"].sum() != frame["value"].sum()
-
-
-@pytest.mark.parametrize(
-    ("setting", "changes", "message"),
-    [
-        ("added_1", {"synthetic_fraction": 0.5}, "added: 0 where images are replaced, synthetic_fraction > 0, got 1"),
-        ("added_1", {"added": 2}, "added: at most the 1 copies of the generator, got 2"),
-        ("added_1", {"augmentation": "noise50"}, "augmentation, label_noise: none where images are synthetic"),
-        ("synthetic_1", {"label_noise": 0.1}, "augmentation, label_noise: none where images are synthetic"),
-        ("baseline", {"synthetic_fraction": 0.5}, "generator must be given where images are synthetic, and only there"),
-        ("synthetic_1", {"synthetic_fraction": 0.0}, "generator must be given where images are synthetic"),
-        ("synthetic_1", {"synthetic_fraction": 1.5}, "synthetic_fraction: input should be less than or equal to 1"),
-    ],
-)
-def test_what_cannot_be_run_is_refused(setting, changes, message):
-    with pytest.raises(ValueError, match=message):
-        planned(setting, **changes)

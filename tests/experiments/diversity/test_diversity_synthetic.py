@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from plans import one, planned
 
 from weightspace import experiments
 from weightspace.campaigns.configuration import with_changes
@@ -23,19 +24,7 @@ NAME = "diversity_synthetic"
 
 
 def plan(name=NAME, scale="quick", **chosen):
-    return [
-        c
-        for c in experiments.planned(name, scale, 1).values()
-        if all(getattr(c, key) == value for key, value in chosen.items())
-    ]
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_generator, "cache_folder", lambda: folder)
-        yield
+    return planned(name, scale, **chosen)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +33,7 @@ def generator():
 
 
 @pytest.fixture(scope="module")
-def made(cache, generator):
+def made(generator_cache, generator):
     return image_generator.synthetic(generator, "cpu")
 
 
@@ -162,7 +151,7 @@ def test_the_images_are_made_once(made, generator, monkeypatch):
     assert (kept.parameters, kept.train_seconds) == (made.parameters, made.train_seconds)
 
 
-def test_damaged_images_are_named(cache, generator):
+def test_damaged_images_are_named(generator_cache, generator):
     c = with_changes(generator, {"seed": 77})
     file = image_generator.synthetic_file(c)
     file.parent.mkdir(exist_ok=True)
@@ -249,8 +238,7 @@ def test_the_judge_has_learned_from_images_of_its_own(monkeypatch):
 def test_records_have_the_columns_of_the_campaign_on_cifar10(made):
     (c,) = plan(arm="main", setting="synthetic_1")
     frame = synthetic_experiment.compute([c], "cpu")
-    (baseline,) = [c for c in experiments.planned("diversity_cifar10", "quick", 1).values()
-                   if c.arm == "main" and c.category == "baseline"]  # fmt: skip
+    baseline = one("diversity_cifar10", arm="main", category="baseline")
     assert list(frame) == list(diversity_cifar10.compute([baseline], "cpu"))
     assert set(frame["category"]) == {"synthetic"} and frame["eigenvalues"].notna().any()
     assert len(set(frame.loc[frame["inputs"] == "test", "metric"])) == 3

@@ -1,7 +1,10 @@
 """Fine-tuning: its plan, what its settings share, one run from end to end, other networks and other data."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
+import plans
 import pytest
 import torch
 from PIL import Image
@@ -14,11 +17,7 @@ from weightspace.experiments.diversity.compute import image_runs
 from weightspace.models import pretrained
 
 NAME = "diversity_transfer"
-
-
-def planned(scale="quick", seeds=1, **chosen):
-    plan = experiments.planned(NAME, scale, seeds).values()
-    return [c for c in plan if all(getattr(c, key) == value for key, value in chosen.items())]
+planned = partial(plans.planned, NAME)
 
 
 @pytest.mark.parametrize(("scale", "seeds"), [("laptop", 3), ("paper", 5)])
@@ -169,23 +168,12 @@ def test_damaged_folders_are_named(folder):
         image_folders.load("mine")
 
 
-def test_the_rate_is_the_best_of_the_tuning():
-    """Lowest mean loss on held-out training images after the last epoch, over the seeds of the tuning."""
-    frame = experiments.load("diversity_transfer_tuning", "laptop")
-    assert not experiments.missing_runs("diversity_transfer_tuning", "laptop")
-    last = frame["epoch"] == transfer.SIZES["laptop"]["epochs"]
-    final = frame[(frame["inputs"] == "validation") & (frame["metric"] == "loss") & last]
-    assert final.groupby("lr")["value"].mean().idxmin() == transfer.RATES["laptop"]
-
-
 def test_statistics_of_batch_norm_are_told_from_the_weights():
     """The network is that of the campaign, and new statistics change what it says and nothing else."""
-    plan = experiments.planned("diversity_batch_norm", "quick", 1).values()
-    (c,) = [c for c in plan if c.setting == "noise50"]
+    (c,) = plans.planned("diversity_batch_norm", setting="noise50")
     found = batch_norm.compute([c], "cpu").pivot(index="inputs", columns="metric", values="value")
     assert found.index.tolist() == ["test", "test_changed", "test_new_statistics"]
-    (own,) = [p for p in planned(arm="main", setting="noise50")]
-    campaign = transfer.compute([own], "cpu")
+    campaign = transfer.compute(planned(arm="main", setting="noise50"), "cpu")
     last = campaign[(campaign["inputs"] == "test") & (campaign["metric"] == "loss")]["value"].item()
     assert found["loss"]["test"] == last
     assert found["loss"].nunique() == 3

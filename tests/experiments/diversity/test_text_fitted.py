@@ -1,10 +1,12 @@
 """Texts until they are fitted: the plans, equal numbers of updates, and runs of the quick scale from end to end."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from plans import one, planned
 from torch import nn
 
 from weightspace import experiments
@@ -13,11 +15,7 @@ from weightspace.experiments.diversity import text_fitted, text_fitted_settings
 from weightspace.experiments.diversity.text_sets import TRAINING_TEXTS, sets_of
 
 COMPLAINTS, TITLES = text_fitted_settings.COMPLAINTS, text_fitted_settings.TITLES
-
-
-def quick(**chosen):
-    plan = experiments.planned(COMPLAINTS, "quick", 1).values()
-    return next(c for c in plan if all(getattr(c, key) == value for key, value in chosen.items()))
+quick = partial(one, COMPLAINTS)
 
 
 @pytest.fixture(scope="module")
@@ -137,29 +135,14 @@ def test_the_rate_has_fallen_to_nothing_at_the_end():
     assert c.passes(112) == 2 and trainer(c, "cpu", 2).recipe.lr_after(2) == 0
 
 
-def test_metrics_of_the_texts_are_of_linear_layers(compute, tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
+def test_metrics_of_the_texts_are_of_linear_layers(compute, results):
     c = quick(setting="baseline", replicate=0)
     experiments.record(COMPLAINTS, "quick", [c], compute(c))
-    (derived,) = [d for d in experiments.planned(f"{COMPLAINTS}_spectra", "quick", 1).values() if d.run == c.run_key]
+    (derived,) = planned(f"{COMPLAINTS}_spectra", run=c.run_key)
     frame = experiments.get(f"{COMPLAINTS}_spectra").compute([derived], "cpu")
     norms = frame[frame["metric"] == "log_norm"]
     assert set(norms["batch_norm"]) == {"apart"} and set(norms["unfolding"]) == {"(out, in k)"}
     assert norms.groupby("epoch")["layer"].agg(list).to_dict() == {0: list(range(1, 14)), 3: list(range(1, 14))}
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"augmentation": "mixup"}, "augmentation: made_up has sr_0.3"),
-        ({"dataset": "titles", "augmentation": "added_1"}, "augmentation: titles has sr_0.3.*got 'added_1'"),
-        ({"batch_size": 65}, "batch_size: of made_up there are 64 training texts"),
-        ({"score_epochs": [0]}, "score_epochs.0: input should be greater than or equal to 1"),
-    ],
-)
-def test_what_cannot_be_run_is_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        with_changes(quick(setting="baseline"), changes)
 
 
 def test_weight_decay_moves_words_that_never_occur_as_far_as_others():

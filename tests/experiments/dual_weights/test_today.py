@@ -98,20 +98,3 @@ def test_a_network_that_diverges_is_a_guess(monkeypatch):
     assert np.isfinite(found["value"]).all()
     test = found[(found["inputs"] == "test") & (found["metric"] == "loss")]["value"].iloc[0]
     assert test == pytest.approx(np.log(10))
-
-
-@pytest.mark.parametrize(
-    ("network", "changes", "message"),
-    [
-        ("resnet18", {"weights": "dual", "weight_decay": 0.1}, "weight_decay: 0 with dual weights"),
-        ("resnet18", {"augmentation": "sr_0.5"}, "augmentation: a level of images"),
-        ("minilm_l6", {"augmentation": "noise50"}, "augmentation: one of sr_0.3"),
-        ("resnet18", {"train_size": 1290}, "train_size: at most 1,265 images of digits"),
-        ("minilm_l6", {"train_size": 120}, "train_size: at most 96 texts of made_up"),
-        ("resnet18", {"test_size": 501}, "test_size: at most 500 images"),
-        ("resnet18", {"batch_size": 65}, "batch_size: at most train_size, 64"),
-    ],
-)
-def test_what_cannot_be_trained_is_refused(network, changes, message):
-    with pytest.raises(ValueError, match=message):
-        with_changes(baseline(network), changes)

@@ -54,7 +54,7 @@ class Amount(WithGenerator):
     def _is_one_thing(self) -> Self:
         if self.synthetic_fraction and self.added:
             raise ValueError(f"added: 0 where images are replaced, synthetic_fraction > 0, got {self.added}")
-        if self.uses_synthetic and (self.augmentation or getattr(self, "label_noise", 0)):
+        if self.uses_synthetic and (self.augmentation or getattr(self, "label_noise", 0)):  # type: ignore[attr-defined]
             raise ValueError("augmentation, label_noise: none where images are synthetic")
         if self.generator and self.made_by.copies < self.added:
             raise ValueError(f"added: at most the {self.made_by.copies} copies of the generator, got {self.added}")
@@ -69,7 +69,7 @@ class Amount(WithGenerator):
         """As in ``diversity_from_scratch``, or ``synthetic_0.5``, or ``added_3``."""
         if self.synthetic_fraction:
             return f"synthetic_{self.synthetic_fraction:g}"
-        return f"added_{self.added}" if self.added else super().setting
+        return f"added_{self.added}" if self.added else super().setting  # type: ignore[misc]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

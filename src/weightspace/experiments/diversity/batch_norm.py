@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ class BatchNormConfiguration(TransferConfiguration):
     severities: Annotated[Severities, LATER, IDENTITY] = (1, 2, 3, 4, 5)
 
 
-def derived(parents: Sequence[TransferConfiguration], scale: str) -> list[BatchNormConfiguration]:
+def derived(parents: Sequence[Any], scale: str) -> list[BatchNormConfiguration]:
     """The runs that repeat some of the parents' and look at their batch norm."""
     return [
         BatchNormConfiguration(
@@ -55,7 +55,8 @@ def configurations(scale: str, seeds: int) -> list[BatchNormConfiguration]:
 def compute(group: list[BatchNormConfiguration], device: str) -> pd.DataFrame:
     """inputs: ``test``, ``test_changed`` (as the training images were), ``test_new_statistics``."""
     from weightspace.data import augmentations  # these and PyTorch take seconds to import
-    from weightspace.experiments.diversity.compute.image_runs import augmented, scores, trainer
+    from weightspace.experiments.diversity.compute.image_runs import augmented, trainer
+    from weightspace.experiments.diversity.compute.measurements import scores
     from weightspace.training.trainer import reset_batch_norm
 
     (c,) = group

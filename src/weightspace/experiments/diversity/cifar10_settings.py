@@ -98,4 +98,4 @@ def configurations(scale: str, seeds: int) -> list[Cifar10Configuration]:
         + [("cumulative", setting, seed) for seed in range(seeds) for setting in chains]
     )
     shared = shared_settings("diversity_cifar10", scale) | RECIPE[scale] | TESTS[scale]
-    return [Cifar10Configuration(**shared | setting, arm=arm, seed=seed) for arm, setting, seed in arms]
+    return [Cifar10Configuration(**shared | setting | {"arm": arm}, seed=seed) for arm, setting, seed in arms]

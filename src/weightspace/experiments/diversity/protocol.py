@@ -229,7 +229,7 @@ def load_images(dataset: str) -> Images:
 
     A name that the registry of data sets has not is that of a folder of images.
     """
-    raw = data.load(dataset) if dataset in data.REGISTRY else image_folders.load(dataset)
+    raw: Any = data.load(dataset) if dataset in data.REGISTRY else image_folders.load(dataset)
     origin = {"data_digest": raw.digest, "data_variant": raw.variant}
     if dataset == "digits":
         x = _three_colours(np.kron((raw.x * (255 / 16)).astype(np.uint8), np.ones((4, 4), np.uint8)))

@@ -194,7 +194,7 @@ def simulated(model: str, tasks: Sequence[str], layers: int = SIMULATED_LAYERS, 
     scale = rng.lognormal(-6, 1, layers)
     rows = []
     for task in tasks:
-        for category, names in {BASELINE: ("",), **levels(model)}.items():
+        for category, names in ({BASELINE: ("",)} | levels(model)).items():
             for order, level in enumerate(names, int(category != BASELINE)):
                 for metric in METRICS:
                     values = scale * (rng.standard_normal(layers) - order * (category == "wd"))
@@ -205,8 +205,8 @@ def simulated(model: str, tasks: Sequence[str], layers: int = SIMULATED_LAYERS, 
                 if model == "clip_rn50":
                     for metric in _SCORES.values():
                         rows.append((task, category, level, order, -1, "", metric, "score", 50 + rng.normal()))
-    names = ["task", "category", "level", "order", "layer", "layer_name", "metric", "quantity", "value"]
-    return pd.DataFrame(rows, columns=names)
+    columns = ["task", "category", "level", "order", "layer", "layer_name", "metric", "quantity", "value"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def compute(group: list[ReleasedConfiguration], device: str) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from weightspace.campaigns.registry import Experiment
@@ -13,7 +15,7 @@ from weightspace.experiments.diversity.scratch_settings import (
 )
 
 
-def compute(group: list[FittedConfiguration], device: str) -> pd.DataFrame:
+def compute(group: Sequence[FittedConfiguration], device: str) -> pd.DataFrame:
     from weightspace.experiments.diversity.compute.scratch_runs import train_and_measure  # PyTorch: takes seconds
 
     (configuration,) = group

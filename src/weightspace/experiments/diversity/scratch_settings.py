@@ -252,10 +252,8 @@ def configurations(scale: str, seeds: int) -> list[ScratchConfiguration]:
     """Seed by seed, the baselines of a seed first: an interrupted campaign has whole seeds."""
     shared: dict[str, Any] = {"experiment": EXPERIMENT, "protocol": 1} | SCALES[scale]
     chosen = QUICK_SETTINGS if scale == "quick" else settings()
-    runs = [({}, replicate) for replicate in range(1, BASELINES)]
-    runs = [(chosen[0], 0), *runs, *((setting, 0) for setting in chosen[1:])]
     rates: list[Settings] = [{"lr": lr} for lr in PAPER_RATES] if scale == "paper" else [{}]
     return [
-        ScratchConfiguration(**shared | rate | setting, seed=seed, replicate=replicate)
-        for rate, seed, (setting, replicate) in itertools.product(rates, range(seeds), runs)
+        ScratchConfiguration(**shared | rate | run, seed=seed)
+        for rate, seed, run in itertools.product(rates, range(seeds), with_baselines(chosen))
     ]

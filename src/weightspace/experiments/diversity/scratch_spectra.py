@@ -73,7 +73,8 @@ class MapSpectraConfiguration(ScratchSpectraConfiguration):
     train_size: Annotated[Count, IDENTITY]
 
 
-CONFIGURATIONS = dict.fromkeys((parent.name for parent in PARENTS.values()), ScratchSpectraConfiguration) | {
+CONFIGURATIONS: dict[str, type[ScratchSpectraConfiguration]] = {
+    **dict.fromkeys((parent.name for parent in PARENTS.values()), ScratchSpectraConfiguration),
     scratch_controls.CONTROLS: ControlSpectraConfiguration,
     scratch_controls.MAP: MapSpectraConfiguration,
 }

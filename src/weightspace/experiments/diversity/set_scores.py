@@ -53,7 +53,7 @@ def configurations(scale: str, seeds: int) -> list[SetsConfiguration]:
     shared: dict[str, Any] = shared_settings("diversity_sets", scale) | RECIPE[scale]
     shared |= {"set_size": SET_SIZE[scale], "dropout": 0.0, "weight_decay": 0.0}
     return [
-        SetsConfiguration(**shared, seed=seed, arm=arm, augmentation=level)
+        SetsConfiguration(**shared | {"arm": arm, "augmentation": level}, seed=seed)
         for seed in range(seeds)
         for arm, level in sets
     ]

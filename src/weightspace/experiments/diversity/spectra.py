@@ -87,7 +87,7 @@ def described_runs(
     kind: type[Kind], experiment: str, runs: Sequence[Any], scale: str, names: Sequence[str]
 ) -> list[Kind]:
     """A configuration for each run, named as the run is."""
-    shared = {"experiment": experiment, "protocol": 1, "scale": scale}
+    shared: dict[str, Any] = {"experiment": experiment, "protocol": 1, "scale": scale}
     return [kind(**shared, run=run.run_key, **{name: getattr(run, name) for name in names}) for run in runs]
 
 

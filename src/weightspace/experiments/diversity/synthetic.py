@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from weightspace.campaigns.registry import Experiment
@@ -37,7 +39,7 @@ def compute_sets(group: list[SyntheticSetsConfiguration], device: str) -> pd.Dat
 
 
 _SEEDS = {"quick": 2, "laptop": 3, "paper": 5}
-_PLACES = {"devices": ("cpu", "cuda"), "needs_gpu": ("paper",)}
+_PLACES: dict[str, Any] = {"devices": ("cpu", "cuda"), "needs_gpu": ("paper",)}
 
 EXPERIMENTS = [
     Experiment(

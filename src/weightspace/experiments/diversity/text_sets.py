@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,8 @@ def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) ->
     kind, _, level = name.partition("_")
     if kind in OPERATIONS and dataset != "complaints":
         source, of = synonyms(dataset)
-        texts = augment(baseline.texts[::every], kind, float(level), float(level), seed, of)
-        return replace(baseline, texts=texts, labels=baseline.labels[::every], synonyms=source)
+        edited = augment(baseline.texts[::every], kind, float(level), float(level), seed, of)
+        return replace(baseline, texts=edited, labels=baseline.labels[::every], synonyms=source)
     whole = baseline
     if name:
         whole = _made_up_set(name) if dataset == "made_up" else _released(_released_path(dataset, name))
@@ -103,7 +104,7 @@ def evaluation_set(dataset: str) -> TextSet:
     if dataset in _NAMES:
         return _released(f"augment_training/df_test_{_NAMES[dataset]}.csv")
     if dataset == "sst2":
-        found = data.load("sst2")
+        found: Any = data.load("sst2")
         return TextSet(found.test_x.tolist(), found.test_y, _origin(found))
     return _made_up(96, seed=1)
 
@@ -166,7 +167,7 @@ def synonyms(dataset: str) -> tuple[str, Synonyms]:
     except LookupError:
         from weightspace.models import pretrained, vocabulary  # PyTorch takes seconds to import
 
-        table = pretrained("minilm_l6").encoder.bert.embeddings.word_embeddings.weight.detach().numpy()
+        table = pretrained("minilm_l6").get_parameter("encoder.bert.embeddings.word_embeddings.weight").detach().numpy()
         tokens = vocabulary()
         words = [number for number, token in enumerate(tokens) if re.fullmatch("[a-z]{2,}", token)]
         return "MiniLM's input embeddings", embedding_synonyms([tokens[number] for number in words], table[words])

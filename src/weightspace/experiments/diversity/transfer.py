@@ -69,7 +69,7 @@ def configurations(scale: str, seeds: int) -> list[TransferConfiguration]:
     shared = _shared("diversity_transfer", scale) | TESTS[scale]
     return [
         TransferConfiguration(
-            **shared | setting, arm=arm, seed=seed, lr=PAPER_RATE if arm == "paper_rate" else RATES[scale]
+            **shared | setting | {"arm": arm}, seed=seed, lr=PAPER_RATE if arm == "paper_rate" else RATES[scale]
         )
         for arm, setting, seed in plan
     ]

@@ -76,7 +76,7 @@ def configurations(scale: str, seeds: int) -> list[TuningConfiguration]:
         "weight_decay": 0.0,
     }
     return [
-        TuningConfiguration(**shared, optimizer=optimizer, lr=lr, seed=seed)
+        TuningConfiguration(**shared | {"optimizer": optimizer}, lr=lr, seed=seed)
         for seed in range(seeds)
         for optimizer, lr in CANDIDATES
     ]

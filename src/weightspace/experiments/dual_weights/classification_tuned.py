@@ -23,18 +23,19 @@ from weightspace.campaigns.registry import Experiment
 from weightspace.data import sampling
 from weightspace.experiments.dual_weights import tuning
 from weightspace.experiments.dual_weights.protocol import (
-    LABEL_STREAM,
     LR,
     ORDER_STREAM,
     Images,
     Problem,
     base_settings,
-    identity,
     load_problem,
+    record,
+    wrong_labels,
 )
 
 if TYPE_CHECKING:
     from weightspace.training.minibatch import MinibatchNetworks
+    from weightspace.training.online.networks import OnlineNetworks
 
 DATASETS = {"paper": ("mnist", "fashion_mnist", "cifar10"), "quick": ("digits",)}
 TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
@@ -139,12 +140,9 @@ def deep_configurations(scale: str, seeds: int) -> list[TunedClassificationConfi
 
 def with_wrong_labels(configuration: TunedClassificationConfiguration, problem: Problem) -> Problem:
     """The problem with wrong labels on a fraction of the training rows; other rows keep theirs."""
-    rows = np.unique(
-        sampling.paper_training_indices(len(problem.x), configuration.train_size, configuration.subset_seed)
-    )
-    y = problem.y.copy()
-    rng = np.random.default_rng([configuration.seed, LABEL_STREAM])
-    y[rows] = sampling.flip_labels(y[rows], configuration.label_noise, problem.outputs, rng)
+    c, y = configuration, problem.y.copy()
+    indices = sampling.paper_training_indices(len(problem.x), c.train_size, c.subset_seed)
+    y[indices] = wrong_labels(problem, indices, c.label_noise, c.seed)
     return dataclasses.replace(problem, y=y)
 
 
@@ -187,16 +185,14 @@ def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFra
     if configuration.label_noise:
         problem = with_wrong_labels(configuration, problem)
 
-    def train(
-        indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]
-    ) -> dict[tuning.Candidate, list[tuning.Score]]:
+    def train(indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]) -> tuning.Scores:
         """(error, cross entropy, accuracy): the last does not judge, but goes on record."""
         online = [c for c in candidates if c[0] not in configuration.OPTIMIZERS]
-        trained = chain(
+        trained: Iterator[tuple[list[tuning.Candidate], OnlineNetworks | MinibatchNetworks]] = chain(
             tuning.train_online(configuration, problem, indices, online) if online else (),
             _train_minibatches(configuration, problem, indices, candidates),
         )
-        found: dict[tuning.Candidate, list[tuning.Score]] = {}
+        found: tuning.Scores = {}
         for names, networks in trained:
             for x, y in sets:
                 for candidate, z in zip(names, networks.predict(x)):
@@ -206,24 +202,13 @@ def _compute_seed(configuration: TunedClassificationConfiguration) -> pd.DataFra
 
     rows = []
     for choice in tuning.choose(configuration, problem, train):
+        place = {"method": choice.method, "turn": configuration.turns}
+        method, lr, third = choice.candidate  # third: share of the updates, rho of SAM, q of the robust loss
+        chosen = {"train_value": choice.train[2], "validation_value": 100 - choice.validation[0], "chosen": method}
+        chosen |= {"chosen_lr": lr, "chosen_third": third, "label_noise": configuration.label_noise}
         for test_inputs, (_, _, accuracy) in (("clean", choice.clean), ("noisy", choice.noisy)):
-            rows.append(
-                identity(configuration)
-                | {
-                    "method": choice.method,
-                    "turn": configuration.turns,
-                    "test_inputs": test_inputs,
-                    "metric": problem.metric,
-                    "value": accuracy,
-                    "train_value": choice.train[2],
-                    "validation_value": 100 - choice.validation[0],
-                    "chosen": choice.candidate[0],
-                    "chosen_lr": choice.candidate[1],
-                    "chosen_third": choice.candidate[2],  # share of the updates, rho of SAM, q of the robust loss
-                    "label_noise": configuration.label_noise,
-                }
-                | problem.origin
-            )
+            found = {"test_inputs": test_inputs, "metric": problem.metric, "value": accuracy}
+            rows.append(record(configuration, problem, **place, **found, **chosen))
     return pd.DataFrame(rows)
 
 

@@ -9,10 +9,11 @@ then a linear classifier on the frozen features for the other half.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from weightspace.campaigns.configuration import LATER, STRICT, Positive, common, dataclass
@@ -23,11 +24,14 @@ from weightspace.experiments.dual_weights.protocol import (
     LR,
     ORDER_STREAM,
     Images,
+    Problem,
     base_settings,
-    identity,
     load_problem,
+    record,
     train_seed,
 )
+
+Indices = NDArray[np.int64]
 
 DATASETS = {"paper": ("mnist", "fashion_mnist"), "quick": ("digits",)}
 TRAIN_SIZES = {"paper": (100, 500), "quick": (100,)}
@@ -69,6 +73,13 @@ class ContrastiveConfiguration(tuning.SplitConfiguration):
         return self
 
 
+class Stack(Protocol):
+    """Networks that can be asked."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """``[networks, samples, outputs]``"""
+
+
 def configurations(scale: str, seeds: int) -> list[ContrastiveConfiguration]:
     return [
         ContrastiveConfiguration(
@@ -86,50 +97,52 @@ def configurations(scale: str, seeds: int) -> list[ContrastiveConfiguration]:
 
 def compute(group: list[ContrastiveConfiguration], device: str) -> pd.DataFrame:
     """Accuracy on the official test part, clean and noisy, after the last update."""
+    first = common(group, "method")
+    problem = load_problem(first.dataset)
+    rows_of = tuning.split(first, problem)
+    x, y = problem.unseen(rows_of[0])
+    tests = {"clean": x, "noisy": problem.noisy(x, first.seed, first.noise_std)}
+    rows = []
+    for c in group:
+        networks, lr = _trained(c, problem, *rows_of)
+        for test_inputs, inputs in tests.items():
+            accuracy = 100 * float((networks.predict(inputs)[0].argmax(axis=1) == y).mean())
+            found = {"turn": c.turns, "test_inputs": test_inputs, "metric": problem.metric, "value": accuracy}
+            rows.append(record(c, problem, **found, chosen_lr=lr))
+    return pd.DataFrame(rows)
+
+
+def _trained(
+    configuration: ContrastiveConfiguration, problem: Problem, subset: Indices, fit: Indices, validation: Indices
+) -> tuple[Stack, float]:
+    """One network trained on the subset, and the learning rate that was chosen for it, NaN where none was."""
+    c = configuration
+    if not c.method.startswith("tuned_"):
+        return train_seed(c, problem, subset, [c.method], lr=c.lr), np.nan
+    outputs = _in_minibatches(c, problem, fit, c.rates).predict(problem.x[validation])
+    scores = [tuning.score_outputs(z, problem.y[validation]) for z in outputs]
+    lr = c.rates[scores.index(min(scores))]
+    return _in_minibatches(c, problem, subset, [lr]), lr
+
+
+def _in_minibatches(
+    configuration: ContrastiveConfiguration, problem: Problem, indices: Indices, rates: Sequence[float]
+) -> Stack:
+    """One network for each rate, trained on these rows."""
     # Here: reading records does not have to wait for PyTorch.
     from weightspace.training.contrastive import ContrastiveNetworks
     from weightspace.training.minibatch import MinibatchNetworks, Optimizer, batch_order
 
-    first = common(group, "method")
-    seed = first.seed
-    problem = load_problem(first.dataset)
-    sizes = (problem.x.shape[1], *first.hidden, problem.outputs)
-    subset, fit, validation = tuning.split(first, problem)
-    x, y = problem.unseen(subset)
-    tests = {"clean": x, "noisy": problem.noisy(x, seed, first.noise_std)}
-
-    def train(method: str, indices: np.ndarray, rates: Sequence[float]) -> MinibatchNetworks | ContrastiveNetworks:
-        if method == "tuned_contrastive":
-            stack = ContrastiveNetworks(sizes, rates, seed, temperature=first.temperature, head_lr=first.head_lr)
-        else:
-            stack = MinibatchNetworks(sizes, [Optimizer("sgd", lr) for lr in rates], seed)
-        order = batch_order(seed, ORDER_STREAM, len(indices), first.updates, first.batch_size)
-        stack.train(problem.x[indices], problem.y[indices], order)
-        return stack
-
-    rows = []
-    for configuration in group:
-        method, lr = configuration.method, np.nan
-        if method.startswith("tuned_"):
-            outputs = train(method, fit, first.rates).predict(problem.x[validation])
-            scores = [tuning.score_outputs(z, problem.y[validation]) for z in outputs]
-            lr = first.rates[scores.index(min(scores))]
-            networks = train(method, subset, [lr])
-        else:
-            networks = train_seed(configuration, problem, subset, [method], lr=first.lr)
-        for test_inputs, inputs in tests.items():
-            rows.append(
-                identity(configuration)
-                | {
-                    "turn": first.turns,
-                    "test_inputs": test_inputs,
-                    "metric": problem.metric,
-                    "value": 100 * float((networks.predict(inputs)[0].argmax(axis=1) == y).mean()),
-                    "chosen_lr": lr,
-                }
-                | problem.origin
-            )
-    return pd.DataFrame(rows)
+    c = configuration
+    sizes = (problem.x.shape[1], *c.hidden, problem.outputs)
+    stack: ContrastiveNetworks | MinibatchNetworks
+    if c.method == "tuned_contrastive":
+        stack = ContrastiveNetworks(sizes, rates, c.seed, temperature=c.temperature, head_lr=c.head_lr)
+    else:
+        stack = MinibatchNetworks(sizes, [Optimizer("sgd", lr) for lr in rates], c.seed)
+    order = batch_order(c.seed, ORDER_STREAM, len(indices), c.updates, c.batch_size)
+    stack.train(problem.x[indices], problem.y[indices], order)
+    return stack
 
 
 EXPERIMENTS = [

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from weightspace.campaigns.configuration import (
@@ -28,16 +27,16 @@ from weightspace.campaigns.registry import Experiment
 from weightspace.data import sampling
 from weightspace.experiments.dual_weights.protocol import (
     FRESH_SUBSETS,
-    LABEL_STREAM,
     LR,
     NOISE_STD,
     Images,
     Method,
     NetworkConfiguration,
     base_settings,
-    identity,
     load_problem,
+    record,
     train_seed,
+    wrong_labels,
 )
 
 DATASETS = {"paper": ("mnist", "fashion_mnist"), "quick": ("digits",)}
@@ -115,31 +114,18 @@ def compute(group: list[SparseConfiguration], device: str) -> pd.DataFrame:
     first = common(group, "method")
     problem = load_problem(first.dataset)
     indices = sampling.paper_training_indices(len(problem.x), first.train_size, first.subset_seed)
-    # Copies of a row get the same wrong label: noise sits on the images, not on the draws.
-    rows, copies = np.unique(indices, return_inverse=True)
-    rng = np.random.default_rng([first.seed, LABEL_STREAM])
-    labels = sampling.flip_labels(problem.y[rows], first.label_noise, problem.outputs, rng)[copies]
+    labels = wrong_labels(problem, indices, first.label_noise, first.seed)
     networks = train_seed(first, problem, indices, [c.method for c in group], lr=first.lr, labels=labels)
     x, y = problem.unseen(indices)
     train_values = problem.values(networks.score(problem.x[indices], labels))
-    records = []
+    rows: list[dict[str, object]] = []
     for std in first.input_noise if first.label_noise == 0 else (0.0,):
         values = problem.values(networks.score(x if std == 0 else problem.noisy(x, first.seed, std), y))
-        for configuration, value, train_value in zip(group, values, train_values):
-            records.append(
-                identity(configuration)
-                | {
-                    "label_noise": first.label_noise,
-                    "input_noise": std,
-                    "turn": first.turns,
-                    "test_inputs": "noisy" if std else "clean",
-                    "metric": problem.metric,
-                    "value": value,
-                    "train_value": train_value,
-                }
-                | problem.origin
-            )
-    return pd.DataFrame(records)
+        place: dict[str, object] = {"label_noise": first.label_noise, "input_noise": std, "turn": first.turns}
+        place |= {"test_inputs": "noisy" if std else "clean", "metric": problem.metric}
+        for c, value, train_value in zip(group, values, train_values):
+            rows.append(record(c, problem, **place, value=value, train_value=train_value))
+    return pd.DataFrame(rows)
 
 
 _GROUP = ("dataset", "train_size", "label_noise", "seed")

@@ -7,7 +7,7 @@ per seed. The test is the balanced official test split.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -25,8 +25,8 @@ from weightspace.experiments.dual_weights.protocol import (
     NetworkConfiguration,
     Problem,
     base_settings,
-    identity,
     load_problem,
+    record,
     train_seed,
 )
 
@@ -100,55 +100,52 @@ def long_tail(problem: Problem, total: int, ratio: float, rng: np.random.Generat
     return sampling.long_tailed_indices(rank, ratio, rng, round(total / shares.sum())), classes
 
 
+def drawn(configuration: ImbalanceConfiguration, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """``long_tail`` for a configuration."""
+    c, rng = configuration, np.random.default_rng([configuration.seed, SPLIT_STREAM])
+    try:
+        return long_tail(problem, c.train_size, c.imbalance_ratio, rng)
+    except ValueError as error:
+        raise ValueError(
+            f"train_size: {c.train_size:,} samples at imbalance_ratio {c.imbalance_ratio} are too many for the "
+            f"classes of {c.dataset}: {error}"
+        ) from error
+
+
+def weights_and_shifts(losses: Sequence[str], counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Class weights and logit shifts of each loss, ``[losses, classes]``, where the classes have so many samples."""
+    share, plain = counts / counts.sum(), (np.ones(len(counts)), np.zeros(len(counts)))
+    known = {
+        "plain": plain,
+        "weighted": (1 / (len(counts) * share), plain[1]),
+        "adjusted": (plain[0], np.log(share)),
+    }
+    weights, shifts = (np.stack(part) for part in zip(*(known[loss] for loss in losses)))
+    return weights, shifts
+
+
 def compute(group: list[ImbalanceConfiguration], device: str) -> pd.DataFrame:
     """Balanced accuracy and mean recall of the rarest classes, in percent, after the last update."""
     first = common(group, "method")
     problem = load_problem(first.dataset)
-    rng = np.random.default_rng([first.seed, SPLIT_STREAM])
-    try:
-        indices, classes = long_tail(problem, first.train_size, first.imbalance_ratio, rng)
-    except ValueError as error:
-        raise ValueError(
-            f"train_size: {first.train_size:,} samples at imbalance_ratio {first.imbalance_ratio} are too many for the "
-            f"classes of {first.dataset}: {error}"
-        ) from error
+    indices, classes = drawn(first, problem)
     counts = np.bincount(problem.y[indices], minlength=problem.outputs)
-    share = counts / counts.sum()
-    plain = np.ones(problem.outputs), np.zeros(problem.outputs)
-    losses = {
-        "plain": plain,
-        "weighted": (1 / (problem.outputs * share), plain[1]),
-        "adjusted": (plain[0], np.log(share)),
-    }
-    rules = [_RULES[c.method] for c in group]
-    weights, shifts = (np.stack([losses[loss][part] for _, loss in rules]) for part in (0, 1))
-    networks = train_seed(
-        first, problem, indices, [rule for rule, _ in rules], lr=first.lr, class_weights=weights, logit_shifts=shifts
-    )
+    rules, losses = zip(*(_RULES[c.method] for c in group))
+    weights, shifts = weights_and_shifts(losses, counts)
+    networks = train_seed(first, problem, indices, rules, lr=first.lr, class_weights=weights, logit_shifts=shifts)
     x, y = problem.unseen(indices)
     right = networks.sample_scores(x, y)
     recall = 100 * np.stack([right[:, y == k].mean(axis=1, dtype=np.float64) for k in range(problem.outputs)], axis=1)
+    place = {"imbalance_ratio": first.imbalance_ratio, "turn": first.turns, "test_inputs": "clean"}
+    sizes = {"smallest_class": int(counts.min()), "largest_class": int(counts.max())}
     rows = []
-    for configuration, own in zip(group, recall):
+    for c, own in zip(group, recall):
         values = {
             "balanced_accuracy_percent": own.mean(),
-            "minority_recall_percent": own[classes[-first.minority_classes :]].mean(),
-            "majority_recall_percent": own[classes[: first.minority_classes]].mean(),
+            "minority_recall_percent": own[classes[-c.minority_classes :]].mean(),
+            "majority_recall_percent": own[classes[: c.minority_classes]].mean(),
         }
-        for metric, value in values.items():
-            rows.append(
-                identity(configuration)
-                | {
-                    "imbalance_ratio": first.imbalance_ratio,
-                    "turn": first.turns,
-                    "test_inputs": "clean",
-                    "metric": metric,
-                    "value": value,
-                    "smallest_class": int(counts.min()),
-                    "largest_class": int(counts.max()),
-                }
-                | problem.origin
-            )
+        rows += [record(c, problem, **place, metric=metric, value=value, **sizes) for metric, value in values.items()]
     return pd.DataFrame(rows)
 
 

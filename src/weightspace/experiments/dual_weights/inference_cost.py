@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -80,7 +81,7 @@ def configurations(scale: str, seeds: int) -> list[InferenceConfiguration]:
     ]
 
 
-def make_forms(model: str) -> dict:
+def make_forms(model: str) -> dict[str, Any]:
     """The three forms of a model, in evaluation mode; the second weights are random, as after training."""
     import torch  # here and below: reading records does not have to wait for PyTorch
     from torch import nn
@@ -136,7 +137,7 @@ def measure(configuration: InferenceConfiguration) -> dict[str, dict[str, float]
                 dtype = getattr(torch, configuration.dtype)
                 forms = {name: made[name].to(dtype) for name in configuration.forms}
             x = torch.randn(configuration.batch, *configuration.input).to(dtype)
-            calls = {name: (lambda form=form: form(x)) for name, form in forms.items()}
+            calls: dict[str, Callable[[], object]] = {name: partial(form, x) for name, form in forms.items()}
             taken = seconds_in_turns(calls, configuration.calls, configuration.rounds)
         finally:
             torch.set_num_threads(threads)

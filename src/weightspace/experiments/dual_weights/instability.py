@@ -67,7 +67,7 @@ def configurations(scale: str, seeds: int) -> list[InstabilityConfiguration]:
     ]
 
 
-def unit_statistics(runs: ProtocolRuns, run: int) -> pd.DataFrame:
+def unit_statistics(runs: ProtocolRuns[InstabilityConfiguration], run: int) -> pd.DataFrame:
     """What the training samples do to the units of a two-layer network, a row per unit of both layers.
 
     layer: 1 hidden, 2 output. mean_output: mean of the ReLU output (hidden) or of |z| (output). active: share of

@@ -86,7 +86,7 @@ def compute(group: list[NeuronsConfiguration], device: str) -> pd.DataFrame:
     start = [runs.networks.layers(run)[0][0].copy() for run in range(len(group))]
     for _ in range(runs.common.turns):
         runs.train_turn()
-    silent = ~runs.problem.x[runs.train_indices].any(axis=0)
+    silent = np.asarray(~runs.problem.x[runs.train_indices].any(axis=0))
     rows = []
     for run, configuration in enumerate(group):
         w1, w2, _ = runs.networks.layers(run)[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -81,7 +81,7 @@ class Problem:
 
     def unseen(self, train_indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(x, y) of the official test part, or where a set has none, of the rows that are not trained on."""
-        if self.test_x is not None:
+        if self.test_x is not None and self.test_y is not None:
             return self.test_x, self.test_y
         rows = sampling.left_out(len(self.x), train_indices)
         return self.x[rows], self.y[rows]
@@ -237,24 +237,23 @@ def identity(configuration: NetworkConfiguration) -> dict[str, object]:
     }
 
 
-class ProtocolRuns:
+def record(configuration: NetworkConfiguration, problem: Problem, **measured: object) -> dict[str, object]:
+    """A row of the records: which run it belongs to, what was measured, and where the data are from."""
+    return identity(configuration) | measured | problem.origin
+
+
+class ProtocolRuns(Generic[Kind]):
     """Runs of one data set, depth and training size, trained turn by turn as in the released code."""
 
-    def __init__(self, group: Sequence[ProtocolConfiguration], device: str = "cpu") -> None:
+    def __init__(self, group: Sequence[Kind], device: str = "cpu") -> None:
         self.group = group
         self.common = first = common(group, "method", "lr", "seed")
         self.problem = load_problem(first.dataset)
         self.train_indices = sampling.paper_training_indices(len(self.problem.x), first.train_size, first.subset_seed)
         self.test_indices = sampling.left_out(len(self.problem.x), self.train_indices)
         self.seeds = np.array([c.seed for c in group])
-        self.networks = networks_on(device)(
-            (self.problem.x.shape[1], *first.hidden, self.problem.outputs),
-            [c.method for c in group],
-            self.seeds.tolist(),
-            task=self.problem.task,
-            lr=[c.lr for c in group],
-            dtype=np.dtype(first.dtype).type,
-        )
+        methods, rates = [c.method for c in group], [c.lr for c in group]
+        self.networks = untrained(first, self.problem, methods, self.seeds.tolist(), rates, device)
         self.turn = 0
 
     def train_turn(self) -> None:
@@ -294,6 +293,31 @@ class ProtocolRuns:
         return scores
 
 
+def untrained(
+    configuration: NetworkConfiguration,
+    problem: Problem,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    lr: float | Sequence[float],
+    device: str = "cpu",
+    **options: Any,
+) -> OnlineNetworks:
+    """Networks of the shape and type of a configuration, one per method and seed; options of ``OnlineNetworks``."""
+    sizes = (problem.x.shape[1], *configuration.hidden, problem.outputs)
+    dtype = np.dtype(configuration.dtype).type
+    return networks_on(device)(sizes, methods, seeds, task=problem.task, lr=lr, dtype=dtype, **options)
+
+
+def wrong_labels(problem: Problem, indices: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Labels of training rows, wrong ones on a share of the distinct rows.
+
+    Copies of a row get the same wrong label: noise sits on the images, not on the draws.
+    """
+    rows, copies = np.unique(indices, return_inverse=True)
+    rng = np.random.default_rng([seed, LABEL_STREAM])
+    return sampling.flip_labels(problem.y[rows], share, problem.outputs, rng)[copies]
+
+
 def train_seed(
     configuration: NetworkConfiguration,
     problem: Problem,
@@ -302,7 +326,7 @@ def train_seed(
     *,
     lr: float,
     labels: np.ndarray | None = None,
-    **options,
+    **options: Any,
 ) -> OnlineNetworks:
     """One network per method, all of one seed and of equal start and sample order, trained on rows of our choice.
 
@@ -310,15 +334,7 @@ def train_seed(
     training set: all updates of the protocol in one go.
     """
     seed, updates = configuration.seed, configuration.updates
-    networks = OnlineNetworks(
-        (problem.x.shape[1], *configuration.hidden, problem.outputs),
-        methods,
-        [seed] * len(methods),
-        task=problem.task,
-        lr=lr,
-        dtype=np.dtype(configuration.dtype).type,
-        **options,
-    )
+    networks = untrained(configuration, problem, methods, [seed] * len(methods), lr, **options)
     order = sample_order(seed, 0, np.arange(len(indices)), updates)
     networks.train(
         problem.x[indices],
@@ -331,25 +347,16 @@ def train_seed(
 def compute_protocol(group: list[ProtocolConfiguration], device: str) -> pd.DataFrame:
     """Test value after each turn, clean; after the last turn also with noisy inputs."""
     runs = ProtocolRuns(group, device)
-    rows = []
+    problem, rows = runs.problem, []
 
-    def record(test_inputs: str) -> None:
+    def test(test_inputs: str) -> None:
         scores = runs.test_sample_scores(noisy=test_inputs == "noisy").mean(axis=1, dtype=np.float64)
-        for configuration, value, train_value in zip(group, runs.problem.values(scores), runs.train_values()):
-            rows.append(
-                identity(configuration)
-                | {
-                    "turn": runs.turn,
-                    "test_inputs": test_inputs,
-                    "metric": runs.problem.metric,
-                    "value": value,
-                    "train_value": train_value,
-                }
-                | runs.problem.origin
-            )
+        place = {"turn": runs.turn, "test_inputs": test_inputs, "metric": problem.metric}
+        for c, value, train_value in zip(group, problem.values(scores), runs.train_values()):
+            rows.append(record(c, problem, **place, value=value, train_value=train_value))
 
     for _ in range(runs.common.turns):
         runs.train_turn()
-        record("clean")
-    record("noisy")
+        test("clean")
+    test("noisy")
     return pd.DataFrame(rows)

@@ -28,9 +28,9 @@ from weightspace.experiments.dual_weights.protocol import (
     Table,
     base_settings,
     compute_protocol,
-    identity,
     load_problem,
     protocol_configurations,
+    record,
 )
 
 DATASETS = {"paper": ("california_housing", "wine_quality_white"), "quick": ("diabetes",)}
@@ -70,19 +70,10 @@ def compute_losses(group: list[LossesConfiguration], device: str) -> pd.DataFram
         errors = 1e4 * runs.test_sample_scores(noisy=test_inputs == "noisy").astype(np.float64)
         for configuration, sample in zip(group, errors):
             counts = np.histogram(sample, bins=edges)[0]
+            place = {"turn": runs.turn, "test_inputs": test_inputs, "metric": "share_of_samples"}
             for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts):
-                rows.append(
-                    identity(configuration)
-                    | {
-                        "turn": runs.turn,
-                        "test_inputs": test_inputs,
-                        "metric": "share_of_samples",
-                        "loss_low": low,
-                        "loss_high": high,
-                        "value": count / len(sample),
-                    }
-                    | runs.problem.origin
-                )
+                found = {"loss_low": low, "loss_high": high, "value": count / len(sample)}
+                rows.append(record(configuration, runs.problem, **place, **found))
     return pd.DataFrame(rows)
 
 
@@ -123,9 +114,9 @@ def compute_tuned(group: list[TunedRegressionConfiguration], device: str) -> pd.
 def _compute_tuned_seed(configuration: TunedRegressionConfiguration) -> pd.DataFrame:
     problem = load_problem(configuration.dataset)
 
-    def train(indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]) -> dict:
+    def train(indices: np.ndarray, candidates: list[tuning.Candidate], sets: list[tuning.Rows]) -> tuning.Scores:
         """Mean squared errors."""
-        found = {}
+        found: tuning.Scores = {}
         for due, networks in tuning.train_online(configuration, problem, indices, candidates):
             errors = np.nan_to_num([networks.score(x, y) for x, y in sets], nan=np.inf, posinf=np.inf)
             found |= {candidate: [(error,) for error in own] for candidate, own in zip(due, errors.T)}
@@ -134,22 +125,12 @@ def _compute_tuned_seed(configuration: TunedRegressionConfiguration) -> pd.DataF
     rows = []
     for choice in tuning.choose(configuration, problem, train):
         method, lr, share = choice.candidate
+        place = {"method": choice.method, "turn": configuration.turns}
+        chosen = {"validation_value": 1e4 * choice.validation[0], "chosen": method, "chosen_lr": lr}
+        chosen |= {"chosen_updates": round(share * configuration.updates)}
         for test_inputs, (value,) in (("clean", choice.clean), ("noisy", choice.noisy)):
-            rows.append(
-                identity(configuration)
-                | {
-                    "method": choice.method,
-                    "turn": configuration.turns,
-                    "test_inputs": test_inputs,
-                    "metric": problem.metric,
-                    "value": 1e4 * value,
-                    "validation_value": 1e4 * choice.validation[0],
-                    "chosen": method,
-                    "chosen_lr": lr,
-                    "chosen_updates": round(share * configuration.updates),
-                }
-                | problem.origin
-            )
+            found = {"test_inputs": test_inputs, "metric": problem.metric, "value": 1e4 * value}
+            rows.append(record(configuration, problem, **place, **found, **chosen))
     return pd.DataFrame(rows)
 
 

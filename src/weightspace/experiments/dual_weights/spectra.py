@@ -33,7 +33,6 @@ from weightspace.data import sampling
 from weightspace.experiments.dual_weights.protocol import (
     FRESH_SUBSETS,
     HIDDEN,
-    LABEL_STREAM,
     LR,
     NOISE_STD,
     SPLIT_STREAM,
@@ -45,6 +44,8 @@ from weightspace.experiments.dual_weights.protocol import (
     identity,
     load_problem,
     sample_order,
+    untrained,
+    wrong_labels,
 )
 from weightspace.spectra import eigenvalues_of
 from weightspace.training.online.gradients import gradients
@@ -141,12 +142,8 @@ def configurations(scale: str, seeds: int) -> list[SpectraConfiguration]:
 def parts(first: SpectraConfiguration, problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """(x, y) of the rows to train on, with their wrong labels, to choose strengths on, and to test on."""
     indices = sampling.paper_training_indices(len(problem.x), first.train_size, first.subset_seed)
-    y = problem.y[indices]
-    if first.label_noise:
-        # Copies of a row get the same wrong label.
-        rows, copies = np.unique(indices, return_inverse=True)
-        rng = np.random.default_rng([first.seed, LABEL_STREAM])
-        y = sampling.flip_labels(problem.y[rows], first.label_noise, problem.outputs, rng)[copies]
+    noise = first.label_noise
+    y = wrong_labels(problem, indices, noise, first.seed) if noise else problem.y[indices]
     unseen_x, unseen_y = problem.unseen(indices)
     if first.test_rows > len(unseen_x):
         raise ValueError(f"test_rows: {first.dataset} has {len(unseen_x):,} unseen rows, got {first.test_rows:,}")
@@ -205,14 +202,7 @@ def compute(group: list[SpectraConfiguration], device: str) -> pd.DataFrame:
     problem = load_problem(first.dataset)
     sets = parts(first, problem)
     x, y = sets["train"]
-    networks = OnlineNetworks(
-        (x.shape[1], *first.hidden, problem.outputs),
-        [c.method for c in group],
-        [c.seed for c in group],
-        task=problem.task,
-        lr=first.lr,
-        dtype=np.dtype(first.dtype).type,
-    )
+    networks = untrained(first, problem, [c.method for c in group], [c.seed for c in group], first.lr)
     order = np.stack([sample_order(c.seed, c.replicate, np.arange(len(x)), first.updates) for c in group])
     rows: list[dict] = []
     for look in (0, *first.looks):

@@ -25,6 +25,7 @@ from weightspace.experiments.dual_weights.protocol import (
     NetworkConfiguration,
     Problem,
     sample_order,
+    untrained,
 )
 from weightspace.training.online.networks import OnlineNetworks
 
@@ -57,8 +58,10 @@ Rows = tuple[np.ndarray, np.ndarray]
 """(x, y)"""
 Score = tuple[float, ...]
 """Smaller is better, later numbers decide between equal ones; the first is infinite where the network diverged."""
-Train = Callable[[np.ndarray, list[Candidate], list[Rows]], dict[Candidate, list[Score]]]
-"""(training indices, candidates, sets of rows to score on) -> scores of every candidate, one for each set."""
+Scores = dict[Candidate, list[Score]]
+"""One score for each set of rows."""
+Train = Callable[[np.ndarray, list[Candidate], list[Rows]], Scores]
+"""(training indices, candidates, sets of rows to score on) -> scores of every candidate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,14 +167,8 @@ def train_online(
     """
     seed, updates = configuration.seed, configuration.updates
     trained = sorted({(method, lr) for method, lr, _ in candidates})
-    networks = OnlineNetworks(
-        (problem.x.shape[1], *configuration.hidden, problem.outputs),
-        [method for method, _ in trained],
-        [seed] * len(trained),
-        task=problem.task,
-        lr=[lr for _, lr in trained],
-        dtype=np.dtype(configuration.dtype).type,
-    )
+    methods, rates = [method for method, _ in trained], [lr for _, lr in trained]
+    networks = untrained(configuration, problem, methods, [seed] * len(trained), rates)
     x, y = problem.x[indices], problem.y[indices]
     order = np.broadcast_to(sample_order(seed, 0, np.arange(len(x)), updates), (len(trained), updates))
     for stop in sorted({round(share * updates) for _, _, share in candidates}):
@@ -180,11 +177,7 @@ def train_online(
         yield due, networks.select(np.array([trained.index(c[:2]) for c in due]))
 
 
-def choose(
-    configuration: TunedConfiguration,
-    problem: Problem,
-    train: Train,
-) -> list[Choice]:
+def choose(configuration: TunedConfiguration, problem: Problem, train: Train) -> list[Choice]:
     """Tune every method and test what was chosen, the untuned methods first.
 
     A choice that diverges when trained again, seen on the training rows and not on the test rows, is passed over for
@@ -199,7 +192,7 @@ def choose(
     x, y = problem.unseen(subset)
     noisy = problem.noisy(x, configuration.seed, configuration.noise_std)
     sets = [(problem.x[subset], problem.y[subset]), (x, y), (noisy, y)]
-    final: dict[Candidate, list[Score]] = {}
+    final: Scores = {}
     while waiting := sorted({ranking[0] for ranking in rankings.values()} - final.keys()):
         final |= train(subset, waiting, sets)
         for ranking in rankings.values():

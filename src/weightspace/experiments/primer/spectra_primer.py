@@ -63,7 +63,7 @@ class PrimerConfiguration(Configuration):
 
     protocol: Annotated[Count, IDENTITY] = 1  # raised when a change of the code changes what a run measures
     study: Literal[tuple(ENSEMBLES)]  # type: ignore[valid-type]
-    ensemble: Literal[ENSEMBLES["kinds"]]  # type: ignore[valid-type]
+    ensemble: Literal[ENSEMBLES["kinds"]]  # type: ignore[valid-type, name-defined]
     N: Count
     M: Annotated[int, Field(ge=2)]
     strength: NotNegative
@@ -228,7 +228,9 @@ def _unfolding(configuration: PrimerConfiguration) -> dict[str, float]:
 
     kernel = _generator(configuration).normal(size=(configuration.N, configuration.M, 3, 3))
     found = {}
-    for unfolding, convention in (("slices", "weightwatcher"), ("reshaped", "weightspace")):
+    conventions: dict[str, Literal["weightspace", "weightwatcher"]]
+    conventions = {"slices": "weightwatcher", "reshaped": "weightspace"}
+    for unfolding, convention in conventions.items():
         (layer,) = layer_spectra({"conv.weight": kernel}, convention=convention, progress=False)
         found[f"stable_rank_{unfolding}"] = metrics.stable_rank(layer.eigenvalues)
         found[f"alpha_{unfolding}"] = power_law.fit(layer.eigenvalues).alpha

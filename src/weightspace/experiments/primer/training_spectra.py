@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,11 @@ from weightspace.campaigns.configuration import (
 from weightspace.campaigns.registry import Experiment
 from weightspace.spectra import eigenvalues_of, marchenko_pastur, metrics, power_law
 
-ARMS = {
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+ARMS: dict[str, dict[str, Any]] = {
     "plain": {"weight_decay": 0.0, "dropout": 0.0},
     "weight_decay": {"weight_decay": 0.002, "dropout": 0.0},
     "dropout": {"weight_decay": 0.0, "dropout": 0.5},
@@ -150,10 +154,10 @@ def train(configuration: TrainingConfiguration) -> Iterator[Checkpoint]:
             optimizer.step()
 
 
-def _network(sizes: Sequence[int], dropout: float, generator):
+def _network(sizes: Sequence[int], dropout: float, generator: torch.Generator) -> nn.Module:
     from torch import nn
 
-    layers = []
+    layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layer = nn.Linear(inputs, outputs)
         nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5, generator=generator)

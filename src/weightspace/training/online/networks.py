@@ -22,7 +22,7 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import get_num_threads
@@ -33,7 +33,8 @@ from weightspace.dual.methods import Method, parse_method
 from weightspace.training.online import compiled
 from weightspace.training.online.compiled import Classes, Parameters, Samples, Span
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 _TEST_CHUNK = 512
 _RUNS_AT_ONCE = 32
 
@@ -163,7 +164,8 @@ class OnlineNetworks:
     def _first_layer(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
         """Views of w1 and w2 of the first layer, ``[runs, units, inputs]``."""
         fan_in, fan_out = self.sizes[:2].tolist()
-        return tuple(w[part, : fan_in * fan_out].reshape(-1, fan_out, fan_in) for w in (self.w1, self.w2))
+        w1, w2 = (w[part, : fan_in * fan_out].reshape(-1, fan_out, fan_in) for w in (self.w1, self.w2))
+        return w1, w2
 
     def _enter_span(self, part: slice, x: np.ndarray) -> Span:
         first = self._first_layer(part)
@@ -239,7 +241,7 @@ class OnlineNetworks:
             weight, unit = block.stop, unit + fan_out
         return views
 
-    def _check(self, x: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    def _check(self, x: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, Any]:
         x = np.ascontiguousarray(x, dtype=self.dtype)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x must have shape [samples, {self.sizes[0]}], got {x.shape}")

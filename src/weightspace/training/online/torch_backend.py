@@ -20,7 +20,8 @@ training do, and nothing underflows that would not do so in the weights themselv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class TorchOnlineNetworks(OnlineNetworks):
         seeds: Sequence[int],
         *,
         device: str = "cuda",
-        **options,
+        **options: Any,
     ) -> None:
         super().__init__(sizes, methods, seeds, **options)
         devices.device_name(device)  # raises where there is none
@@ -63,15 +64,15 @@ class TorchOnlineNetworks(OnlineNetworks):
 
     def train(self, x: np.ndarray, y: np.ndarray, order: np.ndarray) -> None:
         """As ``OnlineNetworks.train``."""
-        x, y, order = map(self._to_device, self._seen(x, y, order))
+        samples, answers, drawn = map(self._to_device, self._seen(x, y, order))
         first, *upper = self._weights()
         both = first.flatten(1, 2)  # a view: all units of w1, then all of w2
         state = State(upper, self._to_device(self.bias), self._to_device(self.m))
         rules = self._rules()
         weights, shifts = self._to_device(self.class_weights), self._to_device(self.logit_shifts)
         train_block = self._block_trainer()
-        for chosen, gain in zip(order.split(BLOCK, dim=1), self._gains(order.shape[1])):
-            inputs, answer = x[chosen], y[chosen]
+        for chosen, gain in zip(drawn.split(BLOCK, dim=1), self._gains(drawn.shape[1])):
+            inputs, answer = samples[chosen], answers[chosen]
             block = Block(
                 start=(inputs @ both.mT).unflatten(2, (2, -1)),
                 gram=inputs @ inputs.mT,
@@ -85,7 +86,7 @@ class TorchOnlineNetworks(OnlineNetworks):
             first *= kept[..., None]
             both.baddbmm_(coefficients.flatten(1, 2), inputs)
         self._keep([first, *upper], state)
-        self.updates += order.shape[1]
+        self.updates += drawn.shape[1]
 
     def _to_device(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, device=self.device)
@@ -126,7 +127,7 @@ class TorchOnlineNetworks(OnlineNetworks):
             )
         )
 
-    def _block_trainer(self):
+    def _block_trainer(self) -> Callable[[State, Rules, Block], tuple[Tensor, Tensor]]:
         if self.device.type == "cuda":
             from weightspace.training.online import triton_kernel  # Triton comes with PyTorch where that can use a GPU
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 
 from weightspace.data import augmentations
 from weightspace.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from weightspace.experiments.diversity.compute.measurements import Measurements, scores
 from weightspace.experiments.diversity.protocol import (
     MATRIX,
     SLICES,
@@ -29,7 +29,6 @@ from weightspace.experiments.diversity.protocol import (
     TrainingConfiguration,
     load_images,
 )
-from weightspace.measures.calibration import expected_calibration_error
 from weightspace.measures.hessian import hutchinson_trace
 from weightspace.models import ResNet18, image_inputs, pretrained
 from weightspace.spectra import eigenvalues_of
@@ -40,7 +39,6 @@ from weightspace.training.trainer import (
     Trainer,
     derived_seed,
     initialized,
-    loss_and_accuracy,
     to_inputs,
 )
 
@@ -53,10 +51,10 @@ def trainer(configuration: TrainingConfiguration, device: str) -> Trainer:
 
     A ResNet-18 of some ``width``, or the pretrained network that ``model`` names, on images of some ``resolution``.
     """
-    c = configuration
+    c: Any = configuration  # dropout is a setting of some kinds and a constant of others
     recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay)
     classes = int(load_images(c.dataset).y.max()) + 1
-    if isinstance(c, PretrainedConfiguration):
+    if isinstance(configuration, PretrainedConfiguration):
         model = initialized(lambda: pretrained(c.model, classes, c.dropout), c.seed)
         prepare = image_inputs(c.model, c.resolution)
     else:
@@ -112,7 +110,7 @@ def weight_layers(model: nn.Module, *kinds: type[nn.Module]) -> list[tuple[str, 
 
 def unfoldings(layer: nn.Module) -> dict[str, list[Tensor]]:
     """The weights of a layer as matrices: ``MATRIX``, and ``SLICES`` of a convolution."""
-    weight = layer.weight.detach()
+    weight = layer.get_parameter("weight").detach()
     found = {MATRIX: [weight.flatten(1)]}
     return found | {SLICES: list(weight.flatten(2).unbind(2))} if weight.dim() == 4 else found
 
@@ -185,63 +183,33 @@ def train_and_measure(
     """
     c = configuration
     images, size, tests = load_images(c.dataset), c.train_size, c.test_size
-    seen = min(size, tests)
-    run = trainer(c, device)
-    labels = images.y[:size]
-    rows: list[dict[str, object]] = []
-
-    def record(epoch: int, inputs: str, severity: int = 0, **values: float) -> None:
-        rows.extend(
-            {"epoch": epoch, "inputs": inputs, "severity": severity, "metric": metric, "value": value}
-            for metric, value in values.items()
-        )
-
-    def measure(epoch: int, inputs: str, logits: NDArray[np.float32], y: NDArray[np.int64], severity: int = 0) -> None:
-        record(epoch, inputs, severity, **scores(logits, y))
-
+    seen, labels = min(size, tests), images.y[:size]
+    found = Measurements(trainer(c, device), spectra)
     if c.setting == "baseline" and c.arm in ("main", "independent"):
-        rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+        found.spectra(0)
         if isinstance(c, PretrainedConfiguration):
-            right = probe(run, images.x[:size], labels, images.test_x[:tests], images.test_y[:tests])
-            record(0, "linear_probe", accuracy_percent=100 * right)
+            right = probe(found.run, images.x[:size], labels, images.test_x[:tests], images.test_y[:tests])
+            found.add(0, "linear_probe", {"accuracy_percent": 100 * right})
     for epoch in range(1, c.epochs + 1):
-        loss, accuracy = run.train_epoch(training_set(c, epoch), labels, epoch)
-        record(epoch, "train", loss=loss, accuracy_percent=100 * accuracy)
-        measure(epoch, "train_clean", run.logits(images.x[:seen]), images.y[:seen])
-        measure(epoch, "test", run.logits(images.test_x[:tests]), images.test_y[:tests])
+        found.train(epoch, training_set(c, epoch), labels)
+        found.score(epoch, "train_clean", images.x[:seen], images.y[:seen])
+        found.score(epoch, "test", images.test_x[:tests], images.test_y[:tests])
         if epoch in c.spectra_epochs:
-            rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
-    number, y = c.corruption_size, images.test_y[: c.corruption_size]
-    measure(c.epochs, "test_part", run.logits(images.test_x[:number]), y)
+            found.spectra(epoch)
+    score_corrupted(found, c)
+    return found.records(c, images.origin)
+
+
+def score_corrupted(found: Measurements, configuration: CampaignConfiguration) -> None:
+    """The scores at the end on corrupted test images, and on the same ones as they are."""
+    c, number = configuration, configuration.corruption_size
+    images = load_images(c.dataset)
+    y = images.test_y[:number]
+    found.score(c.epochs, "test_part", images.test_x[:number], y)
     for kind in CORRUPTIONS:
-        x = [corrupted_images(c.dataset, number, kind, severity) for severity in c.severities]
-        for severity, logits in zip(c.severities, np.split(run.logits(np.concatenate(x)), len(c.severities))):
-            measure(c.epochs, kind, logits, y, severity)
-    return as_records(rows, c, images.origin)
-
-
-def scores(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float]:
-    """loss, accuracy_percent and ece of logits ``[n, classes]``."""
-    loss, accuracy = loss_and_accuracy(logits, y)
-    ece = expected_calibration_error(softmax(logits.astype(np.float64), axis=1), y)
-    return {"loss": loss, "accuracy_percent": 100 * accuracy, "ece": ece}
-
-
-NAMES = ("dataset", "model", "arm", "category", "setting", "seed")
-"""Settings that are columns of the records of a run, where it has them."""
-_BLANK = {"inputs": "", "severity": 0, "layer": "", "batch_norm": "", "unfolding": "", "N": 0, "M": 0}
-
-
-def as_records(
-    rows: Sequence[dict[str, Any]], configuration: Any, origin: dict[str, str], names: Sequence[str] = NAMES
-) -> pd.DataFrame:
-    """What was measured in one run, rows of scores and of spectra, as records of the run with all their columns."""
-    c, frame = configuration, pd.DataFrame(rows)
-    blank = {name: value for name, value in _BLANK.items() if name in frame}
-    frame = frame.fillna(blank).astype({"severity": int, "N": int, "M": int})
-    identity = {name: [getattr(c, name)] * len(frame) for name in names if hasattr(c, name)}
-    measured = frame[["epoch", *blank, "metric", "value", "eigenvalues"]]
-    return pd.DataFrame(identity).join(measured).assign(run_key=c.run_key, **origin)
+        x = np.concatenate([corrupted_images(c.dataset, number, kind, severity) for severity in c.severities])
+        for severity, logits in zip(c.severities, np.split(found.run.logits(x), len(c.severities))):
+            found.add(c.epochs, kind, scores(logits, y), severity)
 
 
 def probe(
@@ -256,7 +224,7 @@ def probe(
     Features are z-scored; the penalty is |w|^2 / 2 against 0.01 times the sum of the losses.
     """
     regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    return regression.fit(run.features(x), y).score(run.features(test_x), test_y)
+    return float(regression.fit(run.features(x), y).score(run.features(test_x), test_y))
 
 
 def batch_traces(

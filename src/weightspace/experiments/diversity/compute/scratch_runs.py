@@ -15,15 +15,14 @@ from weightspace.data.augmentations import augment
 from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.data.sampling import flip_labels
 from weightspace.experiments.diversity.compute.image_runs import (
-    as_records,
     corrupted_images,
     eigenvalue_rows,
-    scores,
     unfoldings,
     weight_layers,
     with_rounded,
 )
-from weightspace.experiments.diversity.protocol import MATRIX, load_images
+from weightspace.experiments.diversity.compute.measurements import Measurements, scores
+from weightspace.experiments.diversity.protocol import MATRIX, Images, load_images
 from weightspace.experiments.diversity.scratch_settings import (
     FineTunedConfiguration,
     FittedConfiguration,
@@ -108,39 +107,38 @@ def train_and_measure(
     images, labels = load_images(c.dataset), training_labels(c)
     clean = images.x[: c.train_size]
     seen, targets = training_set or (clean, labels)
-    run = trainer(c, device)
-    rows: list[dict[str, Any]] = []
-
-    def record(epoch: int, inputs: str, values: dict[str, float], severity: int = 0) -> None:
-        where = {"epoch": epoch, "inputs": inputs, "severity": severity}
-        rows.extend(where | {"metric": metric, "value": value} for metric, value in values.items())
-
-    def score_test(epoch: int, size: int, inputs: str = "test") -> None:
-        if size:
-            record(epoch, inputs, scores(run.logits(images.test_x[:size]), images.test_y[:size]))
-
+    found = Measurements(trainer(c, device), spectra)
     if 0 in c.spectra_epochs and c.setting == "baseline" and c.replicate == 0:
-        rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+        found.spectra(0)
     for epoch in range(1, c.epochs + 1):
         x = augment(seen, c.augmentation, c.seed, epoch) if c.augmentation else seen
-        loss, accuracy = run.train_epoch(x, targets, epoch)
-        record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
-        last = epoch == c.epochs or loss <= c.stop_loss
+        last = found.train(epoch, x, targets) <= c.stop_loss or epoch == c.epochs
         if last or epoch in c.score_epochs:
-            record(epoch, "train_clean", scores(run.logits(clean), labels))
+            found.score(epoch, "train_clean", clean, labels)
         if last or epoch in c.spectra_epochs:
-            score_test(epoch, c.test_size if last else c.checkpoint_test_size)
-            rows += [{"epoch": epoch} | row for row in spectra(run.model, device)]
+            _score_first(found, epoch, "test", images, c.test_size if last else c.checkpoint_test_size)
+            found.spectra(epoch)
         if last:
             break
+    _score_shifted_and_corrupted(found, epoch, c)
+    return found.records(c, images.origin, NAMES)
+
+
+def _score_first(found: Measurements, epoch: int, inputs: str, images: Images, size: int) -> None:
+    """The scores of the first test images, if it is any."""
+    if size:
+        found.score(epoch, inputs, images.test_x[:size], images.test_y[:size])
+
+
+def _score_shifted_and_corrupted(found: Measurements, epoch: int, configuration: FittedConfiguration) -> None:
+    c, images = configuration, load_images(configuration.dataset)
     for name in c.shifted:
-        record(epoch, name, scores(*_shifted(run, c.dataset, name)))
-    score_test(epoch, c.corruption_size, "test_part")
+        found.add(epoch, name, scores(*_shifted(found.run, c.dataset, name)))
+    _score_first(found, epoch, "test_part", images, c.corruption_size)
     for kind in CORRUPTIONS if c.corruption_size else ():
         for severity in c.severities:
-            logits = run.logits(corrupted_images(c.dataset, c.corruption_size, kind, severity))
-            record(epoch, kind, scores(logits, images.test_y[: c.corruption_size]), severity)
-    return as_records(rows, c, images.origin, NAMES)
+            logits = found.run.logits(corrupted_images(c.dataset, c.corruption_size, kind, severity))
+            found.add(epoch, kind, scores(logits, images.test_y[: c.corruption_size]), severity)
 
 
 def _shifted(run: Trainer, dataset: str, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -171,8 +169,10 @@ def spectra(model: nn.Module, device: str = "cpu") -> list[dict[str, Any]]:
     for name, module in weight_layers(model, nn.Conv2d, nn.Linear):
         forms = [("apart", unfolding, parts) for unfolding, parts in unfoldings(module).items()]
         if (norm := norms.get(name)) is not None:
-            factor = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
-            forms.append(("folded", MATRIX, [module.weight.detach().flatten(1).double() * factor[:, None]]))
+            variance = norm.get_buffer("running_var").double()
+            factor = norm.weight.detach().double() / (variance + norm.eps).sqrt()
+            kernel = module.get_parameter("weight").detach().flatten(1).double()
+            forms.append(("folded", MATRIX, [kernel * factor[:, None]]))
         places += [
             ({"layer": name, "batch_norm": batch_norm, "unfolding": unfolding}, parts)
             for batch_norm, unfolding, parts in forms

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from weightspace.experiments.diversity.compute.image_runs import as_records, scores
+from weightspace.experiments.diversity.compute.measurements import Measurements
 from weightspace.experiments.diversity.compute.scratch_runs import NAMES, spectra
-from weightspace.experiments.diversity.compute.text_runs import macro_f1, trainer
+from weightspace.experiments.diversity.compute.text_runs import text_scores, trainer
 from weightspace.experiments.diversity.text_fitted_settings import FittedTextConfiguration
-from weightspace.experiments.diversity.text_sets import TextSet, evaluation_set, training_set
+from weightspace.experiments.diversity.text_sets import evaluation_set, training_set
 from weightspace.models import tokenize
 
 
@@ -30,28 +28,16 @@ def train_and_measure(configuration: FittedTextConfiguration, device: str) -> pd
     texts, baseline = training_set(c.dataset, c.augmentation, c.seed, c.every), training_set(c.dataset, every=c.every)
     tokens = tokenize(texts.texts, c.length)
     passes = c.passes(len(tokens))
-    run = trainer(c, device, passes)
-    rows: list[dict[str, Any]] = []
-
-    def record(epoch: int, inputs: str, values: dict[str, float]) -> None:
-        where = {"epoch": epoch, "inputs": inputs, "severity": 0}
-        rows.extend(where | {"metric": metric, "value": value} for metric, value in values.items())
-
-    def judge(judged: TextSet) -> dict[str, float]:
-        logits = run.logits(tokenize(judged.texts, c.length))
-        return scores(logits, judged.labels) | {"macro_f1": macro_f1(logits, judged.labels)}
-
+    found = Measurements(trainer(c, device, passes), spectra)
     if c.setting == "baseline" and c.replicate == 0:
-        rows += [{"epoch": 0} | row for row in spectra(run.model, device)]
+        found.spectra(0)
     for epoch in range(1, passes + 1):
-        loss, accuracy = run.train_epoch(tokens, texts.labels, epoch)
-        record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
+        found.train(epoch, tokens, texts.labels)
         if epoch == passes or epoch in c.score_epochs:
-            own = judge(texts)
-            record(epoch, "train_own", own)
-            record(epoch, "train_clean", judge(baseline) if c.augmentation else own)
-    record(passes, "test", judge(evaluation_set(c.dataset)))
-    rows += [{"epoch": passes} | row for row in spectra(run.model, device)]
+            own = text_scores(found.run, texts, c.length)
+            found.add(epoch, "train_own", own)
+            found.add(epoch, "train_clean", text_scores(found.run, baseline, c.length) if c.augmentation else own)
+    found.add(passes, "test", text_scores(found.run, evaluation_set(c.dataset), c.length))
+    found.spectra(passes)
     updates = passes * (len(tokens) // c.batch_size)
-    origin = {"updates": updates, "synonyms": texts.synonyms} | texts.origin
-    return as_records(rows, c, origin, NAMES)
+    return found.records(c, {"updates": updates, "synonyms": texts.synonyms} | texts.origin, NAMES)

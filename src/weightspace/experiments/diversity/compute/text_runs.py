@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
-from torch import Tensor
+from torch import Tensor, nn
 
-from weightspace.experiments.diversity.compute.image_runs import as_records, scores, spectra, with_rounded
+from weightspace.experiments.diversity.compute.image_runs import spectra, with_rounded
+from weightspace.experiments.diversity.compute.measurements import Measurements, Row, scores
 from weightspace.experiments.diversity.text_sets import TextSet, evaluation_set, training_set
 from weightspace.experiments.diversity.text_settings import (
     TextRunConfiguration,
@@ -26,7 +29,8 @@ def trainer(
 ) -> Trainer:
     """The network of a configuration as it was published, with the new head of the seed, ready to be fine-tuned."""
     c = configuration
-    model = initialized(lambda: pretrained(c.model, CLASSES, c.dropout, config=c.encoder or None), c.seed)
+    config: Any = c.encoder or None
+    model = initialized(lambda: pretrained(c.model, CLASSES, c.dropout, config=config), c.seed)
     recipe = Recipe(c.optimizer, c.lr, c.batch_size, c.weight_decay, cosine_epochs)
     return Trainer(model, recipe, c.seed, device, as_they_are, c.precision, getattr(c, "replicate", 0))
 
@@ -48,29 +52,27 @@ def train_and_measure(configuration: TextRunConfiguration, device: str) -> pd.Da
     c = configuration
     texts = training_set(c.dataset, c.augmentation, c.seed, c.every)
     tokens = tokenize(texts.texts, c.length)
-    run = trainer(c, device)
-    rows: list[dict[str, object]] = []
-
-    def record(epoch: int, inputs: str, values: dict[str, float]) -> None:
-        common = {"epoch": epoch, "inputs": inputs, "severity": 0}
-        rows.extend(common | {"metric": name, "value": value} for name, value in values.items())
-
-    def measure(epoch: int, inputs: str, judged: TextSet) -> None:
-        logits = run.logits(tokenize(judged.texts, c.length))
-        record(epoch, inputs, scores(logits, judged.labels) | {"macro_f1": macro_f1(logits, judged.labels)})
-
+    found = Measurements(trainer(c, device), rounded_spectra)
     if c.setting == "baseline":
-        rows += [{"epoch": 0} | row for row in with_rounded(spectra(run.model, device))]
+        found.spectra(0)
     for epoch in range(1, c.epochs + 1):
-        loss, accuracy = run.train_epoch(tokens, texts.labels, epoch)
-        record(epoch, "train", {"loss": loss, "accuracy_percent": 100 * accuracy})
-    last = c.epochs
-    measure(last, "train_clean", training_set(c.dataset, every=c.every))
-    measure(last, "test", evaluation_set(c.dataset))
-    rows += [{"epoch": last} | row for row in with_rounded(spectra(run.model, device))]
-    return as_records(rows, c, texts.origin).assign(
-        updates=last * (len(tokens) // c.batch_size), synonyms=texts.synonyms
-    )
+        found.train(epoch, tokens, texts.labels)
+    found.add(c.epochs, "train_clean", text_scores(found.run, training_set(c.dataset, every=c.every), c.length))
+    found.add(c.epochs, "test", text_scores(found.run, evaluation_set(c.dataset), c.length))
+    found.spectra(c.epochs)
+    updates = c.epochs * (len(tokens) // c.batch_size)
+    return found.records(c, texts.origin).assign(updates=updates, synonyms=texts.synonyms)
+
+
+def rounded_spectra(model: nn.Module, device: str) -> list[Row]:
+    """``spectra`` with rounded eigenvalues."""
+    return with_rounded(spectra(model, device))
+
+
+def text_scores(run: Trainer, texts: TextSet, length: int) -> dict[str, float]:
+    """loss, accuracy_percent, ece and macro_f1 on texts that are cut to ``length`` tokens."""
+    logits = run.logits(tokenize(texts.texts, length))
+    return scores(logits, texts.labels) | {"macro_f1": macro_f1(logits, texts.labels)}
 
 
 def macro_f1(logits: NDArray[np.float32], y: NDArray[np.int64]) -> float:

@@ -66,10 +66,10 @@ def task(configuration: TodayConfiguration) -> Task:
             return Task(seen, sets, build, to_inputs, found.origin)
         case TextsTodayConfiguration() as c:
             texts, test = training_set(c.dataset), evaluation_set(c.dataset)
-            x = tokenize(texts.texts[: c.train_size + c.held_out], c.length)
+            tokens = tokenize(texts.texts[: c.train_size + c.held_out], c.length)
             own = training_set(c.dataset, c.augmentation, c.seed)
             edited = tokenize(own.texts[: c.train_size], c.length)
-            sets = _sets(c, x, texts.labels, tokenize(test.texts[: c.test_size], c.length), test.labels)
+            sets = _sets(c, tokens, texts.labels, tokenize(test.texts[: c.test_size], c.length), test.labels)
             network = partial(pretrained, c.network, CLASSES, c.dropout, config=dict(c.encoder) or None)
             return Task(lambda epoch: edited, sets, network, as_they_are, texts.origin)
         case other:
