@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -62,6 +63,16 @@ def results(tmp_path, monkeypatch) -> Path:
     """An empty folder in place of the committed records."""
     monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def fresh_problems() -> Iterator[None]:
+    """No data set of another test is left loaded, and none of this one."""
+    from weightspace.experiments.dual_weights import protocol
+
+    protocol.load_problem.cache_clear()
+    yield
+    protocol.load_problem.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -34,10 +34,7 @@ def test_the_merged_file_does_not_depend_on_the_order():
     """Parts in any order, merged in one go or after each, groups cut in any way."""
     wanted = None
     for order in itertools.permutations([[A], [B], [C]]):
-        for parts, each in (
-            (order, True),
-            ([order[0] + order[1], order[2]], False),
-        ):
+        for parts, each in ((order, True), ([order[0] + order[1], order[2]], False)):
             for part in parts:
                 write(*part)
                 if each:

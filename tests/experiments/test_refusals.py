@@ -27,16 +27,12 @@ REFUSED = {
         ({"input_noise": [-0.1]}, "input_noise.0: input should be greater than or equal to 0, got -0.1"),
         ({"label_noise": 1.5}, "label_noise: input should be less than or equal to 1, got 1.5"),
     ],
-    "dual_imbalance": [
-        ({"imbalance_ratio": 0}, "imbalance_ratio: input should be greater than or equal to 1, got 0"),
-    ],
+    "dual_imbalance": [({"imbalance_ratio": 0}, "imbalance_ratio: input should be greater than or equal to 1, got 0")],
     "dual_instability": [
         ({"looks_per_turn": 501}, "looks_per_turn: at most updates_per_turn, 500, got 501"),
         ({"layers": 3, "hidden": [9, 9]}, "layers: no run of this experiment reads it.* stay 2"),
     ],
-    "dual_neurons": [
-        ({"units_shown": 21}, "units_shown: the first layer has 20 units, got 21"),
-    ],
+    "dual_neurons": [({"units_shown": 21}, "units_shown: the first layer has 20 units, got 21")],
     "dual_spectra": [
         ({"checkpoints": [0.5, 0.5]}, "checkpoints: ascending fractions of the 3,000 updates"),
         ({"checkpoints": []}, "checkpoints: ascending fractions of the 3,000 updates"),
@@ -47,9 +43,7 @@ REFUSED = {
         ({"batch_size": 1501}, "batch_size: at most half of .* 1,500 samples, got 1,501"),
         ({"rates": []}, "rates: tuple should have at least 1 item"),
     ],
-    "dual_regression_losses": [
-        ({"loss_edges": 2}, "loss_edges: input should be greater than or equal to 3, got 2"),
-    ],
+    "dual_regression_losses": [({"loss_edges": 2}, "loss_edges: input should be greater than or equal to 3, got 2")],
     "dual_regression_tuned": [
         ({"validation_share": 1.0}, "validation_share: input should be less than 1, got 1.0"),
         ({"candidates": {}}, "candidates: those of at least one tuned method, got none"),
@@ -90,31 +84,21 @@ REFUSED = {
         ({"arm": "cumulative"}, "arm cumulative is of augmentation levels above the first"),
         ({"dataset": "cifar11"}, "dataset must be one of cifar10, fashion_mnist, mnist, digits or"),
     ],
-    "diversity_tuning": [
-        ({"validation_share": 0.9}, "validation_share must leave a batch of 32 of 128 images"),
-    ],
-    "diversity_hessian": [
-        ({"batches": 5}, "batches: 128 training images are 4 batches of 32, got 5"),
-    ],
-    "diversity_sets": [
-        ({"set_size": 129}, "set_size must be at most train_size, 128, got 129"),
-    ],
+    "diversity_tuning": [({"validation_share": 0.9}, "validation_share must leave a batch of 32 of 128 images")],
+    "diversity_hessian": [({"batches": 5}, "batches: 128 training images are 4 batches of 32, got 5")],
+    "diversity_sets": [({"set_size": 129}, "set_size must be at most train_size, 128, got 129")],
     "diversity_scratch_sets": [
         ({"reference_size": 1_170}, "reference_size: behind the training images digits has 1,169"),
         ({"neighbours": 64}, "neighbours must be below reference_size, 64, got 64"),
     ],
-    "diversity_transfer": [
-        ({"model": "clip_rn50"}, "resolution: clip_rn50 takes 224 only, got 32"),
-    ],
+    "diversity_transfer": [({"model": "clip_rn50"}, "resolution: clip_rn50 takes 224 only, got 32")],
     "diversity_text": [
         ({"every": 5}, "batch_size: of made_up there are 26 training texts with every 5, got 32"),
         ({"every": 129}, "every: made_up has 128 training texts, got 129"),
         ({"augmentation": "mixup"}, "augmentation: made_up has sr_0.3"),
         ({"encoder": {"depth": 3}}, "encoder.depth.*input should be 'hidden_size'"),
     ],
-    "diversity_text_tuning": [
-        ({"batch_size": 60}, "held_out_every must leave a batch of 60 of 64 texts"),
-    ],
+    "diversity_text_tuning": [({"batch_size": 60}, "held_out_every must leave a batch of 60 of 64 texts")],
     "diversity_synthetic_generator": [
         ({"generator_batch_size": 65}, "generator_batch_size must be at most train_size"),
         ({"border": 1, "channels": [8, 8, 8]}, "a side of 30 cannot be halved 2 times"),
@@ -123,9 +107,7 @@ REFUSED = {
         ({"judge_size": 1_234}, "judge_size: behind the training set digits has 1,233 images"),
         ({"generator": {"steps": 0}}, "generator must be given where images are synthetic"),
     ],
-    "diversity_spectra": [
-        ({"run": "abc"}, "run: string should match pattern"),
-    ],
+    "diversity_spectra": [({"run": "abc"}, "run: string should match pattern")],
     "diversity_from_scratch": [
         ({"train_size": 1_298}, "train_size: digits has 1,297 training images, got 1,298"),
         ({"batch_size": 129}, "batch_size must be at most train_size, 128, got 129"),
@@ -141,9 +123,7 @@ REFUSED = {
         ({"dataset": "fashion_mnist"}, "shifted: fashion_mnist has other classes than digits"),
         ({"shifted": ["cifar10"]}, "shifted.0: input should be 'mnist' or 'digits'"),
     ],
-    "diversity_transfer_fitted": [
-        ({"resolution": 16}, "resolution: input should be greater than or equal to 32"),
-    ],
+    "diversity_transfer_fitted": [({"resolution": 16}, "resolution: input should be greater than or equal to 32")],
     "diversity_amounts setting=added_1": [
         ({"synthetic_fraction": 0.5}, "added: 0 where images are replaced, synthetic_fraction > 0, got 1"),
         ({"added": 2}, "added: at most the 1 copies of the generator, got 2"),
@@ -155,7 +135,7 @@ REFUSED = {
         ({"synthetic_fraction": 1.5}, "synthetic_fraction: input should be less than or equal to 1"),
     ],
     "diversity_amounts setting=baseline": [
-        ({"synthetic_fraction": 0.5}, "generator must be given where images are synthetic, and only there"),
+        ({"synthetic_fraction": 0.5}, "generator must be given where images are synthetic, and only there")
     ],
     "diversity_complaints": [
         ({"augmentation": "mixup"}, "augmentation: made_up has sr_0.3"),

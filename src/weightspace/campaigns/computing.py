@@ -61,11 +61,7 @@ class Outcome:
 
 
 def groups(
-    name: str,
-    scale: str = "paper",
-    seeds: int | None = None,
-    changes: Settings | None = None,
-    recompute: bool = False,
+    name: str, scale: str = "paper", seeds: int | None = None, changes: Settings | None = None, recompute: bool = False
 ) -> list[Group]:
     """The groups of an experiment with runs that are not on record, or with ``recompute`` all, in planned order.
 

@@ -329,9 +329,7 @@ def write_part(experiment: str, scale: str, group: str, rows: pd.DataFrame) -> i
 
 
 def merge(
-    experiment: str,
-    scale: str = "paper",
-    keep: Callable[[pd.DataFrame], Collection[str]] | None = None,
+    experiment: str, scale: str = "paper", keep: Callable[[pd.DataFrame], Collection[str]] | None = None
 ) -> tuple[int, int, int]:
     """Make one file of file and parts; returns how many runs it holds, how many were dropped, how many parts it took.
 

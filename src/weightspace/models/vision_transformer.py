@@ -67,13 +67,7 @@ class VisionTransformer(nn.Module):
     """
 
     def __init__(
-        self,
-        dropout: float = 0.0,
-        width: int = 96,
-        blocks: int = 6,
-        heads: int = 3,
-        patch: int = 4,
-        classes: int = 10,
+        self, dropout: float = 0.0, width: int = 96, blocks: int = 6, heads: int = 3, patch: int = 4, classes: int = 10
     ) -> None:
         check_dropout(dropout)
         if SIDE % patch:

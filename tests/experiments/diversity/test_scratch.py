@@ -51,13 +51,7 @@ def test_the_plan_is_papers_settings_and_ours_with_several_baselines():
         and set(names.values()) == {10}
     )
     categories = Counter(c.category for c in plan if c.seed == 0)
-    assert categories == {
-        "baseline": 3,
-        "dropout": 6,
-        "weight_decay": 6,
-        "augmentation": 10 + ours,
-        "combined": 1,
-    }
+    assert categories == {"baseline": 3, "dropout": 6, "weight_decay": 6, "augmentation": 10 + ours, "combined": 1}
     assert len({c.run_key for c in plan}) == len(plan)
     assert [c.seed for c in plan] == sorted(c.seed for c in plan)  # whole seeds first
 

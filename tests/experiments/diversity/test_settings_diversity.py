@@ -36,24 +36,14 @@ SMALL = {
 BASELINE = {"setting": "baseline"}
 STARTS = {
     "diversity_tuning": {"optimizer": "adam", "lr": 1e-3},
-    "diversity_cifar10": BASELINE,
-    "diversity_hessian": BASELINE,
     "diversity_sets": {"augmentation": "noise50", "arm": "single"},
     "diversity_scratch_sets": {"augmentation": "noise50"},
-    "diversity_amount_sets": BASELINE,
     "diversity_transfer_tuning": {"lr": 1e-3},
-    "diversity_transfer": BASELINE,
-    "diversity_batch_norm": BASELINE,
     "diversity_text_tuning": {"lr": 3e-4},
-    "diversity_text": BASELINE,
     "diversity_text_sets": {"augmentation": "sr_0.5"},
     "diversity_synthetic_generator": {},
-    "diversity_synthetic_sets": BASELINE,
-    "diversity_synthetic": BASELINE,
-    "diversity_spectra": BASELINE,
-    "diversity_transfer_spectra": BASELINE,
-    "diversity_text_spectra": BASELINE,
-    "diversity_synthetic_spectra": BASELINE,
+    **dict.fromkeys(["diversity_hessian", "diversity_amount_sets", "diversity_batch_norm"], BASELINE),
+    **dict.fromkeys(["diversity_synthetic_sets", *spectra.PARENTS, *spectra.PARENTS.values()], BASELINE),
 }
 """Experiment -> the run of the quick scale that is changed."""
 

@@ -22,13 +22,7 @@ from weightspace.experiments.dual_weights import neurons as dual_neurons
 from weightspace.training.online.networks import OnlineNetworks
 from weightspace.training.online.reference import network
 
-
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEIGHTSPACE_RESULTS", str(tmp_path))
-    protocol.load_problem.cache_clear()
-    yield
-    protocol.load_problem.cache_clear()
+pytestmark = pytest.mark.usefixtures("results", "fresh_problems")
 
 
 def fake_images(monkeypatch, name, rows, shape):

@@ -11,12 +11,7 @@ from weightspace.campaigns.configuration import with_changes
 from weightspace.experiments.dual_weights import protocol, spectra
 from weightspace.training.online.networks import OnlineNetworks
 
-
-@pytest.fixture(autouse=True)
-def no_problem_of_another_test():
-    protocol.load_problem.cache_clear()
-    yield
-    protocol.load_problem.cache_clear()
+pytestmark = pytest.mark.usefixtures("fresh_problems")
 
 
 def group(label_noise=0.0, dataset="digits", layers=2):

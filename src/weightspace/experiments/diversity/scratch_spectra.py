@@ -14,13 +14,7 @@ import pandas as pd
 
 from weightspace.campaigns.configuration import IDENTITY, STRICT, Count, dataclass
 from weightspace.campaigns.registry import Experiment
-from weightspace.experiments.diversity import (
-    scratch,
-    scratch_controls,
-    scratch_elsewhere,
-    text_fitted,
-    transfer_fitted,
-)
+from weightspace.experiments.diversity import scratch, scratch_controls, scratch_elsewhere, text_fitted, transfer_fitted
 from weightspace.experiments.diversity.protocol import MATRIX, SLICES
 from weightspace.experiments.diversity.spectra import (
     DescribedRunConfiguration,

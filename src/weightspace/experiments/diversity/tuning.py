@@ -93,11 +93,7 @@ def compute(group: list[ValidatedConfiguration], device: str) -> pd.DataFrame:
 
 
 def judged_run(
-    configuration: Any,
-    run: Trainer,
-    samples: NDArray,
-    labels: NDArray[np.int64],
-    held_out: NDArray[np.bool_],
+    configuration: Any, run: Trainer, samples: NDArray, labels: NDArray[np.int64], held_out: NDArray[np.bool_]
 ) -> pd.DataFrame:
     """Loss and accuracy of every epoch: of what is trained on as it is trained on, and of what is held out."""
     from weightspace.training.trainer import loss_and_accuracy

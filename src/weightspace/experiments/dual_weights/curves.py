@@ -78,12 +78,7 @@ Kind = TypeVar("Kind", bound=SparseConfiguration)
 
 
 def _configurations(
-    kind: type[Kind],
-    experiment: str,
-    scale: str,
-    seeds: int,
-    train_sizes: Sequence[int],
-    label_noises: Sequence[float],
+    kind: type[Kind], experiment: str, scale: str, seeds: int, train_sizes: Sequence[int], label_noises: Sequence[float]
 ) -> list[Kind]:
     return [
         kind(

@@ -100,12 +100,7 @@ def configuration(arm: str, seed: int, scale: str = "paper") -> TrainingConfigur
     if arm not in ARMS:
         raise ValueError(f"unknown arm {arm!r}: use one of {', '.join(ARMS)}")
     return TrainingConfiguration(
-        experiment="training_spectra",
-        arm=arm,
-        **ARMS[arm],
-        updates=_UPDATES[scale],
-        looks=_LOOKS[scale],
-        seed=seed,
+        experiment="training_spectra", arm=arm, **ARMS[arm], updates=_UPDATES[scale], looks=_LOOKS[scale], seed=seed
     )
 
 

@@ -33,14 +33,7 @@ from weightspace.measures.hessian import hutchinson_trace
 from weightspace.models import ResNet18, image_inputs, pretrained
 from weightspace.spectra import eigenvalues_of
 from weightspace.spectra.report import LayerSpectrum
-from weightspace.training.trainer import (
-    PROBE_STREAM,
-    Recipe,
-    Trainer,
-    derived_seed,
-    initialized,
-    to_inputs,
-)
+from weightspace.training.trainer import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, to_inputs
 
 _FEW_IMAGES = 10_000
 """Up to so many are augmented in this process: others take seconds to start."""
@@ -168,9 +161,7 @@ def augmented(configuration: Any, epoch: int) -> NDArray[np.uint8]:
 
 
 def train_and_measure(
-    configuration: CampaignConfiguration,
-    device: str,
-    training_set: Callable[[Any, int], NDArray[np.uint8]] = augmented,
+    configuration: CampaignConfiguration, device: str, training_set: Callable[[Any, int], NDArray[np.uint8]] = augmented
 ) -> pd.DataFrame:
     """Losses, accuracies and ECE per epoch, spectra along training, corrupted test images at the end.
 
@@ -213,11 +204,7 @@ def score_corrupted(found: Measurements, configuration: CampaignConfiguration) -
 
 
 def probe(
-    run: Trainer,
-    x: NDArray[np.uint8],
-    y: NDArray[np.int64],
-    test_x: NDArray[np.uint8],
-    test_y: NDArray[np.int64],
+    run: Trainer, x: NDArray[np.uint8], y: NDArray[np.int64], test_x: NDArray[np.uint8], test_y: NDArray[np.int64]
 ) -> float:
     """Share of right answers of logistic regression on the features of the network as it is, trained on x and y.
 

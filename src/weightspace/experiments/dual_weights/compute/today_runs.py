@@ -26,14 +26,7 @@ from weightspace.experiments.dual_weights.today_settings import (
     TodayConfiguration,
 )
 from weightspace.models import ResNet18, VisionTransformer, pretrained, tokenize
-from weightspace.training.trainer import (
-    LABEL_STREAM,
-    Recipe,
-    Trainer,
-    initialized,
-    loss_and_accuracy,
-    to_inputs,
-)
+from weightspace.training.trainer import LABEL_STREAM, Recipe, Trainer, initialized, loss_and_accuracy, to_inputs
 
 _NETWORKS = {"resnet18": ResNet18, "vision_transformer": VisionTransformer}
 
