@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -37,6 +38,12 @@ def shared_settings(experiment: str, scale: str, sizes: dict[str, Settings] = SI
     """What every run of an experiment at one scale has in common: its name, the sizes, the precision."""
     # The protocol is raised when a change of the code changes what a run measures.
     return {"experiment": experiment, "protocol": 1, **sizes[scale], "precision": PRECISION[scale]}
+
+
+def by_scale(scales: Sequence[str], table: Mapping[str, Sequence[Any]]) -> dict[str, Settings]:
+    """The settings of each scale, from a table with a row per setting; None stands for the default of a setting."""
+    columns = (zip(table, column) for column in zip(*table.values(), strict=True))
+    return {scale: {n: value for n, value in own if value is not None} for scale, own in zip(scales, columns)}
 
 
 SLICES, MATRIX = "slices", "(out, in k)"

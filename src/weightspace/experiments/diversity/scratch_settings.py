@@ -30,7 +30,7 @@ from weightspace.campaigns.configuration import (
     dataclass,
 )
 from weightspace.data import augmentations
-from weightspace.experiments.diversity.protocol import image_counts
+from weightspace.experiments.diversity.protocol import by_scale, image_counts
 
 DROPOUTS = (0.1, 0.3, 0.5, 0.7)
 OUR_DROPOUTS = (0.05, 0.2)
@@ -189,48 +189,25 @@ def with_baselines(settings: Sequence[Settings]) -> list[Settings]:
 
 QUICK_SETTINGS: tuple[Settings, ...] = ({}, {"dropout": 0.5}, {"weight_decay": 5e-3}, {"augmentation": "noise50"})
 
-SCALES: dict[str, Settings] = {
-    "quick": {
-        "dataset": "digits",
-        "train_size": 128,
-        "width": 8,
-        "epochs": 2,
-        "batch_size": 32,
-        "lr": 3e-3,
-        "spectra_epochs": (0, 1, 2),
-        "score_epochs": (1, 2),
-        "checkpoint_test_size": 32,
-        "test_size": 64,
-        "corruption_size": 8,
-        "severities": (5,),
+SCALES = by_scale(
+    ("quick", "laptop", "paper"),
+    {
+        "dataset": ("digits", None, None),
+        "train_size": (128, 2_000, 50_000),
+        "width": (8, 16, 64),
+        "epochs": (2, 40, 10),
+        "batch_size": (32, 64, 32),
+        "lr": (3e-3, 3e-3, None),  # at the scale of the paper: PAPER_RATES
+        "schedule": (None, None, "constant"),
+        "precision": (None, None, "bfloat16 autocast"),
+        "spectra_epochs": ((0, 1, 2), (0, 1, 3, 10, 20, 40), (0, 1, 3, 10)),
+        "score_epochs": ((1, 2), (1, 2, 3, 5, 7, 10, 13, 16, 20, 25, 30, 35, 40), (1, 3, 10)),
+        "checkpoint_test_size": (32, 2_000, 10_000),
+        "test_size": (64, 10_000, 10_000),
+        "corruption_size": (8, 1_000, 10_000),
+        "severities": ((5,), None, (1, 2, 3, 4, 5)),
     },
-    "laptop": {
-        "train_size": 2_000,
-        "width": 16,
-        "epochs": 40,
-        "batch_size": 64,
-        "lr": 3e-3,
-        "spectra_epochs": (0, 1, 3, 10, 20, 40),
-        "score_epochs": (1, 2, 3, 5, 7, 10, 13, 16, 20, 25, 30, 35, 40),
-        "checkpoint_test_size": 2_000,
-        "test_size": 10_000,
-        "corruption_size": 1_000,
-    },
-    "paper": {
-        "train_size": 50_000,
-        "width": 64,
-        "epochs": 10,
-        "batch_size": 32,
-        "schedule": "constant",
-        "precision": "bfloat16 autocast",
-        "spectra_epochs": (0, 1, 3, 10),
-        "score_epochs": (1, 3, 10),
-        "checkpoint_test_size": 10_000,
-        "test_size": 10_000,
-        "corruption_size": 10_000,
-        "severities": (1, 2, 3, 4, 5),
-    },
-}
+)
 """What all runs of a scale share. ``laptop`` is the regime of this experiment, measured on a processor; ``paper`` has
 the size, batches and epochs of paper A's released code, for a GPU."""
 

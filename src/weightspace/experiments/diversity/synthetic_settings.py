@@ -44,6 +44,7 @@ from weightspace.experiments.diversity.protocol import (
     ImageConfiguration,
     RegularizedConfiguration,
     ResNetConfiguration,
+    by_scale,
     image_counts,
     image_side,
     shared_settings,
@@ -76,53 +77,24 @@ TESTS: dict[str, Settings] = {
     "quick": {"test_size": 64, "corruption_size": 8, "spectra_epochs": (1,)},
 }
 
-GENERATOR: dict[str, Settings] = {
-    "paper": {
-        "colours": 3,
-        "border": 0,
-        "channels": (128, 256, 256),
-        "blocks": 2,
-        "generator_dropout": 0.1,
-        "generator_lr": 3e-4,
-        "generator_batch_size": 256,
-        "generator_epochs": 500,
-        "ema_decay": 0.9995,
-        "loss_every": 25,
-        "loss_size": 2_000,
-        "steps": 20,
-        "copies": 10,
+GENERATOR = by_scale(
+    ("paper", "laptop", "quick"),
+    {
+        "colours": (3, 1, 1),
+        "border": (0, 2, 0),
+        "channels": ((128, 256, 256), (16, 32, 64), (8, 16)),
+        "blocks": (2, 1, 1),
+        "generator_dropout": (0.1, 0.0, 0.0),
+        "generator_lr": (3e-4, 3e-3, 3e-3),
+        "generator_batch_size": (256, 64, 32),
+        "generator_epochs": (500, 60, 2),
+        "ema_decay": (0.9995, 0.99, 0.9),
+        "loss_every": (25, 5, 1),
+        "loss_size": (2_000, 500, 32),
+        "steps": (20, 8, 2),
+        "copies": (10, 4, 2),
     },
-    "laptop": {
-        "colours": 1,
-        "border": 2,
-        "channels": (16, 32, 64),
-        "blocks": 1,
-        "generator_dropout": 0.0,
-        "generator_lr": 3e-3,
-        "generator_batch_size": 64,
-        "generator_epochs": 60,
-        "ema_decay": 0.99,
-        "loss_every": 5,
-        "loss_size": 500,
-        "steps": 8,
-        "copies": 4,
-    },
-    "quick": {
-        "colours": 1,
-        "border": 0,
-        "channels": (8, 16),
-        "blocks": 1,
-        "generator_dropout": 0.0,
-        "generator_lr": 3e-3,
-        "generator_batch_size": 32,
-        "generator_epochs": 2,
-        "ema_decay": 0.9,
-        "loss_every": 1,
-        "loss_size": 32,
-        "steps": 2,
-        "copies": 2,
-    },
-}
+)
 """The network sees images without their black border, in one colour where all three are equal. steps: of the solver.
 copies: of the training set in synthetic images; epoch e is given copy (e - 1) modulo copies."""
 

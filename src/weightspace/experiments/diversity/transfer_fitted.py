@@ -11,6 +11,7 @@ import itertools
 
 from weightspace.campaigns.configuration import Settings
 from weightspace.campaigns.registry import Experiment
+from weightspace.experiments.diversity.protocol import by_scale
 from weightspace.experiments.diversity.scratch import compute
 from weightspace.experiments.diversity.scratch_settings import FineTunedConfiguration, with_baselines
 from weightspace.experiments.diversity.transfer import OPTIMIZER, RATES, SIZES
@@ -33,25 +34,18 @@ SETTINGS: tuple[Settings, ...] = (
 )
 QUICK_SETTINGS: tuple[Settings, ...] = ({}, {"augmentation": "noise50"}, {"dropout": 0.5}, {"weight_decay": 5e-3})
 
-SCALES: dict[str, Settings] = {
-    "quick": {
-        "epochs": 2,
-        "spectra_epochs": (0, 2),
-        "score_epochs": (1, 2),
-        "checkpoint_test_size": 8,
-        "test_size": 16,
-        "corruption_size": 2,
-        "severities": (5,),
+SCALES = by_scale(
+    ("quick", "laptop"),
+    {
+        "epochs": (2, 8),
+        "spectra_epochs": ((0, 2), (0, 2, 8)),
+        "score_epochs": ((1, 2), (1, 2, 3, 4, 5, 6, 8)),
+        "checkpoint_test_size": (8, 500),
+        "test_size": (16, 2_000),
+        "corruption_size": (2, 30),
+        "severities": ((5,), None),
     },
-    "laptop": {
-        "epochs": 8,
-        "spectra_epochs": (0, 2, 8),
-        "score_epochs": (1, 2, 3, 4, 5, 6, 8),
-        "checkpoint_test_size": 500,
-        "test_size": 2_000,
-        "corruption_size": 30,
-    },
-}
+)
 """Image sizes, numbers of training images, optimizer and learning rate are those of ``diversity_transfer``; the rate
 falls along a cosine."""
 
