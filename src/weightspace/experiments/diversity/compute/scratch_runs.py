@@ -125,7 +125,7 @@ def train_and_measure(
 
 
 def _score_first(found: Measurements, epoch: int, inputs: str, images: Images, size: int) -> None:
-    """The scores of the first test images, if it is any."""
+    """The scores of the first test images; a size of 0 asks for none."""
     if size:
         found.score(epoch, inputs, images.test_x[:size], images.test_y[:size])
 
