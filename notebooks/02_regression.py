@@ -410,9 +410,8 @@ style.table(
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}
-mine = [claim for claim in claims.CLAIMS if (claim.experiment or "").startswith("dual_regression")]
 style.table(
-    tables.common.findings(mine),
+    tables.common.findings(tables.claims.on_page("02_regression")),
     across="claim",
     frame_of=runs,
     note="The effect is the geometric mean of all error ratios of the claim, with its 95 % interval over seeds; for B2a the ratio "

@@ -202,9 +202,8 @@ style.table(
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}
-mine = [claim for claim in claims.CLAIMS if (claim.experiment or "").startswith("dual_imbalance")]
 style.table(
-    tables.common.findings(mine),
+    tables.common.findings(tables.claims.on_page("07_imbalance")),
     across="claim",
     frame_of=runs,
     note="Verdicts rest on the records at the scale of the paper.",

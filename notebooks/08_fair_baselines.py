@@ -225,9 +225,8 @@ style.table(
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}
-mine = [claim for claim in claims.CLAIMS if claim.id in ("B1g", "B1h", "B1i", "B1j")]
 style.table(
-    tables.common.findings(mine),
+    tables.common.findings(tables.claims.on_page("08_fair_baselines")),
     across="claim",
     frame_of=runs,
     note="Verdicts rest on the records at the scale of the paper.",

@@ -89,8 +89,8 @@ quotes.glue(
 
 # %% [markdown]
 # Watch the hump and the ticks in {numref}`fig-rm-training`. The hump, which is the bulk, stays on its curve during the whole
-# training. From about update 20 on some ten eigenvalues leave it to the right. A tick before the first update is a false alarm, such
-# as one matrix of noise in twenty gives.
+# training. From about update 20 on, some ten eigenvalues leave it to the right. If there is a tick before the first update, it is a false
+# alarm, such as one matrix of noise in twenty gives.
 #
 # **Which eigenvalues?** A layer with the weights $W$ is an $N \times M$ matrix, where $N$ is the larger side and
 # $Q = N/M \ge 1$ is its *aspect ratio*. The $M$ eigenvalues $\lambda$ of the symmetric matrix $W^\top W$ are the squared singular
@@ -195,12 +195,12 @@ style.show(
 # - For pure noise alpha may be anything ({glue:text}`alpha_noise_low:.1f` to {glue:text}`alpha_noise_high:.1f` in 95 % of the
 #   matrices), and {glue:text}`pass_noise:.0f` % pass.
 #
-# To pass the test only means that the few eigenvalues in the tail do not contradict a power law. What tells the cases apart is the
+# Passing the test only means that the few eigenvalues in the tail do not contradict a power law. What tells the four cases apart is the
 # bulk. Its largest vertical distance from the Marchenko-Pastur law (as distribution functions, median) is
 # {glue:text}`D_spiked:.3f` for noise with spikes and {glue:text}`D_noise:.3f` for noise, but {glue:text}`D_heavy:.3f` for heavy-tailed
 # entries and {glue:text}`D_power:.2f` for the power-law sample.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-kinds", "caption": "Alpha of four kinds of spectra of 200 eigenvalues. Left: every point is a matrix. Right: share of the matrices whose tail is not rejected as a power law."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-rm-kinds", "caption": "Alpha of four kinds of spectra of 200 eigenvalues. Left: every point is a matrix. Right: fraction of the matrices whose tail is not rejected as a power law."}}
 style.show(
     figures.primer.kinds(runs),
     "rm-kinds",
@@ -225,7 +225,7 @@ style.show(
 # {glue:text}`lognormal_noise:.0f` % of the matrices of noise and for {glue:text}`lognormal_spiked:.0f` % of those with spikes.
 # ```
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show spectra of heavy-tailed matrices", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-rm-heavy", "caption": "Spectra of matrices with heavy-tailed entries. Left: share of eigenvalues above a value, one 1000 x 500 matrix per tail index, with lines of the slope that theory gives. Right: alpha fitted to 400 x 200 matrices against the tail index, with the theory."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show spectra of heavy-tailed matrices", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-rm-heavy", "caption": "Spectra of matrices with heavy-tailed entries. Left: fraction of eigenvalues above a value, one 1000 x 500 matrix per tail index, with lines of the slope that theory gives. Right: alpha fitted to 400 x 200 matrices against the tail index, with the theory."}}
 style.show(
     figures.primer.heavy_tails(
         {mu: spectra.eigenvalues(random_matrices.heavy_tailed(1000, 500, mu, rng)) for mu in (1.0, 1.5, 3.0)}, runs
@@ -304,8 +304,8 @@ style.table(
 # and its weights have grown less. A network that has time to fit comes to rest once it has fitted; under dropout the loss stays higher
 # (here {glue:text}`loss_dropout:.4f` at the end), gradients go on acting, and norms and spikes outgrow those of plain training. Strength
 # matters as well as time: at a rate of 0.3 the norms of the last network are *lower*, by
-# {glue:text}`11_regularizers_in_weight_space.py::kernel_dropout_03_less:.0f` %. Nothing on this page tests the explanation; the controls
-# that would have their rules on record ({doc}`../book/rules`).
+# {glue:text}`11_regularizers_in_weight_space.py::kernel_dropout_03_less:.0f` %. Nothing on this page tests the explanation. The rules of the
+# controls that would test it are on record ({doc}`../book/rules`).
 #
 # ## Four pitfalls
 #
@@ -355,6 +355,6 @@ style.show(
 #
 # ## What would change our mind
 #
-# We would give up the picture of a resting bulk with a few spikes for any network whose bulk moves during plain training, and the
-# explanation of dropout if norms outgrew those of plain training while the plain network still underfits. Here there is one small network
-# on an easy task, with one strength of each regularizer.
+# - *About a resting bulk with a few spikes:* a network whose bulk moves during plain training. We looked at one small network on an easy task, with one
+#   strength of each regularizer.
+# - *About our explanation of dropout:* norms under dropout that outgrow those of plain training while the plain network still underfits.

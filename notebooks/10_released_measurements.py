@@ -7,11 +7,11 @@
 # trained under dropout and under weight decay. Do the tables that its authors released show that diversity works like a regularizer,
 # and like dropout rather than weight decay?
 #
-# **Answer.** The reported numbers are those of the tables: {glue:text}`agree` of {glue:text}`reported` come out in every digit that was
-# printed. But one baseline run is subtracted from all others, and in that design pure noise already makes diversity and dropout
-# correlate at {glue:text}`noise_pearson:.2f`. In the CLIP models their median rank correlation is {glue:text}`same_task:.2f` within a
-# data set, and {glue:text}`other_task:.2f` where no baseline is shared. What the tables do show is that weight decay shrinks the norms
-# of the weights.
+# **Answer.** They do not show it. The reported numbers do follow from the tables: {glue:text}`agree` of {glue:text}`reported` come out in every
+# digit that was printed. But one baseline run is subtracted from all others, and in that design pure noise already makes diversity and
+# dropout correlate at {glue:text}`noise_pearson:.2f`. In the CLIP models the median rank correlation of diversity and dropout is
+# {glue:text}`same_task:.2f` within a data set, and {glue:text}`other_task:.2f` where no baseline is shared. What the tables do show is that
+# weight decay shrinks the norms of the weights.
 #
 # **How sure.** Every network was trained once and without a fixed seed, so that only layers are left as replicates, and layers are not
 # independent. Findings on spectra are therefore described and not judged. The rules were committed before the results of the controls
@@ -76,20 +76,21 @@ style.show(
 )
 
 # %% [markdown]
-# Compare the dots in {numref}`fig-nothing-shared` with the other marks of their row. With a shared baseline (dots) diversity and dropout
+# Compare the dots in {numref}`fig-nothing-shared` with the other marks of their row. Where a baseline is shared (dots), diversity and dropout
 # look alike in both CLIP models. Where nothing is shared (diamonds and crosses), nearly all correlations lie near zero. ResNet-18 and BERT
 # were trained on one data set only, so that they have no dot.
 #
 # ## What was measured
 #
-# For every layer the release has four metrics before and after training: the exponent alpha of a fitted power law, the entropy of the
-# eigenvalues, and the logarithms of the squared Frobenius norm and of the largest eigenvalue, called *log norm* and *log spectral norm*
-# ({doc}`11_regularizers_in_weight_space` defines them). A *shift* is after minus before, minus the same difference of one baseline run.
+# For every layer the release has four metrics before and after training: the exponent {term}`alpha` of a fitted power law, the
+# {term}`entropy` of the eigenvalues, and the logarithms of the squared Frobenius norm and of the largest eigenvalue, called {term}`log norm`
+# and {term}`log spectral norm`. A {term}`shift` is the metric after training minus before, minus the same difference of one baseline run.
 # Shifts are averaged over the levels of a category (ten augmentation sets, four dropout rates, six weight decays) and then over data
-# sets. Categories are compared by analyses of variance, t-tests and Pearson correlations with layers as replicates.
+# sets. Categories are compared by analyses of variance, t-tests and Pearson correlations, with layers as replicates.
 #
 # We computed the same statistics from the same tables. Two correlations differ in the last digit, which seems to have been rounded twice.
-# {glue:text}`per_data` of the values are those that the release prints for each data set by itself. Nothing is trained in this chapter.
+# Of the values that we compared, {glue:text}`per_data` are those that the release prints for each data set by itself. Nothing is trained in
+# this chapter.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how many values agree", "code_prompt_hide": "Hide the table"}
 style.table(tables.released.agreement(compared), frame_of=runs)
@@ -100,12 +101,12 @@ style.table(tables.released.every_value(compared), frame_of=runs)
 # %% [markdown]
 # ## Weight decay shrinks norms
 #
-# In {numref}`fig-released-levels` weight decay falls in order of its strength in every network, and the other two stay near zero.
-# Averaged over levels, its shift of the log norm is {glue:text}`wd_over_div_clip_rn50:.0f` times the larger of the two others for CLIP
+# In {numref}`fig-released-levels` follow the levels of weight decay from weak to strong: its shift falls in order of its strength in every network,
+# while the other two categories stay near zero. Averaged over levels, its shift of the log norm is {glue:text}`wd_over_div_clip_rn50:.0f` times the larger of the two others for CLIP
 # RN50, {glue:text}`wd_over_div_clip_vit_b32:.0f` times for CLIP ViT-B/32, {glue:text}`wd_over_div_resnet18:.0f` times for ResNet-18 and
 # {glue:text}`wd_over_div_bert:.0f` times for BERT. Of {glue:text}`t_tests` t-tests
-# between categories {glue:text}`t_significant` are significant after {term}`Holm's correction`: weight decay against the others in the
-# norms, and diversity against dropout in the log norm of BERT. In alpha and entropy no difference was found.
+# between categories, {glue:text}`t_significant` are significant after {term}`Holm's correction`: those of weight decay against the others in the
+# norms, and that of diversity against dropout in the log norm of BERT. In alpha and entropy no difference was found.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-released-levels", "caption": "Mean shift of the log norm at every level, weakest first, over all layers but the last. Symmetric logarithmic axis, linear below 0.0001."}}
 style.show(
@@ -156,9 +157,10 @@ style.table(
 # $$r = \frac{1}{\sqrt{(1 + 1/n_a)(1 + 1/n_b)}},$$
 #
 # which is {glue:text}`noise_pearson:.2f` for ten augmentation sets and four dropout rates. It is the same for any metric and any number
-# of data sets. {numref}`fig-shared-baseline` holds the released correlations against it, with the scales of the single layers taken into
-# account. Of the {glue:text}`pearson_all` correlations of diversity with dropout {glue:text}`pearson_above` lies above what noise
-# gives 95 times out of a hundred, and without the last layer {glue:text}`pearson_above_inner` do.
+# of data sets. {numref}`fig-shared-baseline` compares the released correlations with those of pure noise, with the different scales of the
+# layers taken into account: a mark inside its grey band may be noise. Of the {glue:text}`pearson_all` correlations of diversity with dropout,
+# {glue:text}`pearson_above` lies above what noise gives 95 times out of a hundred, and without the last layer {glue:text}`pearson_above_inner`
+# do.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-shared-baseline", "caption": "Pearson correlations over layers between categories, with and without the last layer. Grey: the central 95 % of correlations of pure noise that shares a baseline; tick: their closed form."}}
 style.show(
@@ -172,10 +174,11 @@ style.show(
 
 # %% [markdown]
 # ```{dropdown} The odd baseline of ResNet-18
-# This baseline is not even a run like the others. Over layers and metrics it is the lowest or the highest of all runs of diversity and
+# This baseline is not even a run like the others. Over layers and metrics, it has the lowest or the highest value among all runs of diversity and
 # dropout in {glue:text}`extreme_resnet18:.0%` of the cases, where {glue:text}`extreme_expected:.0%` are expected
 # ({glue:text}`extreme_clip_rn50:.0%` for CLIP RN50, {glue:text}`extreme_bert:.0%` for BERT). All other runs change the early layers in the
-# same way, and so have nearly the same shift. The correlation then measures the oddity of one run, and why it differs is not known.
+# same way, so that they have nearly the same shift against this baseline. The correlation then measures the oddity of one run. We do not know why
+# it differs.
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show this baseline among the other runs", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-odd-baseline", "caption": "ResNet-18 from scratch: what training changed in every layer, run by run. Symmetric logarithmic axis, linear below 0.0001."}}
@@ -190,11 +193,11 @@ style.show(
 )
 
 # %% [markdown]
-# Two comparisons share no run, and {numref}`fig-nothing-shared` uses both. The first holds diversity in one data set against dropout in
+# Two comparisons share no run, and {numref}`fig-nothing-shared` shows both. The first compares diversity in one data set with dropout in
 # *another*, whose baseline is another run. The second takes, within each category, the change at the stronger half of the levels minus
 # that at the weaker half, so that the baseline drops out. A similarity that differs between data sets would be lost in the first
-# comparison but not in the second, and most of it is lost there too. CLIP ViT-B/32 is the exception: in the log norm diversity and
-# dropout agree both ways, and in alpha between the halves.
+# comparison but not in the second. Most of the similarity is lost in the second as well. CLIP ViT-B/32 is the exception: in the log norm,
+# diversity and dropout agree in both comparisons, and in alpha they agree between the halves.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests", "code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
@@ -206,15 +209,15 @@ style.table(
 # %% [markdown]
 # ```{dropdown} Two further arguments: quadrants, and single layers
 # **Quadrants.** The paper also argues that techniques whose mean changes have the same signs act alike. Diversity and dropout have the
-# same sign in both norms in {glue:text}`quadrant_same` of {glue:text}`quadrant_all` cases (one network on one data set each). Two
-# techniques without any effect agree in a quarter of all cases, in half of them if the two metrics go together, and the shared baseline
-# raises this to between {glue:text}`quadrant_low:.0f` and {glue:text}`quadrant_high:.0f` %. The release does not go beyond that.
+# same signs in both norms in {glue:text}`quadrant_same` of {glue:text}`quadrant_all` cases (each case is one network on one data set). Two
+# techniques without any effect would agree in a quarter of all cases, or in half of them if the two metrics go together, and the shared
+# baseline raises this to between {glue:text}`quadrant_low:.0f` and {glue:text}`quadrant_high:.0f` %. The release does not go beyond that.
 #
-# **Single layers.** In {glue:text}`fresh_clip_rn50` layer of either CLIP model training starts from new random weights: the classifier,
-# which also learns most. In CLIP ViT-B/32 it alone makes the high correlations of the norms. Without it {glue:text}`vit_log_norm_whole:.3f`
-# falls to {glue:text}`vit_log_norm_inner:.2f` in the log norm, and {glue:text}`vit_log_spectral_norm_whole:.2f` to
-# {glue:text}`vit_log_spectral_norm_inner:.2f` in the log spectral norm. BERT's correlations of entropy and alpha hang on a single layer
-# too, and that of alpha in CLIP ViT-B/32 on a single data set or a single dropout rate.
+# **Single layers.** In {glue:text}`fresh_clip_rn50` layer of either CLIP model training starts from new random weights. It is the classifier,
+# which also learns most. In CLIP ViT-B/32 this layer alone makes the correlations of the norms high. Without it, the correlation falls from
+# {glue:text}`vit_log_norm_whole:.3f` to {glue:text}`vit_log_norm_inner:.2f` in the log norm, and from
+# {glue:text}`vit_log_spectral_norm_whole:.2f` to {glue:text}`vit_log_spectral_norm_inner:.2f` in the log spectral norm. BERT's correlations of
+# entropy and alpha depend on a single layer too, and that of alpha in CLIP ViT-B/32 depends on a single data set or a single dropout rate.
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the quadrants", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-quadrants", "caption": "Mean shift of the log spectral norm against that of the log norm, over all layers but the last; a point per data set. Symmetric logarithmic axes, linear below 0.0001."}}
@@ -242,9 +245,9 @@ style.show(
 # %% [markdown]
 # ## Alike, or both near zero?
 #
-# A difference that is not significant does not show similarity. An equivalence test can: two one-sided t-tests {cite:p}`schuirmann1987`
+# A difference that is not significant does not show similarity. An {term}`equivalence test` can: two one-sided t-tests {cite:p}`schuirmann1987`
 # ask whether the mean difference over layers lies within a margin. Our margin, fixed before the tests, is a fifth of what training
-# itself changes in the baseline.
+# itself changes in the baseline. In {numref}`fig-equivalence` look for intervals that lie wholly inside the grey band.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-equivalence", "caption": "Mean differences over layers in units of the margin, with 90 % intervals; the grey band is the margin. Green dots: equivalent after Holm's correction over all tests."}}
 equivalence = shift_checks.equivalence(inner, shift_checks.margins(changes))
@@ -258,9 +261,9 @@ style.show(
 )
 
 # %% [markdown]
-# {numref}`fig-equivalence` shows equivalence of diversity and dropout in few cases. In one of them, the log norm of CLIP RN50, both are
-# also equivalent to the *baseline*: they are alike because neither changed much. In the others the comparison with the baseline stays
-# open. In the log norm of CLIP ViT-B/32 and of BERT the interval lies beyond the margin, so that diversity and dropout differ.
+# Diversity and dropout are equivalent in few cases. In one of them, the log norm of CLIP RN50, both are also equivalent to the *baseline*:
+# they are alike because neither changed much. In the other cases the comparison with the baseline stays open. In the log norm of CLIP
+# ViT-B/32 and of BERT the interval lies beyond the margin, so that diversity and dropout differ.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how many metrics are equivalent", "code_prompt_hide": "Hide the table"}
 style.table(tables.released.equivalence(equivalence), frame_of=runs, note="Metrics that are equivalent, of four.")
@@ -268,12 +271,12 @@ style.table(tables.released.equivalence(equivalence), frame_of=runs, note="Metri
 # %% [markdown]
 # ## Closer to dropout than to no regularizer?
 #
-# The paper says that diversity is closer to dropout than to weight decay. Measured as the mean absolute difference of two shifts
-# over layers this is true in most metrics of {glue:text}`a2a_closer` of {glue:text}`a2a_models` models (A2a). It says little, because
-# weight decay moves the norms so far that everything else is closer to dropout, the baseline included. The question with content
+# The paper says that diversity is closer to dropout than to weight decay. If distance is the mean absolute difference of two shifts
+# over layers, this is true in most metrics of {glue:text}`a2a_closer` of {glue:text}`a2a_models` models (A2a). It says little, because
+# weight decay moves the norms so far that everything else is closer to dropout, the baseline included. The question that matters
 # is whether diversity is closer to dropout than to the *baseline*. The baseline's noise drops out of the difference of two categories
-# but not out of the distance to zero, so that noise alone makes the ratio of the two distances
-# $\sqrt{(1/n_a + 1/n_b)/(1 + 1/n_a)}$, which is {glue:text}`noise_ratio:.2f`.
+# but not out of the distance to zero. So noise alone makes the ratio of the two distances
+# $\sqrt{(1/n_a + 1/n_b)/(1 + 1/n_a)}$, which is {glue:text}`noise_ratio:.2f` here.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-distances", "caption": "Left: distance of diversity to dropout relative to its distance to the baseline; pink tick: the value that noise alone gives; 1: dropout is no closer than the baseline. Right: how much farther weight decay is than dropout, in units of the distance to the baseline."}}
 style.show(
@@ -306,11 +309,11 @@ style.show(
 )
 
 # %% [markdown]
-# On Stanford Cars and CIFAR-10 accuracy collapses along the list, and the score of embeddings falls with it, as it would if the sets were
-# augmented one on top of the other. On DomainNet accuracy stays level and no score ranks the sets. By the score of embeddings no
-# augmentation made the data more diverse: the baseline scores highest.
+# On Stanford Cars and CIFAR-10 accuracy collapses along the list. The score of embeddings falls with it, as it would if each set had been made by
+# augmenting the one before. On DomainNet accuracy stays level, and no score ranks the sets. By the score of embeddings no augmentation made the
+# data more diverse: the baseline has the highest score.
 #
-# For BERT, accuracies were released for a baseline and {glue:text}`texts` other training sets. None can be told from the baseline: the
+# For BERT, accuracies were released for a baseline and {glue:text}`texts` other training sets. None of these can be told from the baseline: the
 # smallest $p$, before any correction, is {glue:text}`texts_smallest_p:.2f`.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the rank correlations", "code_prompt_hide": "Hide the table"}
@@ -328,9 +331,8 @@ style.table(
 # run per setting. {doc}`12_like_dropout` asks the question again with several seeds.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the claims in numbers", "code_prompt_hide": "Hide the table"}
-mine = [claim for claim in claims.CLAIMS if claim.experiment == "released_measurements"]
 style.table(
-    tables.common.findings(mine),
+    tables.common.findings(tables.claims.on_page("10_released_measurements")),
     across="claim",
     frame_of=runs,
     note="Effect: mean over metrics (A3a: data sets) with the smallest and largest. n: layers (A3a: training sets). Verdicts "

@@ -5,9 +5,9 @@
 # :class: answer
 # **Question.** What are more diverse data good for, and does a diversity score know it in advance?
 #
-# **Answer.** Where networks overfit, diverse data improve accuracy, by up to {glue:text}`flip_crop:.1f` points (flip and crop), more than the best dropout ({glue:text}`dropout_02:.1f`) and the best weight decay ({glue:text}`decay:.1f`), and with it calibration and accuracy under corruption. Whether a diversity score knows this in advance is not known yet: where networks underfit, scores ranked what augmentation *costs*.
+# **Answer.** Where networks overfit, diverse data improve accuracy by up to {glue:text}`flip_crop:.1f` points (flip and crop). This is more than the best dropout ({glue:text}`dropout_02:.1f`) and the best weight decay ({glue:text}`decay:.1f`) bring, and calibration and accuracy under corruption improve as well. Whether a diversity score knows this in advance is not known yet: where networks underfit, scores ranked what augmentation *costs*.
 #
-# **How sure.** n = {glue:text}`n_seeds` seeds with three baselines each, one network, one set of {glue:text}`images:,d` images; the median half width of an interval of accuracy is {glue:text}`half_width:.1f` points. No rule was needed for what is described here. The rule for diversity scores was committed before any score of these training sets had been computed, and none has been yet.
+# **How sure.** There are n = {glue:text}`n_seeds` seeds with {glue:text}`baselines` baselines each, for one network and one set of {glue:text}`images:,d` images. The median half width of an interval of accuracy is {glue:text}`half_width:.1f` points. What is described here needed no rule. The rule for diversity scores was committed before any score of these training sets had been computed, and none has been computed yet.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -17,10 +17,11 @@ device = "cpu"
 recompute = False
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
-from weightspace import claims, experiments
-from weightspace.analysis import diversity_outcomes, frames
+from weightspace import experiments
+from weightspace.analysis import designs, diversity_outcomes, frames
 from weightspace.analysis import regularizer_facts as facts
 from weightspace.display import figures, quotes, style, tables
+from weightspace.display.labels import setting_label
 
 runs = experiments.ensure("diversity_from_scratch", scale, seeds, device, recompute)
 spectra = experiments.ensure("diversity_from_scratch_spectra", scale, seeds, "cpu", recompute)
@@ -39,7 +40,7 @@ underfit_baseline = underfit_outcomes.query("setting == 'baseline' and arm == 'm
 both = diversity_outcomes.training_sets(underfit_outcomes, sets)
 correlations = diversity_outcomes.rank_correlations(both)
 everything = diversity_outcomes.rank_correlations(both, ("vendi", "weighted_vendi", "resemblance"), draws=1)
-judged = tables.common.judged([claim for claim in claims.CLAIMS if claim.id in ("A3", "A3b")])
+judged = tables.common.judged(tables.claims.on_page("13_diversity_outcomes"))
 
 # %% tags=["remove-cell"]
 quote = quotes.at(scale)
@@ -47,19 +48,31 @@ baseline = outcomes[outcomes["setting"] == "baseline"].mean(numeric_only=True)
 noise = facts.baseline_noise(scored)
 n_seeds = int(differences["n"].min())
 plan = next(iter(experiments.planned("diversity_from_scratch", scale, seeds).values()))
-n = f"n = {n_seeds} seeds, with three baselines each."
+baselines = designs.design("diversity_from_scratch", scale)["diversity_from_scratch_baselines"]
+n = f"n = {n_seeds} seeds, with {baselines} baselines each."
 tested, significant = frames.count_tests(differences)
 clean, ece, corrupted, robust = (
     frames.select(differences, outcome=name)
     for name in ("clean_accuracy", "ece", "corruption_accuracy", "effective_robustness")
 )
-learned = gains[gains["learns"]]
-of_levels = frames.select(clean, category="augmentation")
+learned, not_learned = gains[gains["learns"]], gains[~gains["learns"]]
+helps = clean[(clean["p_holm"] < 0.05) & (clean["mean"] > 0)]
+of_levels, of_decay = (frames.select(clean, category=name) for name in ("augmentation", "weight_decay"))
+without = of_levels[~of_levels["setting"].isin(helps["setting"])]
+helpful = {
+    name: ", ".join(map(setting_label, frames.select(helps, category=name)["setting"])) for name in facts.CATEGORIES
+}
 quotes.glue(
     images=plan.train_size,
     half_width=((clean["high"] - clean["low"]) / 2).median(),
     levels=len(of_levels),
-    levels_gain=int(((of_levels["p_holm"] < 0.05) & (of_levels["mean"] > 0)).sum()),
+    levels_gain=len(of_levels) - len(without),
+    levels_without=", ".join(map(setting_label, without["setting"])) or "none",
+    dropout_helps=helpful["dropout"] or "none",
+    not_learned=", ".join(map(setting_label, not_learned["setting"])) or "none",
+    decays=len(of_decay),
+    decay_helps=helpful["weight_decay"] or "none",
+    baselines=baselines,
     flip_crop=quote(clean, "mean", setting="flip_crop"),
     auto2=quote(clean, "mean", setting="auto2"),
     dropout_01=quote(clean, "mean", setting="dropout_0.1"),
@@ -95,16 +108,15 @@ quotes.glue(
     rho_vendi_embeddings_clean_accuracy_single=quote(rho, "rho", score="vendi", of="embeddings"),
     rho_weighted_vendi_embeddings_clean_accuracy_single=quote(rho, "rho", score="weighted_vendi", of="embeddings"),
     rho_resemblance_embeddings_clean_accuracy_single=quote(rho, "rho", score="resemblance", of="embeddings"),
-    verdict_A3=tables.common.verdict_words(judged, "A3"),
-    verdict_A3b=tables.common.verdict_words(judged, "A3b"),
+    **tables.claims.words(judged, "A3", "A3b"),
 )
 
 # %% [markdown]
 # ## What every setting brings
 #
-# Paper A {cite:p}`ba2024` asks what diverse data are good for and proposes a score that explains it. {numref}`fig-outcomes` shows, for every setting,
-# accuracy on clean test images, calibration ({term}`ECE`, the distance between confidence and accuracy), and both under corruption
-# {cite:p}`hendrycks2019`.
+# Paper A {cite:p}`ba2024` asks what diverse data are good for and proposes a score that explains it. {numref}`fig-outcomes` has a row for every setting and
+# a panel for every outcome: accuracy on clean test images, calibration ({term}`ECE`, the distance between confidence and accuracy), both of them under
+# corruption {cite:p}`hendrycks2019`, and {term}`effective robustness`. A mark outside the grey band is more than one more baseline would differ by.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-outcomes", "caption": "Every setting minus the baselines of the same seed after the last epoch, with 95 % t intervals. Grey: where a setting without any effect would lie 95 times out of a hundred."}}
 style.show(
@@ -127,15 +139,21 @@ style.table(
 )
 
 # %% [markdown]
-# **Accuracy.** Without a regularizer {glue:text}`baseline_accuracy:.0f` % of the test images are answered right. Of {glue:text}`levels` augmentation levels {glue:text}`levels_gain` improve it significantly; noise does not. Dropout helps up to a rate of
-# 0.3, and at 0.5 and 0.7 the network hardly learns. Of six strengths of weight decay only the largest helps. Dropout 0.1 with weight decay 5e-4 does as well as
-# dropout 0.1 alone ({glue:text}`combined:.1f` and {glue:text}`dropout_01:.1f` points).
+# **Accuracy.** Without a regularizer, {glue:text}`baseline_accuracy:.0f` % of the test images are answered right. Of {glue:text}`levels` augmentation
+# levels, {glue:text}`levels_gain` improve accuracy significantly; these do not: {glue:text}`levels_without`. Dropout helps at several rates
+# ({glue:text}`dropout_helps`), and where it is stronger the network hardly learns ({glue:text}`not_learned`). Of {glue:text}`decays` strengths of weight
+# decay, this helps significantly: {glue:text}`decay_helps`. Dropout 0.1 together with weight decay 5e-4 does as well as dropout 0.1 alone
+# ({glue:text}`combined:.1f` and {glue:text}`dropout_01:.1f` points).
 #
-# **Calibration.** The network without a regularizer is sure of itself and often wrong: its ECE is {glue:text}`baseline_ece:.0f` %. Everything strong lowers
-# it, most of all Auto2 (by {glue:text}`ece_auto2:.0f` points) and, among the rates of dropout that learn, 0.3 (by {glue:text}`ece_dropout_03:.0f`). Neither gains most accuracy. Of
-# {glue:text}`tested` paired tests {glue:text}`significant` are significant after correction.
+# **Calibration.** The network without a regularizer is sure of itself and often wrong: its ECE is {glue:text}`baseline_ece:.0f` %. Every strong
+# regularizer lowers it. Auto2 lowers it most, by {glue:text}`ece_auto2:.0f` points; among the rates of dropout that learn, 0.3 does, by
+# {glue:text}`ece_dropout_03:.0f`. Neither of the two gains most accuracy. Of {glue:text}`tested` paired tests, {glue:text}`significant` are significant
+# after correction.
 #
 # ## What gains accuracy puts off interpolation
+#
+# Whatever makes training images harder to fit puts off {term}`interpolation`, the moment at which the network is right on all of them.
+# {numref}`fig-gains` compares this delay (horizontal) with the gain of accuracy (vertical).
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-gains", "caption": "Gain of test accuracy against the time by which a setting puts off interpolation, for the settings that learn. Lines: 95 % t intervals over seeds."}}
 style.show(
@@ -150,12 +168,14 @@ style.show(
 )
 
 # %% [markdown]
-# Whatever makes training images harder to fit puts off the moment at which the network is right on all of them. {numref}`fig-gains` holds the gain against
-# this delay. The two go together (rank correlation {glue:text}`gain_delay:.2f` over the settings that learn), but one is not the other: Auto2 delays most,
-# by {glue:text}`delay_auto2:.0f` epochs, and gains {glue:text}`auto2:.1f` points; flip and crop delays by {glue:text}`delay_flip_crop:.0f` and gains
-# {glue:text}`flip_crop:.1f`. Which of the two marks the weights is asked by controls whose runs have not been computed yet ({doc}`../book/rules`).
+# Gain and delay go together (rank correlation {glue:text}`gain_delay:.2f` over the settings that learn), but one is not the other. Auto2 delays most, by
+# {glue:text}`delay_auto2:.0f` epochs, and gains {glue:text}`auto2:.1f` points; flip and crop delays by {glue:text}`delay_flip_crop:.0f` epochs and gains
+# {glue:text}`flip_crop:.1f`. Controls will ask which of the two marks the weights; their runs have not been computed yet ({doc}`../book/rules`).
 #
 # ## Under corruption
+#
+# Does a gain on clean images carry over to corrupted ones? In {numref}`fig-corruptions` read a column from top to bottom to see which kinds of corruption a
+# setting helps with.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-corruptions", "caption": "Accuracy minus that of the baselines of the same seed, in points, per kind of corruption, mean over three severities. Blue: better, orange: worse. Bold: the 95 % interval over seeds leaves out 0."}}
 style.show(
@@ -177,18 +197,19 @@ style.show(
 )
 
 # %% [markdown]
-# Accuracy under corruption rises by up to {glue:text}`corrupted_best:.0f` points, and it rises with that on clean images, along one line ({numref}`fig-accuracy-line`). The distance from that line is the
-# {term}`effective robustness` {cite:p}`taori2020`: what a setting brings beyond better accuracy. The policies bring a little, Auto1 most
-# ({glue:text}`robust_auto1:.1f` points). Flip and crop, the best on clean images, has {glue:text}`robust_flip_crop_less:.1f` points less than its accuracy
-# lets expect, perhaps because it has seen no other colours or textures.
+# Accuracy under corruption rises by up to {glue:text}`corrupted_best:.0f` points. It rises together with accuracy on clean images, along one line
+# ({numref}`fig-accuracy-line`). The distance from that line is the {term}`effective robustness` {cite:p}`taori2020`: what a setting brings beyond better
+# accuracy. The automatic policies bring a little, and Auto1 brings most ({glue:text}`robust_auto1:.1f` points). Flip and crop, the best setting on clean
+# images, lies {glue:text}`robust_flip_crop_less:.1f` points below what its accuracy would lead one to expect, perhaps because it shows the network no
+# other colours or textures.
 
 # %% [markdown]
 # ## What an underfit network says
 #
 # After {glue:text}`underfit_epochs` epochs on {glue:text}`underfit_images:,d` images no regularizer was seen to improve accuracy, and many lowered
-# it ({numref}`fig-underfit-outcomes`); with {glue:text}`underfit_seeds` seeds, gains of up to {glue:text}`not_excluded:.0f` points are not
-# excluded for single settings. Where a network has not yet fitted its images, whatever makes them harder to fit costs accuracy: dropout 0.5
-# lowers it by {glue:text}`clean_accuracy_dropout_05_less:.0f` points. Differences in calibration could not be made out.
+# it ({numref}`fig-underfit-outcomes`). With {glue:text}`underfit_seeds` seeds, gains of up to {glue:text}`not_excluded:.0f` points are not
+# excluded for single settings. Where a network has not yet fitted its images, whatever makes them harder to fit costs accuracy: dropout 0.5, for
+# instance, lowers it by {glue:text}`clean_accuracy_dropout_05_less:.0f` points. Differences in calibration could not be told from chance.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-underfit-outcomes", "caption": "Underfit networks: every setting minus the baseline of the same seed, with 95 % t intervals; those much wider than a panel are cut. Grey: what two groups of baselines differ by if nothing but the seeds does."}}
 style.show(
@@ -204,8 +225,9 @@ style.show(
 # ## Does a diversity score know?
 #
 # The {term}`Vendi score` {cite:p}`friedman2023` is the effective number of different images in a set. Paper A's metric multiplies it by a
-# {term}`resemblance` to the original set. For networks that overfit, the scores of their training sets have not been computed yet; the rule by
-# which they will be judged is committed ({doc}`../book/rules`). What there is comes from the underfit networks ({numref}`fig-scores-outcomes`).
+# {term}`resemblance` to the original set. For the networks that overfit, the scores of the training sets have not been computed yet; the rule by
+# which they will be judged is committed ({doc}`../book/rules`). Until then there are only the underfit networks. In {numref}`fig-scores-outcomes` each
+# point is a training set: look whether the points rise from left to right, and where the images as they are stand.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-scores-outcomes", "caption": "Underfit networks: outcome against score, a point per training set, means over seeds. Above: Vendi score of embeddings, below: weighted. The dotted line joins the cumulative levels in their order."}}
 style.show(
@@ -218,28 +240,29 @@ style.show(
 )
 
 # %% [markdown]
-# Scores of embeddings rank augmented sets by accuracy, at {glue:text}`rho_vendi_embeddings_clean_accuracy_single:.2f` (plain) and
-# {glue:text}`rho_weighted_vendi_embeddings_clean_accuracy_single:.2f` (weighted). That looks like what the paper claims, and is not: the set with
-# the highest score is the one *without* augmentation. The score tells how much a set has lost, and the resemblance alone, which measures no
-# diversity, ranks the sets as well ({glue:text}`rho_resemblance_embeddings_clean_accuracy_single:.2f`). Scores of pixels do rise with
-# augmentation, and rank the sets the wrong way round ({glue:text}`rho_vendi_pixels_clean_accuracy_single:.2f`). By the rule of that campaign
-# the claim that a score explains the outcome (A3) is {glue:text}`verdict_A3`, and that the weighted one explains more (A3b) is
+# Scores of embeddings do rank augmented sets by accuracy: the rank correlation is {glue:text}`rho_vendi_embeddings_clean_accuracy_single:.2f` for the
+# plain score and {glue:text}`rho_weighted_vendi_embeddings_clean_accuracy_single:.2f` for the weighted one. This looks like what the paper claims, but
+# it is not, because the set with the highest score is the one *without* augmentation. The score tells how much a set has lost. The resemblance alone,
+# which measures no diversity, ranks the sets as well ({glue:text}`rho_resemblance_embeddings_clean_accuracy_single:.2f`). Scores of pixels do rise with
+# augmentation, and they rank the sets the wrong way round ({glue:text}`rho_vendi_pixels_clean_accuracy_single:.2f`). By the rule of that campaign,
+# the claim that a score explains the outcome (A3) is {glue:text}`verdict_A3`, and the claim that the weighted score explains more (A3b) is
 # {glue:text}`verdict_A3b`.
 #
-# **Why this decides nothing.** Where no training set brings a benefit, a score can rank costs and no more. Here augmentation helps, and the sets are worth
-# ranking: that is where the question will be asked again.
+# **Why this decides nothing.** Where no training set brings a benefit, a score can rank costs and no more. In the networks that overfit augmentation
+# helps, so that there is a benefit to rank. The question will be asked again there.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show verdicts and correlations", "code_prompt_hide": "Hide verdicts and correlations"}
-style.table(
-    tables.common.verdict_rows(judged),
-    across="claim",
-    frame_of=underfit,
-    note="Effect: mean over designs and outcomes with the smallest and largest. n: training sets.",
-)
-style.table(
-    tables.outcomes.correlations(correlations),
-    frame_of=underfit,
-    note="p: of no correlation over sets; Holm's correction over the table.",
+style.stacked(
+    style.table(
+        tables.common.verdict_rows(judged),
+        across="claim",
+        note="Effect: mean over designs and outcomes with the smallest and largest. n: training sets.",
+    ),
+    style.table(
+        tables.outcomes.correlations(correlations),
+        frame_of=underfit,
+        note="p: of no correlation over sets; Holm's correction over the table.",
+    ),
 )
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the curvature of underfit networks", "code_prompt_hide": "Hide the curvature", "figure": {"name": "fig-traces", "caption": "Trace of the Hessian of the training loss after each epoch, in the mode in which the network trains. Left: mean over seeds with 95 % t intervals. Right: every seed against its training loss, with two standard errors of the estimate."}}
@@ -255,9 +278,9 @@ style.show(
 # %% [markdown]
 # ## What would change our mind
 #
-# That augmentation helps here would be no surprise to anybody; another network or more images may change by how much. The open question is the score. If one of
-# the eight scores ranks the augmented sets of this campaign by accuracy at 0.5 or more, the claim of paper A is right where it matters. If none does,
-# diversity as these scores measure it is not what makes augmentation good.
+# That augmentation helps is no surprise, and another network or more images would change only by how much. The open question is the score. If one of the
+# scores that the rule names ranks the augmented sets of this campaign by accuracy with a correlation of 0.5 or more, the claim of paper A is right where
+# it matters. If none does, diversity as these scores measure it is not what makes augmentation good.
 
 # %% [markdown]
 # ```{glue} judged_13_diversity_outcomes

@@ -5,9 +5,9 @@
 # :class: answer
 # **Question.** Does a network that already knows how to see change under augmentation in the way that it changes under dropout?
 #
-# **Answer.** In one metric of four it does. Augmentation and dropout move the log norm of the layers in the same direction (similarity {glue:text}`similarity_dp_log_norm:.2f`, where 1 is the same and -1 the opposite), and weight decay moves it in the opposite one ({glue:text}`similarity_wd_log_norm:.2f`); but the movement is tiny, {glue:text}`body_div:.2f` % and {glue:text}`body_dp:.2f` % of the squared norm. In the other metrics no direction was found.
+# **Answer.** In one metric of four it does. Augmentation and dropout move the log norm of the layers in the same direction (similarity {glue:text}`similarity_dp_log_norm:.2f`, where 1 is the same direction and -1 the opposite one), and weight decay moves it in the opposite direction ({glue:text}`similarity_wd_log_norm:.2f`). But the movement is tiny: {glue:text}`body_div:.2f` % of the squared norm under augmentation and {glue:text}`body_dp:.2f` % under dropout. In the other metrics no direction was found.
 #
-# **How sure.** Not very: n = {glue:text}`seeds` seeds at a reduced scale, and {glue:text}`steps` steps are the beginning of a fine-tuning, in which no regularizer was seen to help. The rules came before the results. The same question for networks that are fine-tuned until they fit their images has its rules ({doc}`../book/rules`), and its runs have not been computed yet.
+# **How sure.** We are not very sure. There are n = {glue:text}`seeds` seeds at a reduced scale, and {glue:text}`steps` steps are only the beginning of a fine-tuning, in which no regularizer was seen to help. The rules were committed before the results. For networks that are fine-tuned until they fit their images, the same question has rules of its own ({doc}`../book/rules`), and its runs have not been computed yet.
 # :::
 #
 # Most of paper A {cite:p}`ba2024` is about pretrained networks: CLIP and BERT, fine-tuned under every regularizer. The paper says that
@@ -22,7 +22,7 @@ device = "cpu"
 recompute = False
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
-from weightspace import claims, experiments
+from weightspace import experiments
 from weightspace.analysis import diversity_outcomes, diversity_shifts, fair_tests, frames, spectral_shifts
 from weightspace.display import figures, quotes, style, tables
 
@@ -40,8 +40,7 @@ similarities, distances = fair_tests.similarities(cases), fair_tests.distances(c
 correlations = diversity_shifts.correlations(spectra)
 layers, seeds_used = tables.diversity.layers_used(spectra), int(differences["n"].min())
 plan = next(iter(experiments.planned("diversity_transfer", scale, seeds).values()))
-asked = [claim for claim in claims.CLAIMS if claim.id in ("A1f", "A2f", "A2cf")]
-judged = tables.common.judged(asked)
+judged = tables.common.judged(tables.claims.on_page("14_fine_tuning"))
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
@@ -57,9 +56,7 @@ quotes.glue(
     resolution=plan.resolution,
     epochs=plan.epochs,
     steps=plan.epochs * (plan.train_size // plan.batch_size),
-    verdict_A1f=tables.common.verdict_words(judged, "A1f"),
-    verdict_A2f=tables.common.verdict_words(judged, "A2f"),
-    verdict_A2cf=tables.common.verdict_words(judged, "A2cf"),
+    **tables.claims.words(judged, "A1f", "A2f", "A2cf"),
 )
 
 accuracies = frames.means(
@@ -129,8 +126,9 @@ quotes.glue(
 # ## One direction in one metric
 #
 # A {term}`shift` is what a setting changes in a spectral metric of a layer beyond what the baseline of the same seed changes. The
-# {term}`similarity` of two shifts is the cosine between them over the layers, in units of what seeds change, from products of
-# different seeds only; the new last layer, the *head*, is left out. {numref}`fig-transfer-similarity` has one row for each metric.
+# {term}`similarity` of two shifts is the cosine between them over the layers, in units of what seeds change. It is computed from products of
+# different seeds only, and it leaves out the new last layer, the *head*. {numref}`fig-transfer-similarity` has one row for each metric. Look for
+# filled marks: only there can the direction be told from chance.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-similarity", "caption": "Similarity of the shifts of two categories: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
@@ -144,11 +142,11 @@ style.show(
 
 # %% [markdown]
 # **In the log norm the shifts of augmentation and dropout are alike, as the paper says.** The layers of the body end up with slightly
-# larger norms, {glue:text}`body_div:.3f` % and {glue:text}`body_dp:.3f` % beyond the baseline. A likely reason is common to both: the
-# loss stays higher, so that the weights keep moving. Weight decay does the opposite, to augmentation and to dropout alike
-# ({glue:text}`similarity_regularizers_log_norm:.2f`). The networks from scratch that
-# overfit agree: their kernels grow under augmentation and weak dropout, and shrink under weight decay. Only in the underfit ones did all three shrink them
-# ({doc}`12_like_dropout`). In the other metrics the intervals are wide, and none leaves out 0 after correction.
+# larger norms: their squared norm is {glue:text}`body_div:.3f` % (augmentation) and {glue:text}`body_dp:.3f` % (dropout) above that of the
+# baseline. Both may have the same reason: the loss stays higher, so that the weights keep moving. Weight decay moves the norms in the direction
+# opposite to both (its similarity with dropout is {glue:text}`similarity_regularizers_log_norm:.2f`). The networks from scratch that overfit
+# agree: their kernels grow under augmentation and weak dropout, and shrink under weight decay. Only in the underfit networks did all three
+# shrink them ({doc}`12_like_dropout`). In the other metrics the intervals are wide, and none excludes 0 after correction.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
@@ -160,9 +158,9 @@ style.table(
 # %% [markdown]
 # ## Closer to dropout than to what?
 #
-# {numref}`fig-transfer-distance` shows distances in the same units. Weight decay is so far away that anything is closer to dropout: with
-# Adam it shrinks whatever the loss does not hold fast. The question with content is whether augmentation is closer to dropout than to
-# *no regularizer*, and that was shown in the log norm of the category means alone.
+# {numref}`fig-transfer-distance` shows distances in the same units. On the left, weight decay is so far away that anything is closer to dropout:
+# with Adam, weight decay shrinks whatever the loss does not hold in place. The question that matters is whether augmentation is closer to dropout
+# than to *no regularizer* (on the right, marks above 0). This was shown for the log norm of the category means alone.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-distance", "caption": "Left: distance of diversity to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
 style.show(
@@ -183,8 +181,8 @@ style.table(
 )
 
 # %% [markdown]
-# By the rules, the claim that diversity acts as the regularizers do (A1f) is {glue:text}`verdict_A1f`, that it is closer to dropout than
-# to weight decay (A2f) is {glue:text}`verdict_A2f`, and that it is closer to dropout than to no regularizer (A2cf) is
+# By the rules, the claim that diversity acts as the regularizers do (A1f) is {glue:text}`verdict_A1f`. The claim that it is closer to dropout
+# than to weight decay (A2f) is {glue:text}`verdict_A2f`. The claim that it is closer to dropout than to no regularizer (A2cf) is
 # {glue:text}`verdict_A2cf`.
 
 # %% tags=["remove-input"]
@@ -199,8 +197,8 @@ style.table(
 # %% [markdown]
 # ## Why the paper's correlations are higher
 #
-# The paper correlates the shifts of two categories over all layers, with one baseline for both. {numref}`fig-transfer-baselines` does
-# the same, then takes away what the two share.
+# The paper correlates the shifts of two categories over all layers, with one baseline for both. {numref}`fig-transfer-baselines` does the same in
+# its upper rows, and then takes away what the two categories share. The crosses are the values of the release.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-baselines", "caption": "Pearson correlations over layers between categories, by what they share. Dots: seeds (or pairs of seeds), bars: their mean, crosses: the value that the release reports for CLIP RN50, the convolutional network of the paper."}}
 style.show(
@@ -214,11 +212,14 @@ style.show(
 
 # %% [markdown]
 # In the log norm our correlation over {glue:text}`layers` layers, {glue:text}`pearson_whole:.2f`, is as high as the paper's because of
-# one layer, the head. Training adds {glue:text}`head_training:.0f` % to its squared norm, and it ends lower under augmentation and under
-# dropout ({glue:text}`head_div:.1f` % and {glue:text}`head_dp:.1f` %), perhaps because both leave the network less certain. Without the
-# head {glue:text}`pearson_body:.2f` remains. In alpha the correlation with one shared baseline is {glue:text}`one_alpha:.2f`, and so much
-# comes of sharing that further baselines, treated as if they were a regularizer, correlate with augmentation at
-# {glue:text}`placebo_alpha:.2f`.
+# one layer, the head. Training adds {glue:text}`head_training:.0f` % to its squared norm. Under augmentation and under dropout the norm ends
+# lower than in the baseline ({glue:text}`head_div:.1f` % and {glue:text}`head_dp:.1f` %), perhaps because both leave the network less
+# certain. Without the head a correlation of {glue:text}`pearson_body:.2f` remains. In alpha the correlation with one shared baseline is
+# {glue:text}`one_alpha:.2f`. Sharing alone can produce this: further baselines, treated as if they were a regularizer, correlate with
+# augmentation at {glue:text}`placebo_alpha:.2f`.
+#
+# How large are these shifts at all? {numref}`fig-transfer-sizes` compares the shift of every setting with the line, which is as far as two
+# baselines differ from their mean.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transfer-sizes", "caption": "Size of the shift of every setting: root mean square over layers, in units of the standard deviation between baselines, without the contribution of noise. Line: as far as two baselines differ from their mean. Open markers: no shift seen above the noise."}}
 style.show(
@@ -231,15 +232,17 @@ style.show(
 )
 
 # %% [markdown]
-# The body hardly moves at all: training changes the squared norms of its layers by {glue:text}`body_training:.2f` % on average. Of
-# {glue:text}`div_levels` augmentation levels {glue:text}`beyond_log_norm` move the log norm farther than seeds do,
-# {glue:text}`beyond_log_spectral_norm` the log spectral norm, {glue:text}`beyond_entropy` the entropy and {glue:text}`beyond_alpha` alpha.
+# The body of the network hardly moves at all: training changes the squared norms of its layers by {glue:text}`body_training:.2f` % on average.
+# Of {glue:text}`div_levels` augmentation levels, {glue:text}`beyond_log_norm` move the log norm farther than seeds do;
+# {glue:text}`beyond_log_spectral_norm` do so for the log spectral norm, {glue:text}`beyond_entropy` for the entropy and
+# {glue:text}`beyond_alpha` for alpha.
 #
 # ## What the settings do to accuracy
 #
-# Before any training, a linear classifier on the features of the network is right on {glue:text}`probe:.1f` % of the test images. Fine-tuned
-# with a tuned learning rate the baseline reaches {glue:text}`tuned:.1f` %; with the rate of the paper, in so few steps, it stays at
-# {glue:text}`paper_rate:.1f` %, so everything on this page is at the tuned rate.
+# Before any fine-tuning, a linear classifier on the features of the network is right on {glue:text}`probe:.1f` % of the test images. Fine-tuned
+# with a tuned learning rate, the baseline reaches {glue:text}`tuned:.1f` %. With the paper's learning rate it stays at
+# {glue:text}`paper_rate:.1f` % in so few steps, so everything on this page is at the tuned rate. {numref}`fig-transfer-outcomes` shows every setting
+# against the baseline.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tuning", "code_prompt_hide": "Hide the tuning"}
 style.table(
@@ -262,16 +265,16 @@ style.show(
 
 # %% [markdown]
 # **No setting was seen to help, and small gains are not excluded.** No setting has a higher mean accuracy than the baseline, but the
-# intervals of single settings reach up to {glue:text}`not_excluded:.0f` points above it. Of {glue:text}`comparisons` paired tests
-# {glue:text}`significant` are significant after correction. Two kinds of settings lower accuracy by much: dropout 0.7
+# intervals of single settings reach up to {glue:text}`not_excluded:.0f` points above it. Of {glue:text}`comparisons` paired tests,
+# {glue:text}`significant` are significant after correction. Two kinds of settings lower accuracy clearly: dropout 0.7
 # ({glue:text}`clean_accuracy_dropout_07:.0f` points, interval {glue:text}`low_clean_accuracy_dropout_07:.0f` to
 # {glue:text}`high_clean_accuracy_dropout_07:.0f`), and noise ({glue:text}`clean_accuracy_noise50:.0f` points under noise 50).
 #
-# **Most of the loss under noise comes from batch norm, and not from the weights.** In evaluation batch norm uses the running means and
-# variances of what the network saw in training, and that was noise. On images with noise 50 such a network is right on
-# {glue:text}`test_changed_noise50:.0f` %, on clean ones on {glue:text}`test_noise50:.0f` %. With means and variances taken anew from
-# clean images, and no weight changed, it is right on {glue:text}`test_new_statistics_noise50:.0f` % of the clean ones, against
-# {glue:text}`test_new_statistics_baseline:.0f` % of the baseline treated in the same way.
+# **Most of the loss under noise comes from batch norm, and not from the weights.** In evaluation, batch norm uses the running means and
+# variances of what the network saw in training, and that was images with noise. Such a network is right on
+# {glue:text}`test_changed_noise50:.0f` % of images with noise 50 and on {glue:text}`test_noise50:.0f` % of clean images. If means and variances
+# are taken anew from clean images, and no weight is changed, it is right on {glue:text}`test_new_statistics_noise50:.0f` % of the clean images.
+# The baseline, treated in the same way, is right on {glue:text}`test_new_statistics_baseline:.0f` %.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the batch-norm experiment", "code_prompt_hide": "Hide the batch-norm experiment"}
 style.table(
@@ -291,20 +294,20 @@ style.table(
 # %% [markdown]
 # ## How it was done
 #
-# **What the released code does.** The visual tower of CLIP, RN50 or ViT-B/32, with a new linear head; Adam with a learning rate of 1e-5
-# and coupled weight decay, batches of 32, five epochs, one run per setting. Dropout is configured for the blocks of CLIP but never
-# called there: only that of the head acts.
+# **What the released code does.** It fine-tunes the visual tower of CLIP, RN50 or ViT-B/32, with a new linear head. It uses Adam with a learning
+# rate of 1e-5 and coupled weight decay, batches of 32, and five epochs, with one run per setting. Dropout is configured for the blocks of CLIP but
+# never called there, so that only the dropout of the head acts.
 #
-# **What we chose.** A network that can be had offline, enlarged images of {glue:text}`resolution` pixels a side, the same optimizer and
-# batches, {glue:text}`epochs` epochs, and dropout that acts in every block. All settings of a seed share the pretrained weights, the new
-# head and the order of the data. The same command with `--scale paper --device cuda` runs it at full size, and with
-# `--set model=clip_vit_b32` the paper's own network, for someone who has its weights.
+# **What we chose.** We took a network whose weights can be had offline, images enlarged to {glue:text}`resolution` pixels a side, the same optimizer
+# and batches, {glue:text}`epochs` epochs, and dropout that acts in every block. All settings of a seed share the pretrained weights, the new
+# head and the order of the data. The same command with `--scale paper --device cuda` runs the experiment at full size. With
+# `--set model=clip_vit_b32` it runs the paper's own network, for someone who has its weights.
 #
 # ## What would change our mind
 #
-# A fine-tuning that goes on until the training images are fitted, and in which augmentation improves accuracy, could show that the
-# direction that augmentation and dropout share is more than a sign of unfinished training. If it vanishes there, it was that sign. Seeds
-# alone would help as well: with {glue:text}`seeds` of them, three metrics of four leave every direction open.
+# - *About the shared direction:* a fine-tuning that goes on until the training images are fitted, and in which augmentation improves accuracy. If the
+#   direction remains there, it is more than a sign of unfinished training; if it vanishes, it was that sign.
+# - *About the other metrics:* more seeds. With {glue:text}`seeds` of them, only the log norm shows a direction that can be told from chance.
 
 # %% [markdown]
 # ```{glue} judged_14_fine_tuning

@@ -5,14 +5,14 @@
 # :class: answer
 # **Question.** Do images from a generative model bring a diversity that the real ones lack, and accuracy on images unlike them?
 #
-# **Answer.** They were not found to. The more images are synthetic, the lower the Vendi score of the pixels (from {glue:text}`vendi_pixels_baseline:.1f` to {glue:text}`vendi_pixels_synthetic_1:.1f`), and no change of accuracy under corruption was found. There is a hint that they improve calibration: with half of the images synthetic the calibration error is lower by {glue:text}`ece_synthetic_05_less:.1f` points.
+# **Answer.** They were not found to bring either. The more of the images are synthetic, the lower is the {term}`Vendi score` of the pixels (it falls from {glue:text}`vendi_pixels_baseline:.1f` to {glue:text}`vendi_pixels_synthetic_1:.1f`), and no change of accuracy under corruption was found. There is a hint that synthetic images improve calibration: with half of the images synthetic, the calibration error is lower by {glue:text}`ece_synthetic_05_less:.1f` points.
 #
-# **How sure.** The fall of the pixels' diversity is significant. All else rests on n = {glue:text}`seeds` seeds at a reduced scale, where differences of a few points cannot be seen, and on a small generator that has seen the training images and nothing else. The rules came before any of these runs. How accuracy depends on the *amount* of synthetic data has rules of its own ({doc}`../book/rules`), and its runs have not been computed yet.
+# **How sure.** The fall of the pixels' diversity is significant. All else rests on n = {glue:text}`seeds` seeds at a reduced scale, where differences of a few points cannot be seen, and on a small generator that has seen the training images and nothing else. The rules were committed before any of these runs. The question of how accuracy depends on the *amount* of synthetic data has rules of its own ({doc}`../book/rules`), and its runs have not been computed yet.
 # :::
 #
-# In its first version paper A {cite:p}`ba2024` claims that synthetic data can bring more diversity and better accuracy out of distribution (A4),
-# and its metric is meant to compare augmented with synthetic data (A3). Neither synthetic images nor numbers out of distribution were
-# released, so there is no reported value to hold ours against.
+# In its first version, paper A {cite:p}`ba2024` claims that synthetic data can bring more diversity and better accuracy out of distribution (A4), that
+# is, on images unlike the training images. Its metric is meant to compare augmented with synthetic data (A3). Neither synthetic images nor numbers
+# out of distribution were released, so that there is no reported value to compare ours with.
 
 # %% tags=["parameters", "remove-input"]
 scale = "laptop"
@@ -21,7 +21,7 @@ device = "cpu"
 recompute = False
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
-from weightspace import claims, experiments
+from weightspace import experiments
 from weightspace.analysis import diversity_outcomes, fair_tests, frames, synthetic_outcomes
 from weightspace.display import figures, quotes, style, tables
 
@@ -38,8 +38,7 @@ correlations = diversity_outcomes.rank_correlations(both)
 similarities, distances = tables.synthetic.shift_tests(spectra)
 seeds_used = int(differences["n"].min())
 plan = next(iter(experiments.planned("diversity_synthetic", scale, seeds).values()))
-asked = ("A4", "A4b", "A3s", "A3bs", "A1s", "A2s", "A2cs")
-judged = tables.common.judged([claim for claim in claims.CLAIMS if claim.id in asked])
+judged = tables.common.judged(tables.claims.on_page("16_synthetic_data"))
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
@@ -50,11 +49,7 @@ quotes.glue(
     seeds=seeds_used,
     images=plan.train_size,
     epochs=plan.epochs,
-    verdict_A4=tables.common.verdict_words(judged, "A4"),
-    verdict_A4b=tables.common.verdict_words(judged, "A4b"),
-    verdict_A1s=tables.common.verdict_words(judged, "A1s"),
-    verdict_A2s=tables.common.verdict_words(judged, "A2s"),
-    verdict_A2cs=tables.common.verdict_words(judged, "A2cs"),
+    **tables.claims.words(judged, "A4", "A4b", "A1s", "A2s", "A2cs"),
     comparisons=compared,
     significant=significant,
     tested=tested,
@@ -118,9 +113,9 @@ quotes.glue(
 # %% [markdown]
 # ## What synthetic images bring
 #
-# Networks are trained on real images of Fashion-MNIST {cite:p}`xiao2017` of which a fraction, other ones in every epoch, gives way to
-# synthetic images of the same class. All make equally many steps. {numref}`fig-synthetic-shares` shows what becomes of them, with
-# augmentation beside it.
+# Networks are trained on real images of Fashion-MNIST {cite:p}`xiao2017`. A fraction of these images, drawn anew in every epoch, is replaced by
+# synthetic images of the same class. All networks make equally many steps. In {numref}`fig-synthetic-shares` follow the line of each panel from left
+# (real images alone) to right (synthetic images alone), and compare it with the augmented networks beside it and with the grey band.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-shares", "caption": "Accuracy on clean and on corrupted test images and calibration error by the fraction of synthetic images, and beside them under augmentation. Lines: 95 % t intervals over seeds; grey: that of all runs on real images alone."}}
 style.show(
@@ -134,8 +129,8 @@ style.show(
 )
 
 # %% [markdown]
-# **Accuracy under corruption does not change visibly** for any fraction of synthetic images; the intervals allow for a few points either way.
-# Under AugMix it is {glue:text}`corruption_accuracy_aug_mix:.0f` points higher, with an interval from
+# **Accuracy under corruption does not change visibly** at any fraction of synthetic images; the intervals allow for a few points either way.
+# Under AugMix it is {glue:text}`corruption_accuracy_aug_mix:.0f` points higher than on real images alone, with an interval from
 # {glue:text}`low_corruption_accuracy_aug_mix:.0f` to {glue:text}`high_corruption_accuracy_aug_mix:.0f`. Clean accuracy differs by
 # {glue:text}`clean_accuracy_synthetic_05:.1f` points with half of the images synthetic, and by {glue:text}`clean_accuracy_synthetic_1:.1f`
 # with synthetic images alone (interval {glue:text}`low_clean_accuracy_synthetic_1:.1f` to
@@ -143,9 +138,9 @@ style.show(
 #
 # **There is a hint that calibration improves.** With half of the images synthetic the {term}`ECE` is lower by
 # {glue:text}`ece_synthetic_05_less:.1f` points (interval {glue:text}`ece_synthetic_05_less_low:.1f` to
-# {glue:text}`ece_synthetic_05_less_high:.1f`, not corrected), about as much as under TrivialAugment
-# ({glue:text}`ece_trivial_augment_wide_less:.1f`), where two groups of baselines may differ by {glue:text}`noise_ece:.1f` by chance. But of
-# {glue:text}`comparisons` paired tests {glue:text}`significant` are significant after correction, and calibration was not part of the claim.
+# {glue:text}`ece_synthetic_05_less_high:.1f`, not corrected). This is about as much as under TrivialAugment
+# ({glue:text}`ece_trivial_augment_wide_less:.1f`), and two groups of baselines may differ by {glue:text}`noise_ece:.1f` by chance. But of
+# {glue:text}`comparisons` paired tests, {glue:text}`significant` are significant after correction, and calibration was not part of the claim.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
 style.table(
@@ -158,6 +153,8 @@ style.table(
 
 # %% [markdown]
 # ## Are the images any good?
+#
+# In {numref}`fig-synthetic-samples` compare each synthetic image with the training image below it, which is the one nearest to it.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-samples", "caption": "Synthetic images of every class, not chosen, and under each the training image nearest to it in pixels."}}
 style.show(
@@ -170,13 +167,13 @@ style.show(
 )
 
 # %% [markdown]
-# The images are of the right kind, and they are new. A reference classifier, trained on other real images, recognises
-# {glue:text}`judge_synthetic_1:.0f` % of them, and {glue:text}`judge_held_out:.0f` % of other test images; under TrivialAugment it recognises
-# {glue:text}`judge_trivial_augment_wide:.0f` %. Copies are {glue:text}`copies_synthetic_1:.1f` % of them, and the nearest training image is
-# about as far away as that of a test image ({glue:text}`nearest_synthetic_1:.1f` and {glue:text}`nearest_held_out:.1f`). They are not quite like
-# real ones, though: the {term}`Fréchet distance` of their features to those of test images is
-# {glue:text}`frechet_embeddings_synthetic_1:.1f`, as under TrivialAugment ({glue:text}`frechet_embeddings_trivial_augment_wide:.1f`); real
-# images have {glue:text}`frechet_embeddings_held_out:.1f`.
+# The images are of the right kind, and they are new ({numref}`fig-synthetic-fidelity`). A {term}`reference classifier`, trained on other real images,
+# recognises {glue:text}`judge_synthetic_1:.0f` % of them. It recognises {glue:text}`judge_held_out:.0f` % of other test images and
+# {glue:text}`judge_trivial_augment_wide:.0f` % of images under TrivialAugment. Of the synthetic images {glue:text}`copies_synthetic_1:.1f` % are copies,
+# and the nearest training image is about as far away as that of a test image ({glue:text}`nearest_synthetic_1:.1f` and
+# {glue:text}`nearest_held_out:.1f`). They are not quite like real ones, though. The {term}`Fréchet distance` of their features to those of test
+# images is {glue:text}`frechet_embeddings_synthetic_1:.1f`, about that of images under TrivialAugment
+# ({glue:text}`frechet_embeddings_trivial_augment_wide:.1f`), where other real images have {glue:text}`frechet_embeddings_held_out:.1f`.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-fidelity", "caption": "How real the images of each set are. Left: classes that a reference classifier recognises; middle: Fréchet distance between its features of the set and of test images; right: distance to the nearest training image, median. Lines: 95 % t intervals over seeds, cut at 0.1 in the middle."}}
 style.show(
@@ -199,6 +196,9 @@ style.table(
 
 # %% [markdown]
 # ## Does a diversity score know?
+#
+# {numref}`fig-synthetic-scores` shows three scores of each training set, of pixels above and of embeddings below. Look for sets that stand out, and
+# whether they are the ones that helped.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-scores", "caption": "Diversity of each training set: Vendi score, resemblance to the real images, and their product. Lines: 95 % t intervals over seeds; vertical line: real images."}}
 style.show(
@@ -211,11 +211,11 @@ style.show(
 )
 
 # %% [markdown]
-# In pixels the set that serves best under corruption, AugMix, has the lowest {term}`Vendi score`, and TrivialAugment, which stretches
-# contrasts, twice that of all others. In embeddings the sets cannot be told apart. The weighted scores differ mostly by the
-# {term}`resemblance`, which compares row by row, as with texts ({doc}`15_words`): a synthetic image stands for one of the same class and has
-# {glue:text}`resemblance_synthetic_1:.2f`, and test images, as real as any but in rows of other classes, have
-# {glue:text}`resemblance_held_out:.2f`. Of {glue:text}`tested` rank correlations with outcomes {glue:text}`correlated` are significant after
+# In pixels, AugMix, the set that serves best under corruption, has the lowest {term}`Vendi score`, and TrivialAugment, which stretches
+# contrasts, has twice the score of all others. In embeddings the sets cannot be told apart. The weighted scores differ mostly by the
+# {term}`resemblance`, which compares row by row, as with texts ({doc}`15_words`). A synthetic image takes the row of a real one of the same class, and
+# the set has a resemblance of {glue:text}`resemblance_synthetic_1:.2f`. Test images, as real as any but in rows of other classes, have
+# {glue:text}`resemblance_held_out:.2f`. Of {glue:text}`tested` rank correlations with outcomes, {glue:text}`correlated` are significant after
 # correction; with so few sets only a nearly perfect order would be.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the correlations", "code_prompt_hide": "Hide the correlations", "figure": {"name": "fig-synthetic-correlations", "caption": "Rank correlation over training sets of each score with each outcome, means over seeds. Lines: 95 % bootstrap intervals over sets and seeds; ticks: single seeds."}}
@@ -229,6 +229,9 @@ style.show(
 
 # %% [markdown]
 # ## In the weights
+#
+# {numref}`fig-synthetic-similarity` compares directions, for synthetic images in the upper row and for augmented ones in the lower row. Compare the two
+# rows in the log norm.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-synthetic-similarity", "caption": "Similarity of the shifts of two categories of settings: 1, the same direction in the space of layers; 0, nothing in common; -1, opposite. Filled: different from 0 after correction. Dotted: the threshold of the rule."}}
 style.show(
@@ -241,14 +244,15 @@ style.show(
 )
 
 # %% [markdown]
-# **Two kinds of diversity move the norms in opposite directions.** The more images are synthetic, the smaller the norms of the layers: the log
+# **Two kinds of diversity move the norms in opposite directions.** The more images are synthetic, the smaller are the norms of the layers: the log
 # norm shifts by {glue:text}`shift_synthetic_025:.1f` to {glue:text}`shift_synthetic_1:.1f` units of what seeds change. That is the
 # direction of weight decay (similarity {glue:text}`similarity_synthetic_wd_log_norm:.2f`, just below the {glue:text}`like:.1f` that the rule
-# asks for), at a tenth of its size or less ({glue:text}`shift_weight_decay:.0f`). TrivialAugment makes the norms larger
-# ({glue:text}`shift_trivial_augment_wide:.1f`), and so does dropout ({glue:text}`shift_dropout:.1f`); augmented images are like dropout
-# ({glue:text}`similarity_augmented_dp_log_norm:.2f`) and opposite to weight decay ({glue:text}`similarity_augmented_wd_log_norm:.2f`), as in
-# {doc}`14_fine_tuning`. Yet the calibration error is lower under both, half synthetic images and TrivialAugment, by about as much: what
-# diversity does to the norms does not tell what it is good for.
+# asks for), at a tenth of its size or less ({glue:text}`shift_weight_decay:.0f` units).
+#
+# TrivialAugment makes the norms larger ({glue:text}`shift_trivial_augment_wide:.1f` units), and so does dropout ({glue:text}`shift_dropout:.1f`).
+# Augmented images are like dropout ({glue:text}`similarity_augmented_dp_log_norm:.2f`) and opposite to weight decay
+# ({glue:text}`similarity_augmented_wd_log_norm:.2f`), as in {doc}`14_fine_tuning`. Yet the calibration error is lower by about as much with half of the
+# images synthetic as under TrivialAugment. So what diversity does to the norms does not tell what it is good for.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the distances", "code_prompt_hide": "Hide the distances", "figure": {"name": "fig-synthetic-distance", "caption": "Left: distance to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
 style.show(
@@ -271,10 +275,10 @@ style.stacked(
 # %% [markdown]
 # ## The verdicts
 #
-# That synthetic images bring diversity and accuracy out of distribution (A4) is {glue:text}`verdict_A4`. That they bring more of the latter than
-# augmentation does (A4b) is {glue:text}`verdict_A4b`. In the weights, that they act as the regularizers do (A1s) is
-# {glue:text}`verdict_A1s`, that they are closer to dropout than to weight decay (A2s) is {glue:text}`verdict_A2s`, and that they are closer to
-# dropout than to no regularizer (A2cs) is {glue:text}`verdict_A2cs`.
+# The claim that synthetic images bring diversity and accuracy out of distribution (A4) is {glue:text}`verdict_A4`. The claim that they bring more
+# accuracy out of distribution than augmentation does (A4b) is {glue:text}`verdict_A4b`. For the weights, the claim that they act as the regularizers
+# do (A1s) is {glue:text}`verdict_A1s`, the claim that they are closer to dropout than to weight decay (A2s) is {glue:text}`verdict_A2s`, and the claim
+# that they are closer to dropout than to no regularizer (A2cs) is {glue:text}`verdict_A2cs`.
 
 # %% tags=["remove-input"]
 style.table(
@@ -289,13 +293,17 @@ style.table(
 # %% [markdown]
 # ## How it was done
 #
-# A generator of {glue:text}`parameters:,.0f` weights learns by flow matching {cite:p}`lipman2023`, given the class, from the first
-# {glue:text}`images:,d` training images and nothing else: what it brings comes from the way it was made, and not from more data. On held-out
-# images its loss ends at {glue:text}`loss_test:.3f`, on training images at {glue:text}`loss_train:.3f`, so that what it has learned holds for
-# images that it has not seen. An image counts as a copy if its nearest training image is less than a third as far away as the second nearest
+# **The generator** has {glue:text}`parameters:,.0f` weights and learns by flow matching {cite:p}`lipman2023`, given the class, from the first
+# {glue:text}`images:,d` training images and nothing else. So whatever it brings comes from the way it was made, and not from more data. Its loss
+# ends at {glue:text}`loss_test:.3f` on held-out images and at {glue:text}`loss_train:.3f` on training images, so that what it has learned holds for
+# images that it has not seen.
+#
+# **The measures.** An image counts as a copy if its nearest training image is less than a third as far away as the second nearest
 # {cite:p}`yoon2023`. The Fréchet distance is that between two normal distributions of features {cite:p}`heusel2017`. Images out of
-# distribution are corrupted test images {cite:p}`hendrycks2019`. The networks are a ResNet-18 of a quarter of the usual width, trained for
-# {glue:text}`epochs` epochs. The same command with `--scale paper --device cuda` takes CIFAR-10, a larger generator and the full width.
+# distribution are corrupted test images {cite:p}`hendrycks2019`.
+#
+# **The networks** are a ResNet-18 of a quarter of the usual width, trained for {glue:text}`epochs` epochs. The same command with
+# `--scale paper --device cuda` takes CIFAR-10, a larger generator and the full width.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the training of the generator", "code_prompt_hide": "Hide the training of the generator", "figure": {"name": "fig-synthetic-loss", "caption": "Loss of the generator along its training, of its averaged weights, with the same draws of time and noise for every point. Lines: seeds."}}
 style.show(
@@ -309,9 +317,11 @@ style.show(
 # %% [markdown]
 # ## What would change our mind
 #
-# More seeds could turn the hint on calibration into a finding, or take it away. A network that overfits has more to gain from new images than
-# these had, so the campaign on amounts may find a benefit that this one could not see. And a generator that has seen more than the training
-# images, as the large ones that people use have, brings what it has seen: the claim may hold for those, but then it is one about more data.
+# - *About calibration:* more seeds, which could turn the hint into a finding or take it away.
+# - *About accuracy:* networks that overfit, which have more to gain from new images than these had. The campaign on amounts of synthetic data may find a
+#   benefit that this one could not see.
+# - *About other generators:* a generator that has seen more than the training images, as the large ones that people use have, brings what it has seen.
+#   The claim may hold for those, but then it is a claim about more data.
 
 # %% [markdown]
 # ```{glue} judged_16_synthetic_data

@@ -5,13 +5,14 @@
 # :class: answer
 # **Question.** Which claims of the two papers hold, and which of our own?
 #
-# **Answer.** Of {glue:text}`claims` claims {glue:text}`supported` are supported for every method or comparison that was asked about,
-# {glue:text}`not_supported` for none, and {glue:text}`open` wait for their runs. The others lie in between, are undecided, or are described
-# without a verdict. Dual weights do well in regression and not in classification. That diverse data act on the spectra of a network that
-# overfits as dropout does is {glue:text}`verdict_overfit`; where networks underfit it is undecided.
+# **Answer.** Of {glue:text}`claims` claims, {glue:text}`supported` are supported for every method or comparison that was asked about,
+# {glue:text}`not_supported` are supported for none, and {glue:text}`open` wait for their runs. The others lie in between, are undecided, or are
+# described without a verdict. Dual weights do well in regression and not in classification. The claim that diverse data act on the spectra
+# of a network that overfits as dropout does is {glue:text}`verdict_overfit`; where networks underfit it is undecided.
 #
-# **How sure.** Each verdict shows its effect with an interval or a range, how many comparisons were decided, n, and the smallest effect that
-# would have been found. Most rules were committed before the first records that they judge; each card says which was first.
+# **How sure.** Each verdict stands beside its effect with an interval or a range, the number of comparisons that were decided, n, and the
+# smallest effect that would have been found. Most rules were committed before the first records that they judge; each card says which came
+# first.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -32,42 +33,51 @@ judged = tables.common.judged(claims.CLAIMS)
 tables.claims.at_a_glance(judged)
 
 # %% [markdown]
-# Each sign of this map is a verdict and leads to its card further down; point at it to see the word. A cell has several signs where methods
-# or comparisons differ, and a dash where a question was not asked. For paper B *not supported* includes claims of which most comparisons
-# are ties: it does not say that the opposite is true.
+# Each sign of this map is a verdict. Point at it to see the word, and follow it to open the card of the claim further down. A cell has several
+# signs where methods or comparisons have different verdicts, and a dash where the question was not asked. For paper B, *not supported* includes
+# claims of which most comparisons are ties: it does not say that the opposite is true.
 #
+# ## Sort and filter
+#
+# In this table a line is a finding: one claim, for one method or group of comparisons. Click on a heading to sort by it.
+
+# %% tags=["remove-input"]
+tables.claims.register(judged)
+
+# %% [markdown]
 # ## Six questions that people ask
 #
 # **Does the method of paper B help with few data?** In regression it does, against plain gradient descent: the gain is larger at $n = 100$
 # than at $n = 1000$ in all four settings of both methods (B2a). In classification that was found in few settings (B2b), and from 50 to 500
-# samples neither method wins against gradient descent by the rule ({doc}`06_data_and_noise`). Against a tuned weight decay no setting of
-# regression showed a larger gain for few samples, and one, the deeper network on the wine data, showed a smaller one ({doc}`02_regression`).
-# There, where data are sparsest for the size of the network, a tuned squared L2 beats both methods: dual, {glue:text}`lost_dual`; dual,
-# stabilized, {glue:text}`lost_stabilized`.
+# samples neither method wins against gradient descent by the rule ({doc}`06_data_and_noise`). Over a tuned weight decay, no setting of
+# regression showed a larger gain with few samples, and one, the deeper network on the wine data, showed a smaller one ({doc}`02_regression`).
+# In the setting where data are sparsest for the size of the network, a tuned squared L2 beats both methods: it beats dual weights in
+# {glue:text}`lost_dual`, and the stabilized method in {glue:text}`lost_stabilized`.
 #
 # **Does it beat a tuned weight decay?** The stabilized method does in regression, in most settings and by a few percent of the error. The
 # method without the stabilizer was not shown to, and in classification neither was ({doc}`08_fair_baselines`).
 #
-# **Is diversity closer to dropout than to weight decay (A2)?** Where a network overfits, this is {glue:text}`verdict_overfit_closer`, and closer to
-# dropout than to no regularizer is {glue:text}`verdict_overfit_baseline` ({doc}`12_like_dropout`). Of the networks that underfit, it is supported
-# in the two fine-tuned ones. In the two networks from
-# scratch it is mixed, because one metric of four, alpha, decides nothing there. It says little, because weight decay moves the spectra so
-# far that anything is closer to dropout. *Closer to dropout than to no regularizer* (A2c) is not supported from scratch and undecided
-# elsewhere. Dropout is significantly closer in one metric of one family, the log norm of the network fine-tuned on images, and significantly
-# farther in several. Most of the other comparisons decide nothing.
+# **Is diversity closer to dropout than to weight decay (A2)?** Where a network overfits, this claim is {glue:text}`verdict_overfit_closer`. The
+# claim that diversity is closer to dropout than to *no regularizer* is {glue:text}`verdict_overfit_baseline` there ({doc}`12_like_dropout`).
+# Where networks underfit, A2 is supported in the two that were fine-tuned. In the two from scratch it is mixed, because one metric of four,
+# alpha, decides nothing there. These verdicts say little, because weight decay moves the spectra so far that anything is closer to dropout.
+# The claim *closer to dropout than to no regularizer* (A2c) is not supported from scratch and undecided elsewhere: dropout is significantly
+# closer in one metric of one family, the log norm of the network fine-tuned on images, and significantly farther in several others. Most of
+# the remaining comparisons decide nothing.
 #
-# **Does it act like the regularizers (A1)?** Where a network overfits, it acts like dropout: {glue:text}`verdict_overfit`. That it acts like weight
-# decay is {glue:text}`verdict_overfit_decay`. Where networks underfit, in most metrics no direction can be told from none. Where there is one, it is in the log norm,
-# and it differs. From scratch, diversity goes along with dropout and with weight decay; fine-tuned on images, along with dropout and against
-# weight decay; fine-tuned on texts, no direction was found. None was found for synthetic images either, while augmented images in the same
-# networks go along with dropout ({doc}`16_synthetic_data`).
+# **Does it act like the regularizers (A1)?** Where a network overfits, the claim that diversity acts like dropout is
+# {glue:text}`verdict_overfit`, and the claim that it acts like weight decay is {glue:text}`verdict_overfit_decay`. Where networks underfit, most
+# metrics show no direction that could be told from chance. Where there is a direction, it is in the log norm, and it differs between
+# families. From scratch, diversity goes along with dropout and with weight decay. In the network fine-tuned on images it goes along with
+# dropout and against weight decay. In the network fine-tuned on texts no direction was found. For synthetic images none was found either,
+# while augmented images in the same networks go along with dropout ({doc}`16_synthetic_data`).
 #
-# **Does a diversity score explain the outcome (A3), and the weighted one more (A3b)?** From scratch, scores of embeddings go with accuracy,
-# where the verdict is mixed. No other score of our experiments is supported or mixed. No comparison showed the weighted score to be better or
-# worse than the plain one, and the intervals are wide.
+# **Does a diversity score explain the outcome (A3), and does the weighted score explain more (A3b)?** In networks from scratch, training sets
+# whose embeddings have a higher score come with higher accuracy, and the verdict there is mixed. No other score of our experiments is
+# supported or mixed. No comparison showed the weighted score to be better or worse than the plain one, and the intervals are wide.
 #
-# **Do synthetic images help (A4, A4b)?** They were not found to bring diversity or accuracy out of distribution, nor more of the latter
-# than augmentation does. The diversity of their pixels is lower than that of real images.
+# **Do synthetic images help (A4, A4b)?** They were not found to bring diversity, and not found to improve accuracy out of distribution, alone
+# or in comparison with augmentation. The diversity of their pixels is lower than that of real images.
 
 # %% tags=["remove-cell"]
 records = ("dual_regression", "dual_classification", "diversity_from_scratch")
@@ -103,14 +113,6 @@ quotes.glue(
 )
 
 # %% [markdown]
-# ## Sort and filter
-#
-# Every finding is a line: one claim, for one method or group of comparisons. The headings sort.
-
-# %% tags=["remove-input"]
-tables.claims.register(judged)
-
-# %% [markdown]
 # ## How a verdict is made
 #
 # A *comparison* is one configuration, one method and one baseline, paired by seed on the logarithm of the error (two-sided t-test,
@@ -125,16 +127,16 @@ tables.claims.register(judged)
 #
 # **Effects and what could have been found.** Each card says what its effect is and what $n$ counts. The error is the mean squared error in
 # regression and 100 minus the (balanced) accuracy in classification, and effects are geometric means over comparisons. The *smallest
-# detectable* effect is the one that a single test at 5 % would have shown with a power of 80 %. Where the effect has an interval, the test is
-# of the mean over all comparisons, and a single comparison detects less. Where it has a range over comparisons, each comparison has a test of
-# its own, and the card shows the median over them. *None* means that no effect that can occur would have been found: with three seeds, no
-# similarity up to 1. Corrections for many tests are not in these numbers, so that the rules need somewhat more. A card without the column
-# says why it has none.
+# detectable* effect is the one that a single test at 5 % would have shown with a power of 80 %. Where the effect has an interval, this test is
+# of the mean over all comparisons, and a single comparison would detect only larger effects. Where the effect has a range over comparisons,
+# each comparison has a test of its own, and the card shows the median of what they would have detected. *None* means that no effect that can
+# occur would have been found: with three seeds, for instance, not even a similarity of 1. These numbers do not include the corrections for
+# many tests, so that the rules need somewhat larger effects. A card without this column says why it has none.
 #
 # ```{dropdown} Why some claims of paper A are undecided and not "not supported"
-# For the claims of paper A in the first campaigns the verdict *undecided* was added after the results. Where fewer than half of the
-# comparisons were won and too few were lost to refute the claim, the rule as it was committed says *not supported*, which reads as a
-# refutation. The change makes no claim supported.
+# For the claims of paper A in the first campaigns, the verdict *undecided* was added after the results. The rule as it was committed says *not
+# supported* where fewer than half of the comparisons were won. That reads as a refutation, even where too few comparisons were lost to refute
+# the claim; in such cases the page now says *undecided*. The change makes no claim supported.
 # ```
 #
 # ```{dropdown} What the intervals cover
@@ -160,13 +162,15 @@ tables.claims.register(judged)
 # ```
 #
 # The noise of the one baseline run is in both differences, with the same sign. Two regularizers that do nothing at all then seem to act
-# alike, with a correlation of one half if all runs are equally noisy. {doc}`10_released_measurements` measures it, and our own experiments
-# multiply only differences that share no run ({doc}`12_like_dropout`).
+# alike, with a correlation of one half if all runs are equally noisy. {doc}`10_released_measurements` measures how much of the released
+# correlations this explains, and our own experiments multiply only differences that share no run ({doc}`12_like_dropout`).
 #
 # ## The claims one by one
 #
-# A letter at the end of a code names the family: f, fine-tuned on images ({doc}`14_fine_tuning`); w, on texts ({doc}`15_words`); s, with
-# synthetic images ({doc}`16_synthetic_data`); o, where networks overfit ({doc}`../book/rules`).
+# A card shows the verdict, the claim and its effect; where methods differ, it shows every verdict and the range of the effects. Open it to see
+# the numbers of each method, who made the claim, the rule, and when the rule was committed. For paper A, a letter at the end of a code names
+# the family: *f* stands for networks fine-tuned on images ({doc}`14_fine_tuning`), *w* for those fine-tuned on texts ({doc}`15_words`), *s* for
+# those with synthetic images ({doc}`16_synthetic_data`), and *o* for networks that overfit ({doc}`../book/rules`).
 #
 # ### Paper B: dual weights
 
@@ -182,8 +186,8 @@ tables.claims.cards(judged, claims.CLAIMS, "A")
 # %% [markdown]
 # ### Our own: where the two papers meet
 #
-# Neither paper makes these claims. They look at the networks of one paper with the tools of the other ({doc}`17_where_they_meet`), by a rule
-# of its own ({doc}`../book/rules`).
+# Neither paper makes these claims. C1 looks at the networks of one paper with the tools of the other ({doc}`17_where_they_meet`), and C2 and C3
+# ask whether dual weights improve networks of today. Their rules stand in {doc}`../book/rules`.
 
 # %% tags=["remove-input"]
 tables.claims.cards(judged, claims.CLAIMS, "C")
@@ -192,7 +196,7 @@ tables.claims.cards(judged, claims.CLAIMS, "C")
 # (not-reproduced)=
 # ## What could not be reproduced
 #
-# This is the one list; the chapters point to it.
+# This is the one list of reported values that our runs did not meet. The chapters point to it.
 
 # %% tags=["remove-input"]
 released = experiments.load("released_measurements", experiments.committed_scale("released_measurements"))
@@ -203,18 +207,18 @@ style.table(
 )
 
 # %% [markdown]
-# Methods of paper B that are not in the list have all of their values inside. A verdict of *mixed* means that the rule asks for nine values of
-# ten inside and finds fewer; the intervals of B5a above reach beyond that mark for each of these methods.
+# Methods of paper B that are not in the list have all of their values inside. The rule asks for nine values of ten inside, and a verdict of
+# *mixed* means that it found fewer; for each of these methods the interval on the card of B5a reaches beyond that mark.
 #
-# **What was compared and did not agree as an order.** The gains of BERT over its baseline, one run for each training set, are not ranked as
-# ours are ({doc}`15_words`). Neither order can be told from chance.
+# **Orders that did not agree.** Paper A trained BERT once on each training set. The gains over the baseline do not have the same order there as
+# in our runs ({doc}`15_words`), but neither order can be told from chance.
 #
-# **What was not tried.** Paper A's own training of CLIP, BERT and a full ResNet-18 has not been repeated. Ours is at a reduced scale with other
-# networks, so that its numbers cannot agree or disagree with the reported ones; only its signs and orders can. Accuracies out of distribution,
-# results on synthetic images, weighted scores of images, and results on the second text task were not released, so there is nothing to compare
-# ours with.
+# **What was not tried.** We have not repeated paper A's own training of CLIP, BERT and a full ResNet-18. Our experiments are at a reduced scale
+# with other networks, so that their numbers cannot agree or disagree with the reported ones; only their signs and orders can. Accuracies out
+# of distribution, results on synthetic images, weighted scores of images, and results on the second text task were not released, so that
+# there is nothing to compare ours with.
 #
 # ## What would change our mind
 #
-# The open claims may: their rules are committed, and their runs are on the way. Among the decided ones, a verdict changes if new records change
-# it, since every verdict on this page is computed from the records when the book is built.
+# The runs of the open claims may change the picture: their rules are committed, and the runs have not been computed yet. The verdict on a
+# decided claim changes if new records change it, because every verdict on this page is computed from the records when the book is built.

@@ -7,7 +7,8 @@ files in `_build/executed`:
 - `NAME.json`, its *stamp*: a digest of everything that the run depended on, and when and how long it ran.
 
 A notebook is stale, and runs again, as soon as anything in its stamp no longer holds.  `dependencies.py` says what
-a run depends on, `notebook_kernels.py` how it gets a kernel.
+a run depends on, `notebook_kernels.py` how it gets a kernel.  Prose and captions are no part of a run: a page takes
+them from the source as it is (`with_prose`), so that who writes a sentence waits for no computation.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dependencies
-from dependencies import path_digest, source_digest, text_digest
+from dependencies import path_digest, text_digest
 from notebook_kernels import ONE_THREAD, WARM_FROM, Kernels, kernel_manager, short_temporary_directory
 
 # papermill, jupytext and jupyter_client are imported where a notebook runs: a build with nothing to run
@@ -84,6 +85,13 @@ def common_inputs(book: Book) -> dict[str, object]:
     }
 
 
+def code_digest(text: str) -> str:
+    """Digest of the code cells of a source with their tags, without prose, captions and blank lines between cells."""
+    cells = re.split(r"^(?=# %%)", text, flags=re.MULTILINE)
+    code = (re.sub(r" mystnb=.*", "", cell, count=1) for cell in cells if not cell.startswith("# %% [markdown]"))
+    return text_digest("\n".join(cell.strip() for cell in code))
+
+
 def handed(book: Book, accepts: Iterable[str]) -> dict[str, object]:
     """The build's parameters that a notebook accepts, as they come back from a stamp (JSON)."""
     chosen = {name: book.parameters[name] for name in sorted(accepts) if name in book.parameters}
@@ -108,7 +116,7 @@ def why_stale(book: Book, source: Path, common: Mapping[str, object] | None = No
         return "executed notebook missing or altered"
     now = {
         **(common_inputs(book) if common is None else common),
-        "source": source_digest(source),
+        "source": code_digest(source.read_text(encoding="utf-8-sig")),
         "parameters": handed(book, stamp["accepts"]),
     }
     for name in now | stamp["inputs"]:
@@ -163,6 +171,25 @@ def tidy(notebook) -> None:
         cell.metadata.pop("execution", None)
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
+
+
+def with_prose(executed, text: str):
+    """An executed notebook with the prose and the captions of its source as they are now."""
+    import jupytext
+
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    cells = []
+    for cell in jupytext.reads(text, fmt="py:percent").cells:
+        if cell.cell_type == "code":
+            if "injected-parameters" in ran[0].metadata.get("tags", []):
+                cells.append(ran.pop(0))
+            ran[0].metadata = cell.metadata
+            cell = ran.pop(0)
+        cells.append(cell)
+    executed.cells = cells + ran
+    for number, cell in enumerate(executed.cells):
+        cell["id"] = f"cell-{number}"
+    return executed
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -260,7 +287,7 @@ def run_notebook(book: Book, source: Path, common: Mapping[str, object], kernels
     known = dependencies.versions()
     executed = nbformat.writes(notebook) + "\n"
     stamp = {
-        "inputs": {**common, "source": text_digest(text), "parameters": parameters},
+        "inputs": {**common, "source": code_digest(text), "parameters": parameters},
         "accepts": accepts,
         "used": used,
         "output": hashlib.sha256(executed.encode()).hexdigest(),

@@ -98,7 +98,7 @@ def claims(app) -> None:
     """The codes of all claims that have a card, from the executed notebook."""
     source = app.weightspace_notebooks.get(CLAIMS)
     text = app.weightspace_book.output(source).read_text(encoding="utf-8") if source else ""
-    app.weightspace_claims = frozenset(re.findall(r'id=\\"claim-(\w+)\\"', text))
+    app.weightspace_claims = frozenset(re.findall(r'class=\\"ws-claim\\" id=\\"(\w+)\\"', text))
 
 
 def link_claims(app, doctree, page) -> None:
@@ -108,7 +108,7 @@ def link_claims(app, doctree, page) -> None:
 
     def make(match: re.Match[str]) -> nodes.Node | None:
         code = match[0]
-        return link(code, f"{root}#claim-{code}", "", "ws-code") if code in app.weightspace_claims else None
+        return link(code, f"{root}#{code}", "", "ws-code") if code in app.weightspace_claims else None
 
     replace_in_text(doctree, re.compile(r"(?<![\w-])[ABC]\d\w*(?![\w-])"), make)
 

@@ -2,7 +2,7 @@
 
 Notebooks are the jupytext sources `notebooks/NAME.py` named in the table of contents.  Before Sphinx reads
 any page, the stale ones run (see `execution.py`); where Sphinx then reads `NAME.py`, myst-nb is given the
-executed notebook.  A plain `jupyter-book build .` is therefore all there is to know.
+executed notebook with the prose of that source.  A plain `jupyter-book build .` is therefore all there is to know.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def run_notebooks(app) -> None:
         # Not an exception of Sphinx: jupyter-book would bury the message under two tracebacks of its own.
         sys.exit(f"\nNotebooks that did not run to their end:\n\n{error}\n")
     _executed.clear()
-    _executed.update({execution.source_digest(source): book.output(source) for source in sources.values()})
+    _executed.update({dependencies.source_digest(source): book.output(source) for source in sources.values()})
 
 
 def read(text: str):
@@ -84,7 +84,7 @@ def read(text: str):
         path = _executed[execution.text_digest(text)]
     except KeyError:
         raise SphinxError("a notebook's source changed while the book was built: build again") from None
-    return nbformat.read(path, as_version=4)
+    return execution.with_prose(nbformat.read(path, as_version=4), text)
 
 
 def made_of(app, env) -> dict[str, str]:

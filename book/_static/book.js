@@ -1,4 +1,5 @@
-// What pages do beyond being read: definitions that show on terms, the table of findings, the excerpts of the search.
+// What pages do beyond being read: definitions that show on terms, the table of findings, cards of claims that open for
+// who is sent to them, the excerpts of the search.
 // Without it terms show their title, the table is a plain table, and results have no excerpts.
 "use strict";
 
@@ -84,6 +85,25 @@ function makeRegister(table) {
   filter();
 }
 
+// Claims: a link to a card opens it, and so does paper, on which nothing else could.
+function openCards() {
+  const cards = [...document.querySelectorAll("details.ws-claim")];
+  const open = () => {
+    const card = cards.find(({ id }) => id === location.hash.slice(1));
+    if (card) card.open = true;
+    card?.scrollIntoView();
+  };
+  addEventListener("hashchange", open);
+  document.addEventListener("click", ({ target }) => target.closest(".ws-sign, .ws-register a")?.hash === location.hash && open());
+  open();
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = cards.filter((card) => !card.open);
+    for (const card of closed) card.open = true;
+  });
+  addEventListener("afterprint", () => closed.forEach((card) => (card.open = false)));
+}
+
 // The search: Sphinx lists the pages that it finds, and each gets an excerpt of its text.
 function addExcerpts(results) {
   Search.htmlToText = (text) => text; // what it would take from HTML is text already
@@ -119,5 +139,6 @@ function showChapter() {
 showChapter();
 showDefinitions();
 document.querySelectorAll("table.ws-register").forEach(makeRegister);
+openCards();
 reachScrollers();
 if (typeof pageTexts !== "undefined") addExcerpts(document.getElementById("search-results"));

@@ -162,6 +162,9 @@ def test_nothing_runs_twice(execution, book):
     ("name", "text", "expected"),
     [
         ("notebooks/plain.py", PLAIN + "1 + 1\n", {"plain"}),
+        ("notebooks/plain.py", PLAIN.replace("# %%\n", '# %% tags=["hide-input"]\n'), {"plain"}),
+        ("notebooks/plain.py", PLAIN.replace("# # Plain", "# # Words\n\n# %% [markdown]\n# More."), set()),
+        ("notebooks/plain.py", PLAIN.replace("# %%\n", '# %% mystnb={"figure": {"caption": "Six times."}}\n'), set()),
         ("results/here.json", "18", {"reader"}),
         ("results/here.json", None, {"reader"}),
         ("results/missing.json", "new", {"reader"}),
@@ -199,6 +202,24 @@ def test_a_change_makes_stale_what_depends_on_it(execution, book, name, text, ex
 def test_a_parameter_makes_stale_the_notebooks_that_assign_it(execution, book):
     assert stale(execution, book, scale="quick") == {"reader"}
     assert stale(execution, book, unknown=1) == set()
+
+
+def test_an_executed_notebook_is_shown_with_the_prose_of_its_source(execution, book):
+    import nbformat
+
+    executed = nbformat.read(execution.Book(book).output(book / "notebooks/reader.py"), as_version=4)
+    before = [cell.get("outputs") for cell in executed.cells if cell.cell_type == "code"]
+    text = READER.replace("The stabilizer", "The new stabilizer").replace(
+        "# %%\nimport os", '# %% [markdown]\n# New.\n\n# %% mystnb={"figure": {"caption": "Now"}}\nimport os'
+    )
+    shown = execution.with_prose(executed, text)
+    assert ["The new stabilizer" in cell.source for cell in shown.cells] == [True, *[False] * (len(shown.cells) - 1)]
+    assert any(cell.source == "New." for cell in shown.cells)
+    assert [cell.get("outputs") for cell in shown.cells if cell.cell_type == "code"] == before
+    assert [cell.metadata["mystnb"] for cell in shown.cells if "mystnb" in cell.metadata] == [
+        {"figure": {"caption": "Now"}}
+    ]
+    assert len({cell.id for cell in shown.cells}) == len(shown.cells)
 
 
 def test_an_edited_module_runs_what_imports_it_and_nothing_else(execution, book):

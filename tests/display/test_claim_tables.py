@@ -43,7 +43,7 @@ def test_every_claim_has_one_chapter_a_place_in_the_map_and_a_reading(root):
 def test_a_claim_without_a_place_has_a_row_of_its_own():
     table = judged()
     table.loc[0, ["claim", "statement"]] = "B9", "Dual weights do more."
-    assert 'Dual weights do more.</th><td><a class="ws-sign" href="#claim-B9"' in tables.claims.at_a_glance(table).text
+    assert 'Dual weights do more.</th><td><a class="ws-sign" href="#B9"' in tables.claims.at_a_glance(table).text
     assert "Others: Dual weights do more.</a> <small>B9</small>" in tables.claims.register(table).text
 
 
@@ -56,16 +56,16 @@ def test_each_chapter_shows_the_box_of_its_claims(root):
 def test_all_links_lead_to_a_card():
     table = judged()
     text = "".join(tables.claims.cards(table, claims.CLAIMS, letter).text for letter in "ABC")
-    cards = re.findall(r'<section class="ws-claim" id="claim-(\w+)"', text)
+    cards = re.findall(r'<details class="ws-claim" id="(\w+)"', text)
     assert sorted(cards) == sorted(CODES)
     for part in (
         tables.claims.at_a_glance(table),
         tables.claims.register(table),
         *tables.claims.judged_here(table).values(),
     ):
-        linked = re.findall(r"#claim-(\w+)", part.text)
+        linked = re.findall(r'href="[^"#]*#(\w+)"', part.text)
         assert linked and set(linked) <= CODES
-    assert set(re.findall(r"#claim-(\w+)", tables.claims.at_a_glance(table).text)) == CODES
+    assert set(re.findall(r'href="#(\w+)"', tables.claims.at_a_glance(table).text)) == CODES
 
 
 def test_a_sign_of_the_map_says_its_verdict_and_of_which_methods():
@@ -75,7 +75,7 @@ def test_a_sign_of_the_map_says_its_verdict_and_of_which_methods():
     other = own.assign(method="dual_stabilized", verdict="supported")
     text = tables.claims.at_a_glance(pd.concat([table[table["claim"] != "B1a"], own, other])).text
     for verdict, method in (("mixed", "dual"), ("supported", "dual, stabilized")):
-        sign = f'<a class="ws-sign" href="#claim-B1a" title="{verdict}: {method}'
+        sign = f'<a class="ws-sign" href="#B1a" title="{verdict}: {method}'
         assert sign in text and f">{verdict}</span></a>" in text.partition(sign)[2][:120]
     assert {*table["verdict"]} <= {*tables.claims.VERDICTS}
 
@@ -87,7 +87,7 @@ def test_the_landing_page_says_what_the_findings_say():
     assert len(rows) == len(tables.claims.IN_SHORT) <= 8
     for row, (sentence, code, _) in zip(rows, tables.claims.IN_SHORT):
         mean = table.loc[table["claim"] == code, "mean"].item()
-        assert f'<a href="page.html#claim-{code}">{sentence}</a>' in row
+        assert f'<a href="page.html#{code}">{sentence}</a>' in row
         assert f"<td>{mean:.2f} <small>(" in row and "3 of 6 comparisons for it, 1 against; n\xa0=\xa020" in row
     reduced = tables.claims.in_short(judged(scales={"some": "laptop"}), "page.html").text
     assert reduced.count("reduced scale") == len(rows) and "reduced scale" not in text
@@ -139,6 +139,19 @@ def test_a_card_tells_the_smallest_detectable_effect_or_why_there_is_none():
 
 def test_cards_say_which_was_first_the_rule_or_its_records():
     text = tables.claims.cards(judged(), claims.CLAIMS, "B").text
-    of = dict(zip(re.findall(r'id="claim-(\w+)"', text), re.findall(r"<summary>(.*?)</summary>", text)))
-    assert of["B6"].endswith("<strong>after</strong> the first records")
-    assert of["B1a"].endswith(", before the first records") and of["B1a"].startswith("The rule, committed 20")
+    of = dict(zip(re.findall(r'id="(\w+)"', text), re.findall(r"<p>(<strong>The rule, .*?)</p>", text)))
+    assert "</strong>, <strong>after</strong> the first records. " in of["B6"]
+    assert "</strong>, before the first records. " in of["B1a"]
+
+
+def test_a_closed_card_is_one_line_under_a_question_that_is_asked_once():
+    table = judged()
+    table.loc[table["claim"] == "B1a", "verdict"] = "supported"
+    text = "".join(tables.claims.cards(table, claims.CLAIMS, letter).text for letter in "ABC")
+    lines = dict(re.findall(r'<details class="ws-claim" id="(\w+)"><summary>(.*?)</summary>', text))
+    assert lines.keys() == CODES
+    assert 'class="ws-verdict-supported"' in lines["B1a"] and "generalise better" in lines["B1a"]
+    mean = table.loc[table["claim"] == "B1a", "mean"].item()
+    assert lines["B1a"].endswith(f'<span class="ws-effect">{mean:.2f}</span>')
+    questions = re.findall(r"<h4>(.*?)</h4>", text)
+    assert sorted(questions) == sorted(tables.claims.QUESTIONS.values())

@@ -45,3 +45,20 @@ def test_bars_have_both_ends_and_what_is_no_value_is_left_out(table):
     assert sorted(heights) == [0, 0, 1, 2, 2, 5, 7]
     assert set(table[table["panel"] == "left"]["mark"]) == {"line", "point", "interval"}
     assert np.isfinite(table["y"].astype(float)).all()
+
+
+def test_a_key_has_the_line_and_the_marker_of_each_word():
+    figure, axes = plt.subplots()
+    axes.plot([1, 2], [1, 2], "--s", color="#8f2600", label="by its legend")
+    axes.legend()
+    axes.plot([1, 2], [3, 4], ":", color="#1f77c9")
+    axes.plot([1, 2], [3, 4], "o", color="#1f77c9")
+    axes.text(1, 3, "by a word\nbeside it", color="#1f77c9")
+    axes.text(1, 3, "another colour", color="#000000")
+    found = drawn.key(figure, ["#1f77c9", "#8f2600"])
+    assert list(found) == ["by its legend", "by a word beside it"]
+    assert found["by its legend"].line == "dashed"
+    corners = found["by its legend"].marker.removeprefix("polygon(").removesuffix(")").split(", ")
+    assert {"0% 0%", "0% 100%", "100% 0%", "100% 100%"} == set(corners)
+    assert found["by a word beside it"] == drawn.Sign("#1f77c9", "dotted", "circle()")
+    plt.close(figure)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -12,6 +13,8 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FixedLocator
 
@@ -34,25 +37,68 @@ def values(figure: Figure, names: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["panel", "series", "mark", "number", "x", "y"])
 
 
-def key(figure: Figure, colours: Collection[str]) -> dict[str, str]:
-    """What colours mean in a figure, by its legend or by words in one of ``colours`` beside the marks: word -> colour.
+@dataclass(frozen=True)
+class Sign:
+    """How a figure shows something: its colour, its line as a border style of CSS, its marker as a shape of CSS."""
+
+    colour: str
+    line: str = "none"
+    marker: str = "none"
+
+
+_LINES = {"-": "solid", "--": "dashed", "-.": "dashed", ":": "dotted"}
+
+
+def key(figure: Figure, colours: Collection[str]) -> dict[str, Sign]:
+    """What signs mean in a figure, by its legend or by words in one of ``colours`` beside the marks: word -> sign.
 
     Nothing for a figure whose panels have legends of their own.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Sign] = {}
     legends = figure.findobj(Legend)
     if len(legends) > 1:
         return found
     for legend in legends:
         for handle, text in zip(legend.legend_handles, legend.get_texts()):
-            if colour := _colour(handle):
-                found.setdefault(text.get_text(), colour)
+            if sign := _sign(handle):
+                found.setdefault(text.get_text(), sign)
+    drawn = [sign for axes in figure.axes for artist in (*axes.lines, *axes.collections) if (sign := _sign(artist))]
     for axes in figure.axes:
         for text in axes.texts:
             word, colour = " ".join(text.get_text().split()), to_hex(text.get_color())
             if colour in colours and word[:1].isalpha():
-                found.setdefault(word, colour)
+                found.setdefault(word, _together(colour, [sign for sign in drawn if sign.colour == colour]))
     return found
+
+
+def _sign(artist: Artist) -> Sign | None:
+    colour = _colour(artist)
+    if isinstance(artist, Line2D):
+        sign = Sign(colour, _LINES.get(artist.get_linestyle(), "none"), _shape(artist.get_marker()))
+    elif isinstance(artist, LineCollection):
+        sign = Sign(colour, "solid")
+    else:
+        sign = Sign(colour, marker=_shape("o" if isinstance(artist, PathCollection) else "s"))
+    return sign if colour else None
+
+
+def _together(colour: str, signs: Sequence[Sign]) -> Sign:
+    """A line and markers of one colour, often drawn apart; a square where there is neither."""
+    line = next((sign.line for sign in signs if sign.line != "none"), "none")
+    marker = next((sign.marker for sign in signs if sign.marker != "none"), "none")
+    return Sign(colour, line, marker) if signs else Sign(colour, marker=_shape("s"))
+
+
+def _shape(marker: object) -> str:
+    """A marker of Matplotlib as a shape of CSS."""
+    if marker == "o":
+        return "circle()"
+    style = MarkerStyle(marker)  # type: ignore[arg-type]
+    outlines = style.get_path().transformed(style.get_transform()).to_polygons()
+    if not outlines:
+        return "none"
+    reach = abs(outlines[0]).max()
+    return f"polygon({', '.join(f'{50 + 50 * x / reach:.0f}% {50 - 50 * y / reach:.0f}%' for x, y in outlines[0])})"
 
 
 def _marks(axes: Axes) -> list[tuple[Artist, str, list[tuple[float, float]]]]:

@@ -297,10 +297,14 @@ def _figure(drawing: str, note: str, frame: pd.DataFrame | None, plotted: str, k
 
 
 def _key(figure: Figure) -> str:
-    """What the colours mean, above the drawing: it shows on pages so narrow that a part of the drawing is hidden."""
-    words = drawn.key(figure, [style.colour for style in METHODS.values()])
-    spans = "".join(f'<span style="--colour: {colour}">{html.escape(word)}</span>' for word, colour in words.items())
-    return _page_colours(f'<p class="ws-key" aria-hidden="true">{spans}</p>') if len(words) > 1 else ""
+    """What colours and markers mean, above the drawing: it shows on pages so narrow that a part of it is hidden."""
+    signs = drawn.key(figure, [style.colour for style in METHODS.values()])
+    spans = "".join(
+        f'<span style="--colour: {sign.colour}; --line: {sign.line}; --marker: {sign.marker}">'
+        f"{html.escape(word)}</span>"
+        for word, sign in signs.items()
+    )
+    return _page_colours(f'<p class="ws-key" aria-hidden="true">{spans}</p>') if len(signs) > 1 else ""
 
 
 def _plotted(figure: Figure, name: str) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from weightspace.analysis.frames import select
-from weightspace.claims import history
+from weightspace.claims import CLAIMS, history
 from weightspace.claims.verdicts import Claim
 from weightspace.display.style import HTML, interval, method_label, verdict_badge
+from weightspace.display.tables.common import verdict_words
 from weightspace.measures.statistics import reach
 
 CHAPTERS = {
@@ -118,6 +119,23 @@ MAP: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 }
 """Claims by question (rows) and kind of experiment (columns); a claim without a place here has a row of its own."""
 
+QUESTIONS = {
+    "B1": "Do dual weights generalise better?",
+    "B2": "Do they gain most where data are sparse?",
+    "B3": "Are they more robust to noise and wrong labels?",
+    "B4": "Are they more robust to class imbalance?",
+    "B5": "Can the reported numbers be reproduced?",
+    "B6": "What does inference cost?",
+    "A1": "Do diverse data change weight spectra as the regularizers do?",
+    "A2": "Are diverse data closer to dropout than to weight decay, or than to no regularizer?",
+    "A3": "Does a diversity score explain the outcome?",
+    "A4": "Do synthetic data help?",
+    "A5": "Why do regularizers mark weight spectra?",
+    "C1": "Do dual weights look like weight decay?",
+    "C": "Do dual weights improve networks of today?",
+}
+"""The questions under which the cards stand: the first beginning of a claim's code that fits."""
+
 IN_SHORT = (
     ("In regression, dual weights predict better than tuned baselines.", "B1c", "dual_stabilized"),
     ("In classification, they predict better than tuned baselines.", "B1g", "dual_stabilized"),
@@ -137,9 +155,20 @@ def reading(code: str) -> tuple[str, str]:
     return next(known, ("as the rule of the claim says", "seeds"))
 
 
+def on_page(page: str) -> list[Claim]:
+    """The claims that a page judges, such as ``02_regression``."""
+    codes = CHAPTERS[page][1].split()
+    return [claim for claim in CLAIMS if claim.id in codes]
+
+
+def words(judged: pd.DataFrame, *codes: str) -> dict[str, str]:
+    """For the sentences of a chapter, ``verdict_CODE``: the verdict on each claim."""
+    return {f"verdict_{code}": verdict_words(judged, code) for code in codes}
+
+
 def anchor(code: str, root: str = "") -> str:
     """The address of a claim's card, from a page from which the claims page is at ``root``."""
-    return f"{root}#claim-{code}"
+    return f"{root}#{code}"
 
 
 def _effect(row) -> str:
@@ -294,9 +323,31 @@ def _table(head: Iterable[str], rows: Iterable[str], kind: str) -> HTML:
 
 
 def cards(judged: pd.DataFrame, items: Iterable[Claim], letter: str) -> HTML:
-    """A card per claim whose code begins with a letter: the sentence, who said it, its verdicts with their numbers, the
-    rule and when it was committed."""
-    return HTML("".join(_card(item, select(judged, claim=item.id)) for item in items if item.id.startswith(letter)))
+    """A card per claim whose code begins with a letter, by question.
+
+    Closed, a card is one line: verdict, sentence, effect. Open, it says who said it, and shows every verdict with its
+    numbers, the rule and when that was committed.
+    """
+    questions: dict[str, list[str]] = {}
+    for item in items:
+        if item.id.startswith(letter):
+            questions.setdefault(_question(item.id), []).append(_card(item, select(judged, claim=item.id)))
+    return HTML("".join(f"<h4>{question}</h4>{''.join(own)}" for question, own in questions.items()))
+
+
+def _question(code: str) -> str:
+    return next((words for start, words in QUESTIONS.items() if code.startswith(start)), "Other claims")
+
+
+def _line(claim: Claim, own: pd.DataFrame) -> str:
+    """A claim in one line: the signs of its verdicts, its sentence, and its effect or the smallest and largest one."""
+    signs = "".join(f'<span class="ws-sign">{verdict_badge(verdict)}</span>' for verdict in own["verdict"].unique())
+    means = own.loc[(own["verdict"] != "open") & np.isfinite(own["mean"]), "mean"]
+    effects = " to ".join(dict.fromkeys(f"{value:.2f}" for value in (means.min(), means.max()))) if len(means) else ""
+    return (
+        f'<span class="ws-verdicts">{signs}</span><span>{html.escape(claim.statement)} <small>{claim.id}</small></span>'
+        f'<span class="ws-effect">{effects}</span>'
+    )
 
 
 def _card(claim: Claim, own: pd.DataFrame) -> str:
@@ -321,13 +372,12 @@ def _card(claim: Claim, own: pd.DataFrame) -> str:
     order = history.HISTORY[claim.id]
     first = "before" if order.rule_first else "<strong>after</strong>"
     return (
-        f'<section class="ws-claim" id="claim-{claim.id}"><h3>{html.escape(claim.statement)} '
-        f"<small>{claim.id}</small></h3>"
+        f'<details class="ws-claim" id="{claim.id}"><summary>{_line(claim, own)}</summary>'
         f'<p>Said by: {claim.source}. Judged in <a href="{page}.html">{CHAPTERS[page][0]}</a>.{scale}</p>'
         f"{_table(head, rows, 'ws-findings').text}"
         f"<p><small>Effect: {effect}; in brackets its {around}.{_about_reach(claim, least)}</small></p>"
-        f"<details><summary>The rule, committed {order.rule.time[:10]}, {first} the first records</summary>"
-        f"<p>{html.escape(claim.measure)}</p><p>{which_was_first(order)}</p></details></section>"
+        f"<p><strong>The rule, committed {order.rule.time[:10]}</strong>, {first} the first records. "
+        f"{html.escape(claim.measure)}</p><p><small>{which_was_first(order)}</small></p></details>"
     )
 
 
