@@ -5,10 +5,9 @@
 # :class: answer
 # **Question.** What changes if every neuron keeps two weight vectors, as paper B {cite:p}`wang2025` proposes?
 #
-# **Answer.** Each vector becomes a moving average of inputs: one of the inputs that asked the neuron for more, the other of
-# those that asked it for less. For the difference of the two, the update is a step of gradient descent plus a decay that
-# grows with the error of the sample; in the example below the two computations agree to {glue:text}`digits:d`
-# decimals.
+# **Answer.** Each vector becomes a moving average of inputs: one averages the inputs that asked the neuron for a larger output, the other
+# those that asked it for a smaller one. For the difference of the two, the update is a step of gradient descent plus a decay that
+# grows with the error of the sample. In the example below the two ways of computing it agree to {glue:text}`digits:d` decimals.
 #
 # **How sure.** The decomposition is algebra, and the limit of the averages holds for a stream of inputs that does not change.
 # The examples are $n = 1$ neuron each, computed on this page; whether the decay helps is for the next chapters to say. No claim
@@ -43,7 +42,7 @@ style.show(
 # *play*). Watch $W_1$: it starts at the origin and
 # walks to the points to which the neuron should say yes. $W_2$ walks to those to which it should say no. Points near the border
 # have the largest errors and pull hardest, so both vectors end nearer to the border than the middle of their cloud. The neuron
-# computes with the difference $W$. Gradient descent would keep $W$ alone, and $W$ has no such reading.
+# computes with the difference $W$. Gradient descent would keep $W$ alone, and $W$ alone is no average of inputs.
 #
 # ## The rule
 #
@@ -64,8 +63,8 @@ style.show(
 # $$
 #
 # where $\eta$ is the learning rate; the bias takes a plain gradient step. If the sample asks for a larger $z$ ($g < 0$), $w_1$
-# moves a little way towards $x$. If it asks for a smaller one, $w_2$ does. The other vector rests. The rate $r$ is one number
-# for each neuron and sample.
+# moves a little way towards $x$. If it asks for a smaller one, $w_2$ moves. The other vector does not change. The rate $r$ is one
+# number for each neuron and sample.
 #
 # The rule is the paper's. Two details come from its released code: all layers use the gradients of one backward pass at the old
 # weights, and at the start $W_1$ is drawn by {term}`He initialisation` while $W_2$ is zero.
@@ -126,8 +125,8 @@ quotes.glue(
 #
 # $$ w_1^* = \frac{\mathbb{E}[r_1\, x]}{\mathbb{E}[r_1]}, \qquad w_2^* = \frac{\mathbb{E}[r_2\, x]}{\mathbb{E}[r_2]} : $$
 #
-# the mean input of the samples that push the neuron up, or down, each weighted by how hard it pushes. The paper's appendices C
-# and D say so. Without the decay there is no such point.
+# that is, the mean input of the samples that push the neuron up, or down, each weighted by how hard it pushes. The paper's appendices C
+# and D say so. Without the decay there would be no such point.
 #
 # {numref}`fig-fixed-point` checks this on a neuron for which the expectation is known: three samples in ten pull hard, the others
 # weakly. Each component of $w_1$ settles at its pale line, the weighted mean, and not at its dotted line, the plain mean. Over the

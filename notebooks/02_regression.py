@@ -10,7 +10,7 @@
 # {glue:text}`stabilized_rival_gain_high:.0f` %; {glue:text}`stabilized_rival` in twelve settings) and
 # {glue:text}`stabilized_gain:.0f` % lower than that of plain gradient descent. Without the stabilizer, dual weights have an error
 # {glue:text}`dual_gain:.0f` % below that of gradient descent, and no advantage over the tuned weight decay was found. With few samples
-# the gain over gradient descent is larger; over weight decay no larger gain was found.
+# the gain over gradient descent is larger than with many; the gain over weight decay was not found to be.
 #
 # **How sure.** There are $n$ = {glue:text}`n_seeds` seeds for every setting, each with a {term}`training subset` of its own, two
 # data sets and small networks, at the paper scale. The rules behind the verdicts were committed before the first records.
@@ -189,9 +189,9 @@ style.table(
 # ## Against tuned baselines
 #
 # L2 0.01 and 0.1 are two arbitrary strengths of an unusual penalty. Would the gain survive if each baseline were tuned as a
-# practitioner would tune it? Every method gets {glue:text}`budget` candidates. They are judged on {glue:text}`held_out:.0f` % of
-# the training rows, which are held out; the best one is trained again on all of them, and the test rows play no part in the
-# choice. The dual methods stand as the paper sets them, without tuning.
+# practitioner would tune it? Every baseline gets {glue:text}`budget` candidates. They are judged on {glue:text}`held_out:.0f` % of
+# the training rows, which are held out. The best candidate is trained again on all training rows; the test rows play no part in the
+# choice. The dual methods are used as the paper sets them, without tuning.
 #
 # :::{dropdown} What was tuned, and the limits of the tuning
 # The candidates are learning rates of gradient descent from {glue:text}`rates`; strengths of the paper's L2 from
@@ -301,9 +301,9 @@ quotes.glue(
 # ## Few samples
 #
 # Over gradient descent, dual weights gain more with few samples: the error ratio at $n = 100$ is {glue:text}`sparse_low:.2f` to
-# {glue:text}`sparse_high:.2f` times that at $n = 1000$ (range over settings and both methods). Over a tuned weight decay a larger
+# {glue:text}`sparse_high:.2f` times that at $n = 1000$ (range over settings and both methods). Over a tuned weight decay, a larger
 # gain with few samples was found in {glue:text}`rival_smaller` of {glue:text}`rival_all` comparisons, and for the deeper network
-# on the wine data the gain is *smaller*, for both methods. So few data are where plain gradient descent fails, more than where
+# on the wine data the gain is *smaller*, for both methods. So few data are where plain gradient descent fails, rather than where
 # dual weights excel. The comparison with weight decay is exploratory.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the gains with few samples against those with many", "code_prompt_hide": "Hide the table"}
@@ -318,8 +318,8 @@ style.table(
 # %% [markdown]
 # ## Noise on the inputs
 #
-# After training, noise is added to the test inputs ({term}`noisy inputs`). The table gives the factor by which it raises the error.
-# The error of gradient descent grows most and that of the stabilized method least, apart from L2 0.1, which cannot be disturbed
+# After training, noise is added to the test inputs ({term}`noisy inputs`). The table gives the factor by which this raises the error.
+# The error of gradient descent grows most and that of the stabilized method least. L2 0.1 is an exception: noise cannot disturb it,
 # because it predicts the mean whatever the input.
 
 # %% tags=["remove-input"]
@@ -381,8 +381,8 @@ quotes.glue(
 # ## Can the paper's numbers be reproduced?
 #
 # Most of them can. If the paper's run and ours are the same experiment, a reported value lies in the 95 %
-# {term}`prediction interval` of one run of ours 19 times out of 20. This is so for {glue:text}`n_inside` of
-# {glue:text}`n_reported` reported values, where {glue:text}`n_expected` would be expected. For {glue:text}`methods_mixed` of
+# {term}`prediction interval` of one run of ours 19 times out of 20. {glue:text}`n_inside` of {glue:text}`n_reported` reported values do,
+# and {glue:text}`n_expected` would be expected to. For {glue:text}`methods_mixed` of
 # {glue:text}`methods_reported` methods fewer than nine values of ten lie inside, which the rule of claim B5a calls mixed. The six
 # turns of a run are not independent, so one unusual run can put six values outside. {ref}`One list <not-reproduced>` holds what
 # could not be reproduced in the whole book.

@@ -5,11 +5,11 @@
 # :class: answer
 # **Question.** Do {term}`dual weights` classify images better as well, and are they less disturbed by noise on the images?
 #
-# **Answer.** On clean images no advantage over the paper's baselines was found: dual weights end with
-# {glue:text}`paired_dual`, and with the {term}`stabilizer` it is {glue:text}`paired_stabilized`. With noise on the images they lose
-# fewer points of accuracy than gradient descent does: on MNIST {glue:text}`lost_dual:.1f`, with the stabilizer
-# {glue:text}`lost_dual_stabilized:.1f`, against {glue:text}`lost_gradient_descent:.1f`. The stronger of the paper's two penalties
-# loses {glue:text}`lost_l2:.1f`, so this is no privilege of dual weights.
+# **Answer.** On clean images no advantage over the paper's baselines was found. The comparisons end with {glue:text}`paired_dual` for
+# dual weights, and with {glue:text}`paired_stabilized` for the method with the {term}`stabilizer`. With noise on the images, dual weights
+# lose fewer points of accuracy than gradient descent does: on MNIST they lose {glue:text}`lost_dual:.1f` points, and
+# {glue:text}`lost_dual_stabilized:.1f` with the stabilizer, where gradient descent loses {glue:text}`lost_gradient_descent:.1f`. The
+# stronger of the paper's two penalties loses {glue:text}`lost_l2:.1f`, so that this is no privilege of dual weights.
 #
 # **How sure.** There are $n$ = {glue:text}`n_seeds` seeds in each of 18 settings, at the paper scale. All seeds share the
 # {term}`training subset` of the release, so the intervals say nothing about other subsets; {doc}`08_fair_baselines` draws new ones.
@@ -76,8 +76,8 @@ style.show(
 # A row of {numref}`fig-class-paired` is a setting, and a point is an {term}`error ratio` (the error is 100 minus the accuracy in
 # percent). Nearly all points lie in the grey band, where the difference is smaller than 5 % of the error. The exceptions go both
 # ways: on MNIST dual weights have some advantage over gradient descent, and on Fashion-MNIST with two layers and 1,000 samples they
-# are worse. Between the best and the worst mean of a setting lie {glue:text}`median_spread:.1f` points in the median and
-# {glue:text}`largest_spread:.1f` at most. Single runs, such as the paper's, cannot tell such methods apart.
+# are worse. The best and the worst method of a setting differ by {glue:text}`median_spread:.1f` points of mean accuracy in the median, and
+# by {glue:text}`largest_spread:.1f` at most. Single runs, such as the paper's, cannot tell such methods apart.
 #
 # Dual weights do {term}`overfit` less: without the stabilizer the gap between training and test accuracy is
 # {glue:text}`gap_smaller:.0f` % smaller than that of the baselines. A smaller gap is not a better network, since both accuracies
@@ -118,8 +118,8 @@ style.show(
 
 # %% [markdown]
 # The curves differ most on CIFAR-10 ({numref}`fig-class-cifar`). With two layers the accuracy of dual weights stops rising after the
-# second turn, while the stabilized method goes on; {doc}`04_instability` finds out why. Open markers are the paper's runs. On MNIST
-# and Fashion-MNIST the curves lie close together.
+# second turn, while that of the stabilized method goes on to rise; {doc}`04_instability` finds out why. Open markers are the paper's
+# runs. On MNIST and Fashion-MNIST the curves lie close together.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the curves of MNIST", "code_prompt_hide": "Hide the curves", "figure": {"name": "fig-class-mnist", "caption": "Test accuracy over the turns of 10,000 updates, MNIST."}}
 style.show(
@@ -144,9 +144,9 @@ style.show(
 # ## Noise on the images
 #
 # The table gives the points of accuracy that are lost when noise is added to the test images after training ({term}`noisy inputs`).
-# Gradient descent and L2 0.01 lose most. Against gradient descent on noisy images the outcome is {glue:text}`noisy_dual` for dual
-# weights and {glue:text}`noisy_stabilized` with the stabilizer. Against L2 0.1 it is {glue:text}`noisy_dual_l2` and
-# {glue:text}`noisy_stabilized_l2`.
+# Gradient descent and L2 0.01 lose most. On noisy images the outcome against gradient descent is {glue:text}`noisy_dual` for dual
+# weights and {glue:text}`noisy_stabilized` for the stabilized method. Against L2 0.1 it is {glue:text}`noisy_dual_l2` for dual weights and
+# {glue:text}`noisy_stabilized_l2` for the stabilized method.
 
 # %% tags=["remove-input"]
 style.table(
@@ -195,9 +195,9 @@ quotes.glue(
 # %% [markdown]
 # ## Few samples
 #
-# Is the gain over gradient descent larger with few samples? It counts as a win if the error ratio at $n = 100$ is significantly
-# lower than that at $n = 1000$, by 5 % or more. In six settings there are {glue:text}`sparse_dual`, and with the stabilizer
-# {glue:text}`sparse_stabilized`. {doc}`06_data_and_noise` follows the gain from 50 to 5,000 samples.
+# Is the gain over gradient descent larger with few samples? A setting counts as a win if its error ratio at $n = 100$ is significantly
+# lower than that at $n = 1000$, by 5 % or more. The six settings give {glue:text}`sparse_dual` for dual weights and
+# {glue:text}`sparse_stabilized` for the stabilized method. {doc}`06_data_and_noise` follows the gain from 50 to 5,000 samples.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the gains with few samples against those with many", "code_prompt_hide": "Hide the table"}
 style.table(
@@ -240,7 +240,7 @@ quotes.glue(
 # ## Can the paper's numbers be reproduced?
 #
 # They can. {glue:text}`class_inside` of {glue:text}`class_reported` reported values lie in the 95 % {term}`prediction interval` of
-# one run of ours, and {glue:text}`class_expected` would be expected. {ref}`One list <not-reproduced>` holds what could not be
+# one run of ours, and {glue:text}`class_expected` would be expected to. {ref}`One list <not-reproduced>` holds what could not be
 # reproduced in the whole book.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how many values lie inside", "code_prompt_hide": "Hide the table"}

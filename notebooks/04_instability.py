@@ -7,12 +7,13 @@
 # falls. How often does that happen, does the {term}`stabilizer` mend it, and what causes it?
 #
 # **Answer.** In {glue:text}`fell_dual` runs (95 % interval {glue:text}`fell_low:.0f` to {glue:text}`fell_high:.0f` %) the accuracy
-# falls by 4 points or more within six {term}`turns <turn>`, and in {glue:text}`fell_dual_stabilized` with the stabilizer. When the mean training image is taken off the inputs, no run falls by as
-# much as {glue:text}`centred_largest:.0f` points, and dual weights end at {glue:text}`centred_accuracy:.1f` % instead of
+# falls by 4 points or more within six {term}`turns <turn>`. With the stabilizer it does so in {glue:text}`fell_dual_stabilized` runs. The
+# cause seems to be what all inputs have in common: when the mean training image is subtracted from the inputs, no run falls by as much as
+# {glue:text}`centred_largest:.0f` points, and dual weights end at {glue:text}`centred_accuracy:.1f` % instead of
 # {glue:text}`published_accuracy:.1f` %.
 #
 # **How sure.** There are $n$ = {glue:text}`n_seeds` seeds, for one data set, one depth, one training size and one
-# {term}`training subset`, that of the release. Taking the mean off also makes the problem easier for any method, so this is a test
+# {term}`training subset`, that of the release. Subtracting the mean also makes the problem easier for any method, so that this is a test
 # of the cause and no proof. No claim is judged here.
 # :::
 
@@ -77,12 +78,12 @@ style.show(
 # {numref}`fig-instability-runs` shows every run. Compare the thin lines on the left, which move up and down by several points, with
 # those of the other two panels. In the paper's run the accuracy falls by {glue:text}`paper_fall:.1f` points from its best. Ours fall
 # by {glue:text}`own_mean:.1f` points on average and by {glue:text}`own_largest:.1f` at most. So what the paper saw was no accident,
-# and the stabilizer does mend it. It is not a collapse either: a run that is low at the end of a turn was often higher shortly
+# and the stabilizer does mend it. The fall is not a collapse either: a run that is low at the end of a turn was often higher shortly
 # before.
 #
 # **The experiment** repeats the released protocol of {doc}`03_classification` in this one setting, with many seeds and four
-# {term}`checkpoints <checkpoint>` per turn. A second arm is the same in everything but the inputs: there the mean of the training images is
-# taken off (*centred inputs*).
+# {term}`checkpoints <checkpoint>` per turn. A second arm differs in the inputs alone: there the mean of the training images is
+# subtracted (*centred inputs*).
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show how often and how far accuracy falls", "code_prompt_hide": "Hide the table"}
 style.table(
@@ -99,8 +100,8 @@ style.table(
 # How far does one update move the output $z$ of the output layer for its own sample? It moves it by the gradient times
 # $(r / |g|)\,(\lVert h\rVert^2 + 1)$, where $h$ are the outputs of the hidden layer, $g$ is the error signal and $r$ the rate
 # ({doc}`01_dual_weight_update`). We call this factor the **step gain**. The learning rate is only 0.001, but what acts on the output is
-# the learning rate times $\lVert h\rVert^2$. For a squared error, a step gain of 1 would remove the whole error of a sample at one
-# blow, and a gain of 2 would not converge.
+# the learning rate times $\lVert h\rVert^2$. For a squared error, a step gain of 1 would remove the whole error of a sample in one
+# step, and with a gain of 2 training would not converge.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-instability-cause", "caption": "Accuracy, output of the strongest hidden unit and step gain of the output layer over the turns. Full lines: as published; dotted: with centred inputs."}}
 style.show(
@@ -144,13 +145,15 @@ style.show(
 # %% [markdown]
 # Why do some units grow? {numref}`fig-instability-units` shows all units of one network, a line each. In the dual network a few rise far
 # above the others, one of them in the last turn. Over all seeds, the strongest unit of the dual networks is active on
-# {glue:text}`strongest_active:.0f` % of the training images on average. Our reading is this. All pixels are positive, so all images have a large part in common, their brightness. $W_1$ and
-# $W_2$ of a unit are two averages of images. Where their brightness differs by a little, the output of the unit moves by much, and
-# by the same for all images. Such a unit says nothing about the class, but it multiplies every step of the layer above.
+# {glue:text}`strongest_active:.0f` % of the training images on average.
+#
+# Our reading is this. All pixels are positive, so that all images have a large part in common, their brightness. $W_1$ and $W_2$ of a unit are
+# two averages of images. If their brightness differs only a little, the output of the unit already changes a lot, and by the same amount for
+# all images. Such a unit says nothing about the class, but it multiplies every step of the layer above.
 #
 # ## Is that the cause?
 #
-# If it is, taking the mean image off the inputs must lower both the step gain and the ups and downs. It does. The step gain of the
+# If it is, subtracting the mean image from the inputs must lower both the step gain and the ups and downs. It does. The step gain of the
 # dual networks falls from {glue:text}`gain_published:.2f` to {glue:text}`gain_centred:.2f`, the accuracy hardly changes from
 # checkpoint to checkpoint, and all three methods classify better.
 
@@ -170,8 +173,8 @@ style.table(
 )
 
 # %% [markdown]
-# So the instability belongs to inputs with a large common part, met by two averages in each neuron. What the step gain does *not*
-# tell is which seed will fall: over the seeds of the dual method as published, its rank correlation with the ups and downs is
+# So the instability arises where inputs with a large common part meet neurons that hold two averages of them. The step gain does *not*
+# tell which seed will fall: over the seeds of the dual method as published, its rank correlation with the ups and downs is
 # {glue:text}`within:.2f`. For your own data the advice is plain: centre the inputs ({doc}`18_use_it`).
 #
 # ## What would change our mind

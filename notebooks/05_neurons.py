@@ -67,7 +67,7 @@ style.show(
 # {glue:text}`pixels` pixels are such *silent* pixels. Under both dual methods the borders are nearly white. Every update of $W_1$ or
 # $W_2$ draws **all** components towards the input, also where the input is zero ({doc}`01_dual_weight_update`).
 #
-# A neuron that no training image activates is the exception. Nothing moves it, and number 2, the third column, still shows its random
+# Neurons that no training image activates are the exception, because nothing moves them. Neuron 2, in the third column, still shows its random
 # start; only the penalty of L2 0.1 makes it paler.
 #
 # **The experiment.** The network has 20 hidden units and is trained on 1,000 images of MNIST as in {doc}`03_classification`. All five
@@ -89,7 +89,7 @@ style.show(
 # %% [markdown]
 # In {numref}`fig-neurons-parts` compare the first row with the third. $W_1$ is a blurred average of the images that should have raised
 # the output of the neuron, $W_2$ of those that should have lowered it, each image weighted by how much. Both look like several
-# digits at once. Only the difference shows strokes, of what the one has and the other has not.
+# digits at once. Only the difference shows strokes: what one of the two has and the other has not.
 #
 # ## In numbers
 #
@@ -114,7 +114,7 @@ style.table(
 # {glue:text}`silent_dual_stabilized:.0f` % with the {term}`stabilizer`. What is left under the dual methods sits at least in part in
 # neurons that were never active.
 #
-# This suggests why noise on test images hurts gradient descent most ({doc}`03_classification`): the noise lights the silent pixels
+# This suggests why noise on test images hurts gradient descent most ({doc}`03_classification`): the noise reaches the silent pixels
 # too, and their weights are random. The two methods with the largest noise gain do lose most accuracy under noise.
 #
 # ## What would change our mind

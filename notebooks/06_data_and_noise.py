@@ -194,8 +194,8 @@ style.show(
 # In {numref}`fig-robust` start with the robust loss: the points lie at 1, with a mean {term}`error ratio` of
 # {glue:text}`robust_ratio:.2f` (95 % interval {glue:text}`robust_low:.2f` to {glue:text}`robust_high:.2f`). So a loss made for wrong labels
 # does as well as dual weights. Against squared L2 and early stopping the points lie left of the grey band. The mean ratio to squared L2 is
-# {glue:text}`decay_ratio:.2f` ({glue:text}`decay_low:.2f` to {glue:text}`decay_high:.2f`), which speaks for dual weights. But what our rule
-# judges are single comparisons, and with {glue:text}`robust_seeds` seeds few of them are significant: {glue:text}`robust_dual` for dual
+# {glue:text}`decay_ratio:.2f` ({glue:text}`decay_low:.2f` to {glue:text}`decay_high:.2f`), which speaks for dual weights. But our rule
+# judges single comparisons, and with {glue:text}`robust_seeds` seeds few of them are significant. The outcome is {glue:text}`robust_dual` for dual
 # weights, {glue:text}`robust_stabilized` with the stabilizer, and {glue:text}`robust_both` if the learning rate is tuned. By the rule,
 # dual weights were not shown to be more robust than tuned baselines.
 
@@ -235,8 +235,8 @@ style.show(
 # %% [markdown]
 # As the noise grows, L2 0.1 and dual weights without the stabilizer hold up best ({numref}`fig-input-noise`), and the stabilized method
 # does hardly better than gradient descent. Over all strengths and both data sets, dual weights
-# end with {glue:text}`noise_dual` against gradient descent, and the stabilized method with {glue:text}`noise_stabilized`. Against L2 0.1 it is
-# {glue:text}`noise_dual_l2` and {glue:text}`noise_stabilized_l2`. So a simple penalty stands this noise as well as dual weights do.
+# end with {glue:text}`noise_dual` against gradient descent, and the stabilized method with {glue:text}`noise_stabilized`. Against L2 0.1 the
+# outcomes are {glue:text}`noise_dual_l2` and {glue:text}`noise_stabilized_l2`. So a simple penalty withstands this noise as well as dual weights do.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the outcomes with noisy inputs", "code_prompt_hide": "Hide the table"}
 style.table(

@@ -6,8 +6,8 @@
 # **Question.** Are {term}`dual weights` more robust if some classes are rare, as the abstract of the paper {cite:p}`wang2025` says?
 #
 # **Answer.** In our design they are less robust: their balanced error is {glue:text}`worse_dual:.0f` % higher than that of gradient
-# descent, with the {term}`stabilizer` {glue:text}`worse_stabilized:.0f` % (mean over nine settings). If their rates are scaled by class
-# frequency, the error is {glue:text}`weighted_gain:.0f` % lower than that of gradient descent with the same class weights
+# descent, and {glue:text}`worse_stabilized:.0f` % higher with the {term}`stabilizer` (mean over nine settings). If their rates are scaled by
+# class frequency, the error is {glue:text}`weighted_gain:.0f` % lower than that of gradient descent with the same class weights
 # (95 % interval {glue:text}`weighted_gain_low:.0f` to {glue:text}`weighted_gain_high:.0f` %); on CIFAR-10 this mends nothing.
 #
 # **How sure.** There are $n$ = {glue:text}`n_seeds` seeds, each with its own training set and its own rare classes, on three data sets
@@ -114,9 +114,9 @@ style.show(
 # {numref}`fig-imbalance-minority` shows where the accuracy is lost: at a ratio of {glue:text}`top` the rare classes are hardly
 # recognised by any method, and least by those that pull weights back.
 #
-# **Less robust, or just worse?** A method that is worse on balanced data too would not be less robust for it. So we compare the
-# {term}`error ratio` to gradient descent at ratio {glue:text}`top` with that on balanced sets. Above 1 imbalance costs the dual method
-# more, and it does on all three data sets.
+# **Less robust, or just worse?** A method that is worse on balanced data too would not be less robust for it. So the table divides the
+# {term}`error ratio` to gradient descent at an imbalance of {glue:text}`top` by that on balanced sets. A value above 1 means that imbalance costs
+# the dual method more, and this is so on all three data sets.
 
 # %% tags=["remove-input"]
 style.table(
@@ -130,8 +130,8 @@ style.table(
 # %% [markdown]
 # ## The ordinary remedies
 #
-# Class weights count samples of rare classes more; logit adjustment {cite:p}`menon2021` corrects the outputs during
-# training. How do dual weights with the plain loss compare with gradient descent and one of these?
+# {term}`Class weights <class weights>` let samples of rare classes count more in the loss, and {term}`logit adjustment` {cite:p}`menon2021` corrects the outputs
+# during training. How do dual weights with the plain loss compare with gradient descent and one of these?
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-forest", "caption": "Balanced error of the two dual methods (plain loss) relative to gradient descent without and with a remedy. Left of the grey band the dual method is better by 5 % or more; open markers: not significant after correction."}}
 style.show(
@@ -144,8 +144,8 @@ style.show(
 )
 
 # %% [markdown]
-# They do worse ({numref}`fig-imbalance-forest`): on MNIST and Fashion-MNIST the points move further to the right with each remedy. But a
-# remedy can be had together with dual weights. In {numref}`fig-imbalance-remedies` logit adjustment lifts the curves of both update rules.
+# They do worse ({numref}`fig-imbalance-forest`): on MNIST and Fashion-MNIST the points move further to the right with each remedy. But dual
+# weights can be combined with a remedy. In {numref}`fig-imbalance-remedies` logit adjustment lifts the curves of both update rules.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-imbalance-remedies", "caption": "Balanced accuracy with class weights or logit adjustment. Colour: update rule; dash: loss."}}
 style.show(

