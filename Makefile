@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: book test reproduce data bench serve lint clean lock
+.PHONY: book pdf test reproduce data bench serve lint clean lock
 .DEFAULT_GOAL := book
 
 # The stamp is written last: an interrupted installation is taken up again.
@@ -19,6 +19,10 @@ $(READY): requirements.lock pyproject.toml
 book: $(READY)
 	@.venv/bin/jupyter-book build . --quiet
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
+
+# All pages as one PDF, printed by an installed Chromium.
+pdf: book
+	@$(PY) book/_ext/print_book.py _build/html _build/weightspace.pdf
 
 # A test file stays in one process, because what its tests share is set up once; tests/conftest.py puts long files first.
 test: $(READY)

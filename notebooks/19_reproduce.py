@@ -73,7 +73,7 @@ style.table(tables.common.status())
 # %% [markdown]
 # ## How the notebooks of this build ran
 #
-# A notebook runs again only if its source, parameters, package, records or versions have changed.
+# A notebook runs again only if its code, parameters, package, records or versions have changed. Its prose is no part of a run.
 #
 # ```{notebook-runs}
 # ```
