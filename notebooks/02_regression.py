@@ -12,7 +12,7 @@
 # {glue:text}`dual_gain:.0f` % below that of gradient descent, and no advantage over the tuned weight decay was found. With few samples
 # the gain over gradient descent is larger than with many; the gain over weight decay was not found to be.
 #
-# **How sure.** There are $n$ = {glue:text}`n_seeds` seeds for every setting, each with a {term}`training subset` of its own, two
+# **How sure.** There are *n* = {glue:text}`n_seeds` seeds for every setting, each with a {term}`training subset` of its own, two
 # data sets and small networks, at the paper scale. The rules behind the verdicts were committed before the first records.
 # Whether few data help beyond weight decay is a question that we asked after seeing the results.
 # :::
@@ -77,7 +77,7 @@ style.show(
 )
 
 # %% [markdown]
-# A row of {numref}`fig-regression` is a setting: a data set, a depth, and $n$ training samples. A point is an {term}`error ratio`,
+# A row of {numref}`fig-regression` is a setting: a data set, a depth, and *n* training samples. A point is an {term}`error ratio`,
 # and below 1 the dual method is better. Against gradient descent (left) the gain is largest where samples are few and the network
 # is deep. Against weight decay (right; mind the other axis) all points lie close to 1, so weight decay brings most of that gain as
 # well. What remains for the stabilized method is a few percent, in most settings.
@@ -86,7 +86,7 @@ style.show(
 #
 # The paper {cite:p}`wang2025` trains small networks on two tables: California Housing and Wine Quality. "2 layers" means one hidden
 # layer of 20 units, "3 layers" two of 64 and 32. A network sees one sample per update for six {term}`turns <turn>` of 10,000 updates,
-# and is tested on all other rows of the table. Errors are mean squared errors times $10^4$; always predicting the mean of the
+# and is tested on all other rows of the table. Errors are mean squared errors times 10⁴; always predicting the mean of the
 # targets scores about 100. The paper reports one run for each setting. We run {glue:text}`n_seeds` seeds, first with its own
 # baselines, which were not tuned, and then with tuned ones.
 #
@@ -96,9 +96,9 @@ style.show(
 # | Data | California Housing {cite:p}`pace1997`, the complete rows, 8 features; Wine Quality, white {cite:p}`cortez2009`, 11 features. Every column has mean 0 and standard deviation 1 over the whole file; the target is divided by 10 after that. |
 # | Networks | ReLU units, mean squared error, initial weights by He initialisation, the same for all methods of a seed. |
 # | Training | One sample per update, drawn uniformly from the training rows; learning rate 0.001. |
-# | Training rows | 100, 500 or 1,000 draws with replacement. In the first experiment they are those of the release, `RandomState(5)`, one subset for all seeds; in the second, seed $s$ draws its own, `RandomState(1000 + s)`. |
+# | Training rows | 100, 500 or 1,000 draws with replacement. In the first experiment they are those of the release, `RandomState(5)`, one subset for all seeds; in the second, seed *s* draws its own, `RandomState(1000 + s)`. |
 # | Test | All rows that are not among the training rows, after each turn; after the last turn also with noise of standard deviation 0.3 on the inputs. |
-# | Methods | Dual weights with and without the stabilizer; gradient descent; gradient descent with a penalty $\lambda\sum_l\lVert W_l\rVert_F$ (not squared), $\lambda = 0.01$ and $0.1$. |
+# | Methods | Dual weights with and without the stabilizer; gradient descent; gradient descent with a penalty *λ* times the sum of the Frobenius norms of the weight matrices (not squared), *λ* = 0.01 and 0.1. |
 #
 # All of this is the released code's, except for what we had to choose: the seeds, of which the release has none, and an order of
 # samples and a test noise that the methods of a seed share, so that comparisons are paired.
@@ -300,8 +300,8 @@ quotes.glue(
 # %% [markdown]
 # ## Few samples
 #
-# Over gradient descent, dual weights gain more with few samples: the error ratio at $n = 100$ is {glue:text}`sparse_low:.2f` to
-# {glue:text}`sparse_high:.2f` times that at $n = 1000$ (range over settings and both methods). Over a tuned weight decay, a larger
+# Over gradient descent, dual weights gain more with few samples: the error ratio at *n* = 100 is {glue:text}`sparse_low:.2f` to
+# {glue:text}`sparse_high:.2f` times that at *n* = 1000 (range over settings and both methods). Over a tuned weight decay, a larger
 # gain with few samples was found in {glue:text}`rival_smaller` of {glue:text}`rival_all` comparisons, and for the deeper network
 # on the wine data the gain is *smaller*, for both methods. So few data are where plain gradient descent fails, rather than where
 # dual weights excel. The comparison with weight decay is exploratory.

@@ -11,7 +11,7 @@
 # {glue:text}`lost_dual_stabilized:.1f` with the stabilizer, where gradient descent loses {glue:text}`lost_gradient_descent:.1f`. The
 # stronger of the paper's two penalties loses {glue:text}`lost_l2:.1f`, so that this is no privilege of dual weights.
 #
-# **How sure.** There are $n$ = {glue:text}`n_seeds` seeds in each of 18 settings, at the paper scale. All seeds share the
+# **How sure.** There are *n* = {glue:text}`n_seeds` seeds in each of 18 settings, at the paper scale. All seeds share the
 # {term}`training subset` of the release, so the intervals say nothing about other subsets; {doc}`08_fair_baselines` draws new ones.
 # The rules were committed before the first records, when a few trial runs had been seen.
 # :::
@@ -195,8 +195,8 @@ quotes.glue(
 # %% [markdown]
 # ## Few samples
 #
-# Is the gain over gradient descent larger with few samples? A setting counts as a win if its error ratio at $n = 100$ is significantly
-# lower than that at $n = 1000$, by 5 % or more. The six settings give {glue:text}`sparse_dual` for dual weights and
+# Is the gain over gradient descent larger with few samples? A setting counts as a win if its error ratio at *n* = 100 is significantly
+# lower than that at *n* = 1000, by 5 % or more. The six settings give {glue:text}`sparse_dual` for dual weights and
 # {glue:text}`sparse_stabilized` for the stabilized method. {doc}`06_data_and_noise` follows the gain from 50 to 5,000 samples.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the gains with few samples against those with many", "code_prompt_hide": "Hide the table"}

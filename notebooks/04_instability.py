@@ -12,7 +12,7 @@
 # {glue:text}`centred_largest:.0f` points, and dual weights end at {glue:text}`centred_accuracy:.1f` % instead of
 # {glue:text}`published_accuracy:.1f` %.
 #
-# **How sure.** There are $n$ = {glue:text}`n_seeds` seeds, for one data set, one depth, one training size and one
+# **How sure.** There are *n* = {glue:text}`n_seeds` seeds, for one data set, one depth, one training size and one
 # {term}`training subset`, that of the release. Subtracting the mean also makes the problem easier for any method, so that this is a test
 # of the cause and no proof. No claim is judged here.
 # :::
@@ -97,10 +97,10 @@ style.table(
 # %% [markdown]
 # ## Steps that are too large
 #
-# How far does one update move the output $z$ of the output layer for its own sample? It moves it by the gradient times
-# $(r / |g|)\,(\lVert h\rVert^2 + 1)$, where $h$ are the outputs of the hidden layer, $g$ is the error signal and $r$ the rate
+# How far does one update move the output *z* of the output layer for its own sample? It moves it by the gradient times
+# (*r* / |*g*|) (‖*h*‖² + 1), where *h* are the outputs of the hidden layer, *g* is the error signal and *r* the rate
 # ({doc}`01_dual_weight_update`). We call this factor the **step gain**. The learning rate is only 0.001, but what acts on the output is
-# the learning rate times $\lVert h\rVert^2$. For a squared error, a step gain of 1 would remove the whole error of a sample in one
+# the learning rate times ‖*h*‖². For a squared error, a step gain of 1 would remove the whole error of a sample in one
 # step, and with a gain of 2 training would not converge.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-instability-cause", "caption": "Accuracy, output of the strongest hidden unit and step gain of the output layer over the turns. Full lines: as published; dotted: with centred inputs."}}
@@ -147,7 +147,7 @@ style.show(
 # above the others, one of them in the last turn. Over all seeds, the strongest unit of the dual networks is active on
 # {glue:text}`strongest_active:.0f` % of the training images on average.
 #
-# Our reading is this. All pixels are positive, so that all images have a large part in common, their brightness. $W_1$ and $W_2$ of a unit are
+# Our reading is this. All pixels are positive, so that all images have a large part in common, their brightness. *W*₁ and *W*₂ of a unit are
 # two averages of images. If their brightness differs only a little, the output of the unit already changes a lot, and by the same amount for
 # all images. Such a unit says nothing about the class, but it multiplies every step of the layer above.
 #

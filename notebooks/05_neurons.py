@@ -6,12 +6,12 @@
 # **Question.** What do the two weight vectors of a trained neuron look like, and how do its weights differ from those that gradient
 # descent finds?
 #
-# **Answer.** $W_1$ and $W_2$ are blurred averages of images, and only their difference looks like a detector of strokes. Pixels
+# **Answer.** *W*₁ and *W*₂ are blurred averages of images, and only their difference looks like a detector of strokes. Pixels
 # that are empty in every training image keep {glue:text}`silent_gradient_descent:.0f` % of their random start under gradient
 # descent and {glue:text}`silent_dual:.0f` % under {term}`dual weights`. Under gradient descent, noise on all pixels adds
 # {glue:text}`noise_times:.1f` times as much variance to a hidden neuron as under dual weights.
 #
-# **How sure.** The numbers are means over $n$ = {glue:text}`n_seeds` seeds on MNIST with one network, at the paper scale; the
+# **How sure.** The numbers are means over *n* = {glue:text}`n_seeds` seeds on MNIST with one network, at the paper scale; the
 # pictures show one seed. No claim is judged here, and that this explains what noise does to accuracy is our reading.
 # :::
 
@@ -64,14 +64,14 @@ style.show(
 # %% [markdown]
 # Look at the borders of the images in {numref}`fig-neurons-methods`. Under gradient descent they are as noisy as at the start, because
 # no training image has ink there: the gradient is zero, and nothing ever moves these weights. {glue:text}`silent_pixels` of the
-# {glue:text}`pixels` pixels are such *silent* pixels. Under both dual methods the borders are nearly white. Every update of $W_1$ or
-# $W_2$ draws **all** components towards the input, also where the input is zero ({doc}`01_dual_weight_update`).
+# {glue:text}`pixels` pixels are such *silent* pixels. Under both dual methods the borders are nearly white. Every update of *W*₁ or
+# *W*₂ draws **all** components towards the input, also where the input is zero ({doc}`01_dual_weight_update`).
 #
 # Neurons that no training image activates are the exception, because nothing moves them. Neuron 2, in the third column, still shows its random
 # start; only the penalty of L2 0.1 makes it paler.
 #
 # **The experiment.** The network has 20 hidden units and is trained on 1,000 images of MNIST as in {doc}`03_classification`. All five
-# networks of a seed start from the same random weights, so that neuron $k$ of one method can be compared with neuron $k$ of another.
+# networks of a seed start from the same random weights, so that neuron *k* of one method can be compared with neuron *k* of another.
 # The idea of the pictures is the paper's {cite:p}`wang2025`; one colour scale for all and the numbers below are ours.
 #
 # ## Two vectors in one neuron
@@ -87,8 +87,8 @@ style.show(
 )
 
 # %% [markdown]
-# In {numref}`fig-neurons-parts` compare the first row with the third. $W_1$ is a blurred average of the images that should have raised
-# the output of the neuron, $W_2$ of those that should have lowered it, each image weighted by how much. Both look like several
+# In {numref}`fig-neurons-parts` compare the first row with the third. *W*₁ is a blurred average of the images that should have raised
+# the output of the neuron, *W*₂ of those that should have lowered it, each image weighted by how much. Both look like several
 # digits at once. Only the difference shows strokes: what one of the two has and the other has not.
 #
 # ## In numbers
@@ -97,7 +97,7 @@ style.show(
 #
 # - **Silent pixels:** the root mean square of their weights, relative to the random start. 1 means that nothing has changed.
 # - **Roughness:** the mean squared difference of neighbouring pixels. It is 1 for independent pixels and near 0 for smooth images.
-# - **Noise gain:** $\lVert w\rVert^2$, the variance that noise of variance 1 on every pixel adds to a hidden neuron.
+# - **Noise gain:** ‖*w*‖², the variance that noise of variance 1 on every pixel adds to a hidden neuron.
 
 # %% tags=["remove-input"]
 style.table(

@@ -12,7 +12,7 @@
 # a loss made for wrong labels does as well (error ratio {glue:text}`robust_ratio:.2f`, 95 % interval {glue:text}`robust_low:.2f` to
 # {glue:text}`robust_high:.2f`). Noise on the test images disturbs a simple penalty no more than dual weights.
 #
-# **How sure.** There are $n$ = {glue:text}`n_sparse` seeds for the number of samples, {glue:text}`n_noise` for noise and
+# **How sure.** There are *n* = {glue:text}`n_sparse` seeds for the number of samples, {glue:text}`n_noise` for noise and
 # {glue:text}`robust_seeds` for tuned baselines, each with a {term}`training subset` of its own, on two data sets with one network, at the
 # paper scale. The rules of the claims about wrong labels were committed before their records.
 # :::
@@ -83,7 +83,7 @@ style.show(
 # So without the stabilizer the gain is larger where data are sparse, as the paper says, but it stays small, and with more data both
 # methods lose. In regression the gain is larger ({doc}`02_regression`).
 #
-# | method | {term}`wins <win>` against gradient descent at $n$ | loses at $n$ |
+# | method | {term}`wins <win>` against gradient descent at *n* | loses at *n* |
 # | --- | --- | --- |
 # | dual | {glue:text}`win_dual` | {glue:text}`loss_dual` |
 # | dual, stabilized | {glue:text}`win_dual_stabilized` | {glue:text}`loss_dual_stabilized` |

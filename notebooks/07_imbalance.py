@@ -10,7 +10,7 @@
 # class frequency, the error is {glue:text}`weighted_gain:.0f` % lower than that of gradient descent with the same class weights
 # (95 % interval {glue:text}`weighted_gain_low:.0f` to {glue:text}`weighted_gain_high:.0f` %); on CIFAR-10 this mends nothing.
 #
-# **How sure.** There are $n$ = {glue:text}`n_seeds` seeds, each with its own training set and its own rare classes, on three data sets
+# **How sure.** There are *n* = {glue:text}`n_seeds` seeds, each with its own training set and its own rare classes, on three data sets
 # with one network, at the paper scale. The rules were committed before the records that they judge; for the scaled rates,
 # records of the other methods had been read. The paper's code has no such experiment, so another kind of imbalance may be meant.
 # :::
@@ -177,9 +177,9 @@ style.table(
 # %% [markdown]
 # ## Updates that are balanced by class
 #
-# If samples of a rare class push back too seldom, each of their pushes can count for more. We multiply the rates $r_1$ and $r_2$ of a
-# sample ({doc}`01_dual_weight_update`) by the weight of its class, $n / (K n_k)$, where $n_k$ of $n$ samples belong to the class and
-# there are $K$ classes. For dual weights without stabilizer this is the same as class weights in the loss.
+# If samples of a rare class push back too seldom, each of their pushes can count for more. We multiply the rates *r*₁ and *r*₂ of a
+# sample ({doc}`01_dual_weight_update`) by the weight of its class, *n* / (*K n*ₖ), where *n*ₖ of *n* samples belong to the class and
+# there are *K* classes. For dual weights without stabilizer this is the same as class weights in the loss.
 #
 # On MNIST this lowers the balanced error to {glue:text}`mended_mnist_low:.2f` to {glue:text}`mended_mnist_high:.2f` times what it was,
 # on Fashion-MNIST to {glue:text}`mended_fashion_mnist_low:.2f` to {glue:text}`mended_fashion_mnist_high:.2f` times (ranges over

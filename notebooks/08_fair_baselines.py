@@ -11,7 +11,7 @@
 # ({glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`). Against all tuned baselines together the outcome is {glue:text}`all_dual` with two
 # layers and {glue:text}`deep_dual` with three. With the {term}`stabilizer` the results are much the same.
 #
-# **How sure.** There are $n$ = {glue:text}`n_seeds` seeds, each with a {term}`training subset` of its own, at the paper scale. A single
+# **How sure.** There are *n* = {glue:text}`n_seeds` seeds, each with a {term}`training subset` of its own, at the paper scale. A single
 # comparison finds only large differences, so a tie does not show that two methods are equal. The rules were committed before the records
 # that they judge; CIFAR-10 was added after the results on the other two data sets had been read, and those with two layers had been read
 # before the rule for three.

@@ -221,7 +221,7 @@ style.show(
 )
 
 # %% [markdown]
-# The gains do not have the same order as in the release either (rank correlation {glue:text}`reported_rho:.2f`, $p$ =
+# The gains do not have the same order as in the release either (rank correlation {glue:text}`reported_rho:.2f`, *p* =
 # {glue:text}`reported_p:.2f` over {glue:text}`reported_sets` sets). In both, adding generated texts to all real ones does best, in ours by
 # {glue:text}`added_gain:.1f` points on average. But those sets are larger, so that they get more updates, and over all sets the rank correlation
 # of accuracy with the number of updates is {glue:text}`updates_rho:.2f`.

@@ -174,7 +174,7 @@ glue("difference", f"{difference:g}", display=False)
 #
 # ```{dropdown} Some layers only, training on later, and what else works
 # `dualize(model, ["fc", "layer4.*"])` makes only those layers dual; a function of name and layer does as well. To go on training
-# later, save `model.state_dict()` too and load it into `dualize(resnet18(num_classes=10))`: folding forgets which part of $W_1 - W_2$ was
+# later, save `model.state_dict()` too and load it into `dualize(resnet18(num_classes=10))`: folding forgets which part of *W*₁ − *W*₂ was
 # which. Automatic mixed precision, `torch.compile`, `torch.func` (per-sample gradients too) and `DistributedDataParallel` work as with
 # ordinary layers, and are tested. `torch.export` would keep the outputs and lose the rule, so that the layers refuse it: export the folded
 # model.
@@ -182,9 +182,9 @@ glue("difference", f"{difference:g}", display=False)
 #
 # ### What inference costs
 #
-# Paper B states that inference costs the same as $Wx + b$ (claim B6, {doc}`20_claims`). After folding there is no overhead by construction,
+# Paper B states that inference costs the same as *Wx* + *b* (claim B6, {doc}`20_claims`). After folding there is no overhead by construction,
 # because the layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
-# trained, which computes $W_1 - W_2$ anew in every forward pass. An unfolded pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
+# trained, which computes *W*₁ − *W*₂ anew in every forward pass. An unfolded pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
 # times as long as a plain one; the factor is largest where every weight serves few inputs. **Fold before you deploy.**
 
 # %% tags=["remove-input"]
@@ -305,7 +305,7 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 #
 # - **Sum the loss over the batch.** The rates of the paper are those of single samples. With `reduction="sum"` a step of
 #   `torch.optim.SGD` moves the weights by the sum of the single updates; with the mean, all rates are smaller by the size of the batch.
-# - **Lower the learning rate until the loss falls smoothly.** A step moves $W_1$ by the fraction $\eta\sum\max(0,-g)$ towards the mean of
+# - **Lower the learning rate until the loss falls smoothly.** A step moves *W*₁ by the fraction *η* Σ max(0, −*g*) towards the mean of
 #   its inputs, where the sum is over the batch and, in a convolution, over all positions. Where that fraction exceeds 1 the step overshoots,
 #   and above 2 it diverges.
 # - **Expect a little more time and memory.** The backward pass of a dual layer takes one matrix product more than that of an ordinary one, and
@@ -317,9 +317,9 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # Momentum, Adam and their like rescale it or average it over steps, so that the weights are no longer moving averages of inputs
 # ({doc}`17_where_they_meet` says what they become). Weight decay comes on top of the decay that the method has of its own.
 #
-# **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the fraction per sample by $\eta$, so that $\eta$ times the batch size should
+# **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the fraction per sample by *η*, so that *η* times the batch size should
 # stay below 1; it starts slowly. In a convolution it takes the mean over the positions that a sample addresses, where the plain rule
-# sums. The paper has no convolutions, and this is our choice. Its rates follow $|g|/m$, so that in the long run the scale of the loss
+# sums. The paper has no convolutions, and this is our choice. Its rates follow |*g*|/*m*, so that in the long run the scale of the loss
 # does not matter. A loss scaler, which divides the gradients again, would only make them smaller: prefer bfloat16 to float16.
 # ```
 #
@@ -335,7 +335,7 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # - **Classes are of unequal frequency.** Imbalance costs both dual methods more than gradient descent ({doc}`07_imbalance`).
 # - **Inputs have a large common part** that nothing subtracts ({doc}`04_instability`). Centre the inputs first.
 # - **The inputs of a layer are not on the scale of useful weights.** Large, unnormalised inputs draw the weights to large values.
-# - **A pretrained model is fine-tuned briefly.** `dualize` starts at $W_1 = W$, $W_2 = 0$, and training then pulls $W_1$ towards
+# - **A pretrained model is fine-tuned briefly.** `dualize` starts at *W*₁ = *W*, *W*₂ = 0, and training then pulls *W*₁ towards
 #   averages of inputs, away from what was learnt before.
 # - **Gradients are heavy-tailed, and nothing bounds them.** One huge gradient can carry a weight past its mean. The stabilizer helps, and so
 #   does `clip_grad_norm_`.

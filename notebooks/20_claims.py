@@ -47,8 +47,8 @@ tables.claims.register(judged)
 # %% [markdown]
 # ## Six questions that people ask
 #
-# **Does the method of paper B help with few data?** In regression it does, against plain gradient descent: the gain is larger at $n = 100$
-# than at $n = 1000$ in all four settings of both methods (B2a). In classification that was found in few settings (B2b), and from 50 to 500
+# **Does the method of paper B help with few data?** In regression it does, against plain gradient descent: the gain is larger at *n* = 100
+# than at *n* = 1000 in all four settings of both methods (B2a). In classification that was found in few settings (B2b), and from 50 to 500
 # samples neither method wins against gradient descent by the rule ({doc}`06_data_and_noise`). Over a tuned weight decay, no setting of
 # regression showed a larger gain with few samples, and one, the deeper network on the wine data, showed a smaller one ({doc}`02_regression`).
 # In the setting where data are sparsest for the size of the network, a tuned squared L2 beats both methods: it beats dual weights in
@@ -116,7 +116,7 @@ quotes.glue(
 # ## How a verdict is made
 #
 # A *comparison* is one configuration, one method and one baseline, paired by seed on the logarithm of the error (two-sided t-test,
-# {term}`Holm's correction` {cite:p}`holm1979` over all comparisons of a claim). The method *wins* a comparison if the corrected $p$ is below
+# {term}`Holm's correction` {cite:p}`holm1979` over all comparisons of a claim). The method *wins* a comparison if the corrected *p* is below
 # 0.05 and its error is lower by 5 % or more. It *loses* if the error is as much higher and significantly so. Every other comparison is a
 # *tie*, which means that neither was shown, not that the two are equal.
 #
@@ -125,7 +125,7 @@ quotes.glue(
 # may end with **undecided** ({doc}`../book/rules`). What rests on single runs is **described** and not judged. A claim stays **open** until
 # every run of its experiment is on record.
 #
-# **Effects and what could have been found.** Each card says what its effect is and what $n$ counts. The error is the mean squared error in
+# **Effects and what could have been found.** Each card says what its effect is and what *n* counts. The error is the mean squared error in
 # regression and 100 minus the (balanced) accuracy in classification, and effects are geometric means over comparisons. The *smallest
 # detectable* effect is the one that a single test at 5 % would have shown with a power of 80 %. Where the effect has an interval, this test is
 # of the mean over all comparisons, and a single comparison would detect only larger effects. Where the effect has a range over comparisons,

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from weightspace.display import drawn
+from weightspace.display import drawn, style
 
 
 @pytest.fixture
@@ -61,4 +61,18 @@ def test_a_key_has_the_line_and_the_marker_of_each_word():
     corners = found["by its legend"].marker.removeprefix("polygon(").removesuffix(")").split(", ")
     assert {"0% 0%", "0% 100%", "100% 0%", "100% 100%"} == set(corners)
     assert found["by a word beside it"] == drawn.Sign("#1f77c9", "dotted", "circle()")
+    plt.close(figure)
+
+
+def test_names_cover_neither_points_nor_each_other():
+    figure, axes = plt.subplots(figsize=(7, 4))
+    points = [("left of the other", 9.5, 11.2), ("right of it", 11.4, 11.9), ("alone", 2, 2)]
+    axes.plot([x for _, x, _ in points], [y for _, _, y in points], "o")
+    style.name_points(axes, [(*point, "#000000") for point in points])
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == [name for name, *_ in points]
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    places = axes.transData.transform([point[1:] for point in points])
+    assert not any(box.contains(*place) for box in boxes for place in places)
+    assert axes.texts[-1].get_ha() == "left" and axes.texts[-1].get_va() == "bottom"
     plt.close(figure)

@@ -233,7 +233,7 @@ def test_no_letter_of_a_wide_figure_is_too_small_to_read():
 
 def key_of(figure) -> list[tuple[str, str]]:
     html = style.show(figure, "one", alt="A drawing")._repr_html_()
-    return re.findall(r'<span style="--colour: ([^"]*)">([^<]*)</span>', html)
+    return re.findall(r'<span style="--colour: ([^";]*); --line: [^"]*">([^<]*)</span>', html)
 
 
 def test_a_key_says_what_the_legend_and_words_in_colour_say():

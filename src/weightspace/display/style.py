@@ -432,6 +432,41 @@ def at_end(axis: Axes, text: str, height: float, colour: str = INK) -> None:
     )
 
 
+_AROUND = ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))
+"""Where a label may stand beside its point, right above it first."""
+
+
+def name_points(axis: Axes, named: Sequence[tuple[str, float, float, str]], size: float = 7.5) -> None:
+    """Labels (text, x, y, colour) beside points, each where it covers no marker and no label before it.
+
+    To be called when everything is drawn: the limits of the axes decide what lies side by side.
+    """
+    points = [xy for line in axis.lines if line.get_marker() != "None" for xy in line.get_xydata()]
+    per_pixel = 72 / axis.get_figure().dpi
+    taken = [(x - 3, x + 3, y - 3, y + 3) for x, y in axis.transData.transform(points) * per_pixel]
+    for text, x, y, colour in named:
+        width, height = 0.55 * size * len(text), size
+        at_x, at_y = axis.transData.transform((x, y)) * per_pixel
+        places = []
+        for right, up in _AROUND:
+            left, low = at_x + 5 * right - width * (1 - right) / 2, at_y + 5 * up - height * (1 - up) / 2
+            box = (left, left + width, low, low + height)
+            covered = sum(box[0] < b and box[1] > a and box[2] < d and box[3] > c for a, b, c, d in taken)
+            places.append((covered, len(places), box, (right, up)))
+        _, _, box, (right, up) = min(places)
+        taken.append(box)
+        axis.annotate(
+            text,
+            (x, y),
+            (5 * right, 5 * up),
+            textcoords="offset points",
+            ha={1: "left", 0: "center", -1: "right"}[right],
+            va={1: "bottom", 0: "center", -1: "top"}[up],
+            fontsize=size,
+            color=colour,
+        )
+
+
 def row_heading(axis: Axes, text: str, height: float) -> None:
     """A bold heading among the tick labels of the vertical axis, at a height of the data."""
     axis.annotate(

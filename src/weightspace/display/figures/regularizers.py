@@ -17,7 +17,7 @@ from weightspace.analysis.regularizer_effects import BASELINE, MEASURES, Measure
 from weightspace.analysis.regularizer_tests import CLOSER, LIKE, MATCHES
 from weightspace.display.figures.outcomes import setting_rows
 from weightspace.display.labels import setting_label
-from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, MethodStyle, row_heading
+from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, MethodStyle, name_points, row_heading
 from weightspace.names import METRIC_LABELS
 from weightspace.spectra import marchenko_pastur
 
@@ -80,17 +80,16 @@ def gains_and_delays(table: pd.DataFrame, named: Iterable[str]) -> Figure:
     figure, axis = plt.subplots(figsize=(7.0, 4.0))
     axis.axhline(0, color=MUTED, linewidth=0.8)
     axis.axvline(0, color=MUTED, linewidth=0.8)
+    named, words = set(named), []
     for category, own in table[table["learns"]].groupby("category", sort=False):
         look = LOOKS[str(category)]
         axis.hlines(own["gain"], own["delay_low"], own["delay_high"], color=look.colour, linewidth=0.9, alpha=0.7)
         axis.vlines(own["delay"], own["gain_low"], own["gain_high"], color=look.colour, linewidth=0.9, alpha=0.7)
         axis.plot(own["delay"], own["gain"], look.marker, color=look.colour, linestyle="", label=look.label)
-        for row in own[own["setting"].isin(list(named))].itertuples():
-            axis.annotate(
-                setting_label(row.setting), (row.delay, row.gain), (5, 5), textcoords="offset points", fontsize=7.5,
-                color=look.colour,
-            )  # fmt: skip
+        shown = own[own["setting"].isin(named)]
+        words += [(setting_label(row.setting), row.delay, row.gain, look.colour) for row in shown.itertuples()]
     axis.plot(0, 0, "*", color=INK, markersize=10, linestyle="", label="no regularizer")
+    name_points(axis, words)
     axis.set_xlabel("interpolation is put off by (epochs)")
     axis.set_ylabel("gain of test accuracy (points)")
     figure.legend(loc="outside lower center", ncols=5)
@@ -260,24 +259,21 @@ def settings_map(table: pd.DataFrame, fractions: tuple[float, float], named: Ite
     figure, axis = plt.subplots(figsize=(7.4, 4.8))
     axis.axhline(0, color=MUTED, linewidth=0.6)
     axis.axvline(0, color=MUTED, linewidth=0.6)
-    named = set(named)
+    named, words = set(named), []
     for category, own in table.groupby("category", sort=False):
         look = LOOKS[str(category)]
         own = own.set_index("setting").loc[_in_order(own["setting"])]
         axis.plot(own["x"], own["y"], look.marker, color=look.colour, markersize=6, linestyle="", label=look.label)
         if category in ("dropout", "weight_decay"):
             axis.plot([0, *own["x"]], [0, *own["y"]], look.dash, color=look.colour, linewidth=0.8)
-        for row in own.itertuples():
-            if category != "augmentation" or row.Index in named:
-                axis.annotate(
-                    _short(str(row.Index)), (row.x, row.y), (6, 3), textcoords="offset points", fontsize=7,
-                    color=look.colour,
-                )  # fmt: skip
+        shown = own if category != "augmentation" else own[own.index.isin(named)]
+        words += [(_short(str(row.Index)), row.x, row.y, look.colour) for row in shown.itertuples()]
     axis.plot(0, 0, "*", color=INK, markersize=11, linestyle="", label="no regularizer")
     axis.set_xscale("symlog", linthresh=1)
     axis.set_yscale("symlog", linthresh=1)
     for scale in (axis.xaxis, axis.yaxis):
         scale.set_major_formatter(_signed)
+    name_points(axis, words)
     axis.set_xlabel(f"first direction ({fractions[0]:.0%} of the squared effects)")
     axis.set_ylabel(f"second direction ({fractions[1]:.0%})")
     figure.legend(loc="outside lower center", ncols=5)
