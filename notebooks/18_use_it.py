@@ -174,7 +174,7 @@ glue("difference", f"{difference:g}", display=False)
 #
 # ```{dropdown} Some layers only, training on later, and what else works
 # `dualize(model, ["fc", "layer4.*"])` makes only those layers dual; a function of name and layer does as well. To go on training
-# later, save `model.state_dict()` too and load it into `dualize(resnet18(num_classes=10))`: folding forgets which part of *W*₁ − *W*₂ was
+# later, save `model.state_dict()` too and load it into `dualize(resnet18(num_classes=10))`: folding forgets which part of *W*₁ &minus; *W*₂ was
 # which. Automatic mixed precision, `torch.compile`, `torch.func` (per-sample gradients too) and `DistributedDataParallel` work as with
 # ordinary layers, and are tested. `torch.export` would keep the outputs and lose the rule, so that the layers refuse it: export the folded
 # model.
@@ -184,7 +184,7 @@ glue("difference", f"{difference:g}", display=False)
 #
 # Paper B states that inference costs the same as *Wx* + *b* (claim B6, {doc}`20_claims`). After folding there is no overhead by construction,
 # because the layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
-# trained, which computes *W*₁ − *W*₂ anew in every forward pass. An unfolded pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
+# trained, which computes *W*₁ &minus; *W*₂ anew in every forward pass. An unfolded pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
 # times as long as a plain one; the factor is largest where every weight serves few inputs. **Fold before you deploy.**
 
 # %% tags=["remove-input"]
@@ -305,7 +305,7 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 #
 # - **Sum the loss over the batch.** The rates of the paper are those of single samples. With `reduction="sum"` a step of
 #   `torch.optim.SGD` moves the weights by the sum of the single updates; with the mean, all rates are smaller by the size of the batch.
-# - **Lower the learning rate until the loss falls smoothly.** A step moves *W*₁ by the fraction *η* Σ max(0, −*g*) towards the mean of
+# - **Lower the learning rate until the loss falls smoothly.** A step moves *W*₁ by the fraction *η* Σ max(0, &minus;*g*) towards the mean of
 #   its inputs, where the sum is over the batch and, in a convolution, over all positions. Where that fraction exceeds 1 the step overshoots,
 #   and above 2 it diverges.
 # - **Expect a little more time and memory.** The backward pass of a dual layer takes one matrix product more than that of an ordinary one, and
