@@ -7,6 +7,7 @@ figures were made; links between pages lead to places of the same file.
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,8 @@ def one_page(site: Path, names: list[str]) -> str:
 def main(site: Path, target: Path) -> None:
     from playwright.sync_api import sync_playwright
 
+    # One that is installed, else Playwright's own.
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     names = list(pages(yaml.safe_load(Path("_toc.yml").read_text(encoding="utf-8"))))
     whole = site / Path(names[0]).parent / "whole.html"  # beside the first page, so that its addresses hold
     # MathJax, if any page has formulas: the first page may have none.
@@ -57,8 +60,9 @@ def main(site: Path, target: Path) -> None:
     whole.write_text(one_page(site, names).replace("</head>", script, 1), encoding="utf-8")
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch()
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
             page = browser.new_page()
+            page.set_default_timeout(0)  # a whole book takes its time
             page.goto(whole.resolve().as_uri(), timeout=0)
             page.evaluate(PRINTED)
             page.pdf(

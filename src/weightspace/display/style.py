@@ -27,9 +27,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from weightspace.display import drawn
 
@@ -437,34 +439,31 @@ _AROUND = ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))
 
 
 def name_points(axis: Axes, named: Sequence[tuple[str, float, float, str]], size: float = 7.5) -> None:
-    """Labels (text, x, y, colour) beside points, each where it covers no marker and no label before it.
+    """Labels (text, x, y, colour) beside points, each where it covers the fewest marks and labels before it.
 
-    To be called when everything is drawn: the limits of the axes decide what lies side by side.
+    To be called when everything is drawn: the layout decides what lies side by side.
     """
-    points = [xy for line in axis.lines if line.get_marker() != "None" for xy in line.get_xydata()]
-    per_pixel = 72 / axis.get_figure().dpi
-    taken = [(x - 3, x + 3, y - 3, y + 3) for x, y in axis.transData.transform(points) * per_pixel]
+    figure = axis.get_figure()
+    figure.draw_without_rendering()
+    to_pixels, away = axis.transData.transform, 5 * figure.dpi / 72
+    dots = [xy for line in axis.lines if line.get_marker() != "None" for xy in to_pixels(line.get_xydata())]
+    taken = [Bbox.from_bounds(x - away / 2, y - away / 2, away, away) for x, y in dots]
+    intervals = (
+        line for lines in axis.collections if isinstance(lines, LineCollection) for line in lines.get_segments()
+    )
+    taken += [Bbox([*to_pixels(line)]) for line in intervals]
     for text, x, y, colour in named:
-        width, height = 0.55 * size * len(text), size
-        at_x, at_y = axis.transData.transform((x, y)) * per_pixel
+        label = axis.annotate(text, (x, y), (0, 0), textcoords="offset points", fontsize=size, color=colour)
+        own, (left, low) = label.get_window_extent(), to_pixels((x, y))
         places = []
         for right, up in _AROUND:
-            left, low = at_x + 5 * right - width * (1 - right) / 2, at_y + 5 * up - height * (1 - up) / 2
-            box = (left, left + width, low, low + height)
-            covered = sum(box[0] < b and box[1] > a and box[2] < d and box[3] > c for a, b, c, d in taken)
-            places.append((covered, len(places), box, (right, up)))
-        _, _, box, (right, up) = min(places)
+            corner = left + away * right - own.width * (1 - right) / 2, low + away * up - own.height * (1 - up) / 2
+            box = Bbox.from_bounds(*corner, own.width, own.height)
+            places.append((box.count_overlaps(taken), len(places), box, right, up))
+        _, _, box, right, up = min(places)
         taken.append(box)
-        axis.annotate(
-            text,
-            (x, y),
-            (5 * right, 5 * up),
-            textcoords="offset points",
-            ha={1: "left", 0: "center", -1: "right"}[right],
-            va={1: "bottom", 0: "center", -1: "top"}[up],
-            fontsize=size,
-            color=colour,
-        )
+        label.set(ha={1: "left", 0: "center", -1: "right"}[right], va={1: "bottom", 0: "center", -1: "top"}[up])
+        label.xyann = (5 * right, 5 * up)
 
 
 def row_heading(axis: Axes, text: str, height: float) -> None:
