@@ -449,6 +449,27 @@ def test_findings_can_be_sorted_and_filtered(visit, address):
         assert shown == sorted(shown, reverse=order == "descending") and len(shown) > 50
 
 
+def test_a_link_to_a_claim_opens_its_card_and_paper_shows_all(visit, address):
+    page, problems = visit(WIDE)
+    page.goto(f"{address}/notebooks/20_claims.html#A1o")
+    cards, opened = page.locator("details.ws-claim"), page.locator("details.ws-claim[open]")
+    assert cards.count() > 50 and opened.evaluate_all("cards => cards.map(card => card.id)") == ["A1o"]
+    assert 0 <= opened.bounding_box()["y"] < WIDE["height"] / 2
+    opened.locator("summary").click()  # a closed card opens again for the link that the address has already
+    assert opened.count() == 0
+    for code in ("A1o", "B1a"):
+        page.locator(f'table.ws-map a[href="#{code}"]').first.click()
+        page.locator(f"#{code}[open]").wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.count() == cards.count()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.count() == 2
+    page.goto(f"{address}/notebooks/20_claims.html")
+    page.reload()
+    assert opened.count() == 0 and page.evaluate("document.body.scrollHeight") < 14_000
+    assert problems == []
+
+
 def test_pages_say_what_they_are_about(site, pages):
     for path in pages:
         head = path.read_text(encoding="utf-8").partition("</head>")[0]
