@@ -3,8 +3,8 @@
 #
 # :::{admonition} In short
 # :class: answer
-# **Question.** Paper B {cite:p}`wang2025` gives every neuron two weight vectors and a new update. Paper A {cite:p}`ba2024` reads
-# regularizers off the spectra of weights. Seen through these spectra, are dual weights dropout, weight decay, or something else?
+# **Question.** Paper B {cite:p}`wang2025` gives every neuron two weight vectors and a new update. Paper A {cite:p}`ba2024` asks how
+# regularizers show in the spectra of the weights. Seen through these spectra, are dual weights dropout, weight decay, or something else?
 #
 # **Answer.** For the method with the {term}`stabilizer` the rule answers *{glue:text}`answer_stabilized_scale`* (decided in
 # {glue:text}`decided_stabilized_scale` of {glue:text}`places_stabilized_scale` comparisons), and for the plain method
