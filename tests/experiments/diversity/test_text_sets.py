@@ -15,7 +15,18 @@ def content(texts, labels):
 
 
 @pytest.fixture
-def release(monkeypatch):
+def nothing_known():
+    """No texts of another test are left, and none of this one."""
+    known = (text_sets._released, text_sets._part, text_sets._release)
+    for cached in known:
+        cached.cache_clear()
+    yield
+    for cached in known:
+        cached.cache_clear()
+
+
+@pytest.fixture
+def release(monkeypatch, nothing_known):
     """A release of small files, whose texts say which file they are from."""
     real = [f"real {k}" for k in range(12)]
     files = {
@@ -33,12 +44,7 @@ def release(monkeypatch):
         "augment_training/df_gen_arxiv.csv": content(["gen title 0", None], ["stat", "cs"]),
         "augment_training/df_comb_arxiv_0.3.csv": content(["title 0", "gen title 1"], ["cs", "stat"]),
     }
-    for cached in (text_sets._released, text_sets._train, text_sets.evaluation_set, text_sets._release):
-        cached.cache_clear()
     monkeypatch.setattr(released, "load", lambda: released.Release(files, "digest", "here"))
-    yield
-    for cached in (text_sets._released, text_sets._train, text_sets.evaluation_set, text_sets._release):
-        cached.cache_clear()
 
 
 def test_released_sets_are_read_from_their_files(release):
@@ -84,14 +90,13 @@ def test_each_task_has_its_sets():
         training_set("sst2", "gen")
 
 
-def test_sst2_is_edited_by_us(monkeypatch):
+def test_sst2_is_edited_by_us(monkeypatch, nothing_known):
     texts = np.array([f"word{k} film w{k} x{k} y{k} z{k}" for k in range(400)], object)
     found = data.Dataset(
         "sst2", "classification", texts, np.arange(400) % 2, texts[:3], np.ones(3, int), (), "d", "v", "s"
     )
     monkeypatch.setattr(data, "load", lambda name: found)
     monkeypatch.setattr(text_sets, "synonyms", lambda dataset: ("a test", lambda w: ("movie",) if w == "film" else ()))
-    text_sets._train.cache_clear()
     plain, edited = training_set("sst2", every=2), training_set("sst2", "sr_0.5", seed=1, every=2)
     assert plain.texts == texts[::2].tolist() and plain.synonyms == "" and edited.synonyms == "a test"
     changed = [new == old.replace("film", "movie") for old, new in zip(plain.texts, edited.texts)]
@@ -99,7 +104,6 @@ def test_sst2_is_edited_by_us(monkeypatch):
     assert 0.35 < np.mean(changed) < 0.65 and (edited.labels == plain.labels).all()
     again, other = (training_set("sst2", "sr_0.5", seed=seed, every=2).texts for seed in (1, 2))
     assert again == edited.texts != other
-    text_sets._train.cache_clear()
 
 
 def test_made_up_sets_have_the_form_of_the_released_ones():

@@ -85,7 +85,7 @@ def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) ->
     known = sum(sets_of(dataset).values(), ())
     if name and name not in known:
         raise ValueError(f"{dataset} has no set {name!r}: use one of {', '.join(known)}")
-    baseline = _train(dataset)
+    baseline = _part(dataset, "train")
     kind, _, level = name.partition("_")
     if kind in OPERATIONS and dataset != "complaints":
         source, of = synonyms(dataset)
@@ -98,29 +98,21 @@ def training_set(dataset: str, name: str = "", seed: int = 0, every: int = 1) ->
     return TextSet(texts, labels, baseline.origin, len(baseline.texts[::every]) if kind == "added" else 0)
 
 
-@lru_cache
 def evaluation_set(dataset: str) -> TextSet:
     """Of the two tasks of the release, its test part; SST-2: the development part of GLUE."""
-    if dataset in _NAMES:
-        return _released(f"augment_training/df_test_{_NAMES[dataset]}.csv")
-    if dataset == "sst2":
-        found: Any = data.load("sst2")
-        return TextSet(found.test_x.tolist(), found.test_y, _origin(found))
-    return _made_up(96, seed=1)
+    return _part(dataset, "test")
 
 
 @lru_cache
-def _train(dataset: str) -> TextSet:
+def _part(dataset: str, part: str) -> TextSet:
+    """The texts to train on, or those to test on."""
     if dataset in _NAMES:
-        return _released(f"augment_training/df_train_{_NAMES[dataset]}.csv")
+        return _released(f"augment_training/df_{part}_{_NAMES[dataset]}.csv")
     if dataset == "sst2":
-        found = data.load("sst2")
-        return TextSet(found.x.tolist(), found.y, _origin(found))
-    return _made_up(TRAINING_TEXTS[dataset], seed=0)
-
-
-def _origin(found: data.Dataset) -> dict[str, str]:
-    return {"data_digest": found.digest, "data_variant": found.variant}
+        found: Any = data.load("sst2")
+        texts, labels = (found.x, found.y) if part == "train" else (found.test_x, found.test_y)
+        return TextSet(texts.tolist(), labels, {"data_digest": found.digest, "data_variant": found.variant})
+    return _made_up(TRAINING_TEXTS[dataset], seed=0) if part == "train" else _made_up(96, seed=1)
 
 
 # --- the release
