@@ -61,6 +61,8 @@ def test_a_key_has_the_line_and_the_marker_of_each_word():
     corners = found["by its legend"].marker.removeprefix("polygon(").removesuffix(")").split(", ")
     assert {"0% 0%", "0% 100%", "100% 0%", "100% 100%"} == set(corners)
     assert found["by a word beside it"] == drawn.Sign("#1f77c9", "dotted", "circle()")
+    assert drawn._shape("None") == "none"
+    assert all(drawn._shape(marker).startswith("polygon") for marker in (*"sDdpPXHh^v<>*8x+|", 4))
     plt.close(figure)
 
 

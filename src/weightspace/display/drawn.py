@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -90,14 +91,16 @@ def _together(colour: str, signs: Sequence[Sign]) -> Sign:
 
 
 def _shape(marker: object) -> str:
-    """A marker of Matplotlib as a shape of CSS."""
+    """A marker of Matplotlib as a shape of CSS, which fills areas: strokes become bars and crosses with arms."""
     if marker == "o":
         return "circle()"
-    style = MarkerStyle(marker)  # type: ignore[arg-type]
+    if marker == "|":
+        return "polygon(35% 0%, 65% 0%, 65% 100%, 35% 100%)"
+    style = MarkerStyle({"x": "X", "+": "P"}.get(str(marker), marker))  # type: ignore[arg-type]
     outlines = style.get_path().transformed(style.get_transform()).to_polygons()
     if not outlines:
         return "none"
-    reach = abs(outlines[0]).max()
+    reach = np.abs(outlines[0]).max()
     return f"polygon({', '.join(f'{50 + 50 * x / reach:.0f}% {50 - 50 * y / reach:.0f}%' for x, y in outlines[0])})"
 
 
