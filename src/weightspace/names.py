@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 DATASETS = {
     "california_housing": "California Housing",
@@ -73,3 +73,8 @@ _FEATURE_LABELS = {"ngrams": "n-grams"}
 def score_label(score: str, of: str) -> str:
     """A score and its features in words: "weighted Vendi score, embeddings"."""
     return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: "raw, folded and scale-free"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 
-from weightspace.display.tables import common, regularizers
+from weightspace.display.tables import common
 
 SETS = ("raw", "folded", "scale-free")
 
 
 def judged(*verdicts, beginning="like dropout, "):
-    rows = [("A1o", beginning + name, verdict, 3, 1, 2) for name, verdict in zip(SETS, verdicts, strict=True)]
-    return pd.DataFrame(rows, columns=["claim", "method", "verdict", "wins", "ties", "losses"])
+    rows = [("A1o", beginning + name, verdict) for name, verdict in zip(SETS, verdicts, strict=True)]
+    return pd.DataFrame(rows, columns=["claim", "method", "verdict"])
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,8 @@ def test_comparisons_stand_in_brackets_where_they_have_no_unit():
 def test_findings_that_do_not_count_are_left_out():
     table = pd.concat([judged(*["supported"] * 3), judged(*["mixed"] * 3, beginning="like weight decay, ")])
     assert common.verdict_words(table, "A1o", "like weight decay, ") == "mixed"
-    assert regularizers.comparisons(table, "A1o", "like dropout, ") == {"wins": 9, "ties": 3, "losses": 6, "all": 18}
 
 
 def test_a_claim_without_records_is_open():
-    table = pd.DataFrame(
-        [("A1o", "", "open", 0, 0, 0)], columns=["claim", "method", "verdict", "wins", "ties", "losses"]
-    )
+    table = pd.DataFrame([("A1o", "", "open")], columns=["claim", "method", "verdict"])
     assert common.verdict_words(table, "A1o", "like dropout, ") == "open"

@@ -16,109 +16,82 @@ from weightspace import data, experiments
 from weightspace.analysis import frames
 from weightspace.campaigns import records
 from weightspace.claims import verdicts
-from weightspace.display.style import interval, method_label, p_value, verdict_badge
+from weightspace.display.style import interval, method_label, verdict_badge
+from weightspace.display.tables.columns import (
+    DATA,
+    INTERVAL,
+    METHOD,
+    P_HOLM,
+    between,
+    mean_of,
+    means,
+    named,
+    plus_minus,
+    shown,
+    spread,
+    strong,
+)
 from weightspace.measures.statistics import mean_interval
-from weightspace.names import dataset_label, in_order
+from weightspace.names import dataset_label, in_order, listed
 
-_SETTING = {"dataset": "data", "layers": "layers", "train_size": "n train", "method": "method"}
+_SETTING = {"data": DATA, "layers": "layers", "n train": "train_size"}
+_COMPARED = {"method": METHOD, "baseline": named("baseline", method_label)}
+_TEST = {"95 % interval": INTERVAL, "p (Holm)": P_HOLM}
 
 
-def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
+def _labelled(wide: pd.DataFrame) -> pd.DataFrame:
+    """A table that was spread out, with the names that readers know in its cells and headings."""
     labels = {"dataset": dataset_label, "method": method_label}
-    frame = frame.assign(**{name: frame[name].map(label) for name, label in labels.items() if name in frame})
-    return frame.rename(columns=_SETTING)
-
-
-def _method_labels(frame: pd.DataFrame) -> dict[str, str]:
-    return {name: method_label(name) for name in frame["method"].unique()}
-
-
-def plus_minus(mean: float, low: float, high: float, decimals: int) -> str:
-    """The mean ± half its interval."""
-    return f"{mean:.{decimals}f}\u00a0±\u00a0{(high - low) / 2:.{decimals}f}"
-
-
-def cells(summary: pd.DataFrame, decimals: int) -> list[str]:
-    """The mean ± half its interval for every row of ``frames.summarize``."""
-    return [plus_minus(row.mean, row.low, row.high, decimals) for row in summary.itertuples(index=False)]
-
-
-def spread(table: pd.DataFrame, rows: Sequence[str], columns: str) -> pd.DataFrame:
-    """The column ``cell`` spread out: a row per combination of ``rows``, a column per value of ``columns``."""
-    wide = table.pivot_table(index=list(rows), columns=columns, values="cell", aggfunc="first", sort=False)
-    return wide.rename_axis(columns=None).reset_index()
-
-
-def _means(summary: pd.DataFrame, rows: Sequence[str], columns: str, decimals: int) -> pd.DataFrame:
-    """The same as cells of a table, with the names of data sets and methods that readers know."""
-    return _labelled(spread(summary.assign(cell=cells(summary, decimals)), rows, columns))
+    wide = wide.assign(**{name: wide[name].map(label) for name, label in labels.items() if name in wide})
+    headings = {"dataset": "data", "train_size": "n train", "test_inputs": "inputs"}
+    return wide.rename(columns=method_label).rename(columns=headings)
 
 
 def comparison(table: pd.DataFrame) -> pd.DataFrame:
     """Ours beside reported, from ``frames.against_reported``, one row per reported value."""
-    shown = _labelled(table)
-    marks = ["inside" if inside else "<strong>outside</strong>" for inside in table["inside"]]
-    return pd.DataFrame(
-        {name: shown[name] for name in _SETTING.values()}
-        | {
-            "inputs": shown["test_inputs"],
-            "turn": shown["turn"],
-            "reported": shown["reported"],
-            "ours, mean": shown["mean"],
-            "95 % of the mean": [interval(a, b, 1) for a, b in zip(table["low"], table["high"])],
-            "95 % of one run": [interval(a, b, 1) for a, b in zip(table["run_low"], table["run_high"])],
-            "reported is": marks,
-        }
-    )
+    columns = _SETTING | {
+        "method": METHOD,
+        "inputs": "test_inputs",
+        "turn": "turn",
+        "reported": "reported",
+        "ours, mean": "mean",
+        "95 % of the mean": between(decimals=1),
+        "95 % of one run": between("run_low", "run_high", 1),
+        "reported is": named("inside", lambda inside: "inside" if inside else strong("outside", True)),
+    }
+    return shown(table, columns)
 
 
 def comparison_overview(table: pd.DataFrame) -> pd.DataFrame:
     """One row per setting, one column per method: reported, our mean, and where one run of ours falls."""
-    marked = [
-        f"{row.reported:.1f}" if row.inside else f"<strong>{row.reported:.1f}\u00a0outside</strong>"
+    cells = [
+        (f"{row.reported:.1f}" if row.inside else strong(f"{row.reported:.1f}\u00a0outside", True))
+        + f"<br><small>{row.mean:.1f} ({interval(row.run_low, row.run_high, 1)})</small>"
         for row in table.itertuples()
     ]
-    ours = [f"{row.mean:.1f} ({interval(row.run_low, row.run_high, 1)})" for row in table.itertuples()]
-    shown = table.assign(cell=[f"{theirs}<br><small>{own}</small>" for theirs, own in zip(marked, ours)])
-    wide = spread(shown, [*frames.CONFIGURATION, "test_inputs"], "method")
-    return _labelled(wide).rename(columns={"test_inputs": "inputs"} | _method_labels(table))
+    return _labelled(spread(table.assign(cell=cells), [*frames.CONFIGURATION, "test_inputs"], "method"))
 
 
 def tests(table: pd.DataFrame) -> pd.DataFrame:
     """Paired comparisons, from ``frames.paired_tests``, with the outcome under the rule of the claims."""
-    shown = _labelled(table)
-    return pd.DataFrame(
-        {"method": shown["method"], "baseline": table["baseline"].map(method_label)}
-        | {name: shown[name] for name in ("data", "layers", "n train")}
-        | {
-            "ratio": table["ratio"],
-            "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(p_value),
-            "effect size d": table["effect_size"],
-            "outcome": verdicts.outcomes(table),
-        }
-    )
+    columns = _COMPARED | _SETTING | {"ratio": "ratio"} | _TEST
+    return shown(table, columns | {"effect size d": "effect_size", "outcome": verdicts.outcomes})
+
+
+def contrasts(table: pd.DataFrame) -> pd.DataFrame:
+    """The gain in one setting against that in another, from ``dual_weights.gain_contrasts``."""
+    setting = {heading: source for heading, source in _SETTING.items() if heading == "data" or heading in table}
+    return shown(table, _COMPARED | setting | {"ratio of the gains": "ratio"} | _TEST)
 
 
 def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     """How many comparisons each method wins, ties and loses against each baseline, and the overall ratio."""
-    table = table.assign(outcome=verdicts.outcomes(table))
     rows = []
-    for (method, baseline), group in table.groupby(["method", "baseline"], sort=False):
-        counts = group["outcome"].value_counts()
-        rows.append(
-            {
-                "method": method_label(str(method)),
-                "baseline": method_label(str(baseline)),
-                "wins": int(counts.get("win", 0)),
-                "ties": int(counts.get("tie", 0)),
-                "losses": int(counts.get("loss", 0)),
-                "error ratio, geometric mean": float(gmean(group["ratio"])),
-                "smallest": group["ratio"].min(),
-                "largest": group["ratio"].max(),
-            }
-        )
-    return pd.DataFrame(rows)
+    for names, group in table.groupby(["method", "baseline"], sort=False):
+        ratios = group["ratio"]
+        rows.append((*map(method_label, names), *verdicts.counts(group), gmean(ratios), ratios.min(), ratios.max()))
+    columns = ["method", "baseline", "wins", "ties", "losses", "error ratio, geometric mean", "smallest", "largest"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _clean_and_noisy(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -131,51 +104,33 @@ def _clean_and_noisy(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 def noise_factors(frame: pd.DataFrame) -> pd.DataFrame:
     """By what factor noise raises the error of each method: geometric mean over settings, 95 % interval over seeds."""
     clean, noisy = _clean_and_noisy(frame)
-    logs = np.log(noisy / clean).groupby(["method", "seed"], sort=False).mean()
-    rows = []
-    for method, values in logs.groupby("method", sort=False):
-        mean, low, high = np.exp(mean_interval(values))
-        rows.append(
-            {
-                "method": method_label(str(method)),
-                "error with noise / without": mean,
-                "95 % interval": interval(low, high, 2),
-            }
-        )
-    return pd.DataFrame(rows)
+    logs = np.log(noisy / clean).groupby(["method", "seed"], sort=False).mean().reset_index(name="value")
+    factors = frames.summarize(logs, ["method"]).set_index("method")[["mean", "low", "high"]].pipe(np.exp)
+    columns = {"method": METHOD, "error with noise / without": "mean", "95 % interval": INTERVAL}
+    return shown(factors.reset_index(), columns)
 
 
 def noise_losses(frame: pd.DataFrame) -> pd.DataFrame:
     """How many points of accuracy noise costs: a row per method, a column per data set, ± half the 95 % interval."""
     clean, noisy = _clean_and_noisy(frame)
     losses = (clean - noisy).groupby(["method", "dataset", "seed"], sort=False).mean().reset_index(name="value")
-    summary = frames.summarize(losses, ["method", "dataset"])
-    return _means(summary, ["method"], "dataset", 1).rename(columns=dataset_label)
+    return _labelled(means(losses, ["method"], "dataset")).rename(columns=dataset_label)
 
 
 def inside_by_cell(table: pd.DataFrame) -> pd.DataFrame:
     """How many reported values lie inside the interval of one run of ours: a row per method, a column per setting."""
     if table.empty:
         return pd.DataFrame({"method": []})
-    counts = table.assign(
-        setting=[f"{dataset_label(row.dataset)}, {row.layers} layers" for row in table.itertuples()]
-    ).groupby(["method", "setting"], sort=False)["inside"]
-    shown = counts.sum().astype(str) + " of " + counts.count().astype(str)
-    wide = shown.unstack().rename_axis(columns=None).reset_index()
-    return wide.assign(method=wide["method"].map(method_label))
+    setting = table["dataset"].map(dataset_label) + ", " + table["layers"].astype(str) + " layers"
+    counts = table.assign(setting=setting).groupby(["method", "setting"], sort=False)["inside"]
+    cells = counts.sum().astype(str) + " of " + counts.count().astype(str)
+    return _labelled(cells.unstack().rename_axis(columns=None).reset_index())
 
 
 def metrics_by_method(frame: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     """A row per method, a column per metric (name in the records -> heading): mean ± half the 95 % interval."""
-    rows = []
-    for method, own in frame.groupby("method", sort=False):
-        row = {"method": method_label(str(method))}
-        for metric, heading in metrics.items():
-            values = own.loc[own["metric"] == metric, "value"]
-            mean, low, high = mean_interval(values) if len(values) else (np.nan,) * 3
-            row[heading] = plus_minus(mean, low, high, 2)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    wide = _labelled(means(frame[frame["metric"].isin(metrics)], ["method"], "metric", 2))
+    return wide[["method", *metrics]].rename(columns=metrics)
 
 
 def sizes_with(gains: pd.DataFrame, method: str, outcome: str) -> str:
@@ -191,25 +146,24 @@ def sizes_with(gains: pd.DataFrame, method: str, outcome: str) -> str:
 
 def by_ratio(frame: pd.DataFrame, ratio: float) -> pd.DataFrame:
     """Balanced accuracy and recalls at one imbalance ratio: a row per data set and method."""
-    summary = frames.summarize(frames.select(frame, imbalance_ratio=ratio), ["dataset", "method", "metric"])
     names = {
         "balanced_accuracy_percent": "balanced accuracy",
         "minority_recall_percent": "recall, rare",
         "majority_recall_percent": "recall, frequent",
     }
-    return _means(summary, ["dataset", "method"], "metric", 1).rename(columns=names)
+    wide = means(frames.select(frame, imbalance_ratio=ratio), ["dataset", "method"], "metric")
+    return _labelled(wide).rename(columns=names)
 
 
-def _published_first(frame: pd.DataFrame):
+def _published_first(frame: pd.DataFrame) -> Any:
     return frame.sort_values("inputs", kind="stable").groupby(["inputs", "method"], sort=False)
 
 
 def accuracy_by_inputs(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Accuracy after the last update, as published and with centred inputs: a row per method."""
     last = accuracy[accuracy["updates"] == accuracy["updates"].max()].sort_values("inputs", kind="stable")
-    summary = frames.summarize(last, ["method", "inputs"])
     headings = {name: f"{name} (%)" for name in last["inputs"].unique()}
-    return _means(summary, ["method"], "inputs", 1).rename(columns=headings)
+    return _labelled(means(last, ["method"], "inputs")).rename(columns=headings)
 
 
 def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
@@ -217,13 +171,13 @@ def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
     rows = []
     for (inputs, method), group in _published_first(frame):
         mean, low, high = mean_interval(group["fall"])
-        row = {"inputs": inputs, "method": method_label(str(method)), "largest fall, mean (points)": mean}
+        row = {"inputs": inputs, "method": method_label(method), "largest fall, mean (points)": mean}
         row["95 % interval"] = interval(low, high, 1)
         for threshold in thresholds:
             number = int((group["fall"] >= threshold).sum())
-            share = proportion_confint(number, len(group), method="wilson")
+            least, most = proportion_confint(number, len(group), method="wilson")
             row[f"runs that fall {threshold:g} points or more"] = (
-                f"{number} of {len(group)} <small>({interval(100 * share[0], 100 * share[1], 0)} %)</small>"
+                f"{number} of {len(group)} <small>({interval(100 * least, 100 * most, 0)} %)</small>"
             )
         rows.append(row | {"below the best at the end (points)": group["below_best"].mean()})
     return pd.DataFrame(rows)
@@ -231,18 +185,16 @@ def falls(frame: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFrame:
 
 def fluctuation(frame: pd.DataFrame) -> pd.DataFrame:
     """Restlessness and step gain per method, from ``instability_facts.fluctuations``, with their rank correlation."""
-    rows = []
-    for (inputs, method), group in _published_first(frame):
-        change, gain = mean_interval(group["change"]), mean_interval(group["step_gain"])
-        rows.append(
-            {
-                "inputs": inputs,
-                "method": method_label(str(method)),
-                "change between checkpoints (points)": plus_minus(*change, 2),
-                "step gain": plus_minus(*gain, 2),
-                "rank correlation over seeds": within_correlation(frame, str(inputs), str(method)),
-            }
-        )
+    rows = [
+        {
+            "inputs": inputs,
+            "method": method_label(method),
+            "change between checkpoints (points)": mean_of(group["change"], 2),
+            "step gain": mean_of(group["step_gain"], 2),
+            "rank correlation over seeds": within_correlation(frame, inputs, method),
+        }
+        for (inputs, method), group in _published_first(frame)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -256,23 +208,10 @@ def tuned(frame: pd.DataFrame, best: str = "min") -> pd.DataFrame:
     """Mean value and interval per setting (rows) and method (columns); the best mean of a row stands out."""
     summary = frames.summarize(frame, [*frames.CONFIGURATION, "method"])
     leading = summary["mean"] == summary.groupby(frames.CONFIGURATION)["mean"].transform(best)
-    marked = [f"<strong>{cell}</strong>" if first else cell for cell, first in zip(cells(summary, 1), leading)]
-    wide = spread(summary.assign(cell=marked), frames.CONFIGURATION, "method")
-    return _labelled(wide).rename(columns=_method_labels(frame))
-
-
-def contrasts(table: pd.DataFrame) -> pd.DataFrame:
-    """The gain in one setting against that in another, from ``dual_weights.gain_contrasts``."""
-    shown = _labelled(table)
-    return pd.DataFrame(
-        {"method": shown["method"], "baseline": table["baseline"].map(method_label)}
-        | {name: shown[name] for name in ("data", "layers") if name in shown}
-        | {
-            "ratio of the gains": table["ratio"],
-            "95 % interval": [interval(a, b, 2) for a, b in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(p_value),
-        }
-    )
+    cells = [
+        strong(plus_minus(row.mean, row.low, row.high, 1), first) for row, first in zip(summary.itertuples(), leading)
+    ]
+    return _labelled(spread(summary.assign(cell=cells), frames.CONFIGURATION, "method"))
 
 
 def span(values: Sequence[float]) -> str:
@@ -287,9 +226,8 @@ def tally(table: pd.DataFrame, method: str, *baselines: str) -> str:
     """
     own = frames.select(table, method=method)
     own = own[own["baseline"].isin(baselines or set(own["baseline"]))]
-    found = verdicts.outcomes(own)
     words = (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
-    return ", ".join(f"{found.count(one)} {one if found.count(one) == 1 else many}" for one, many in words)
+    return ", ".join(f"{n} {one if n == 1 else many}" for n, (one, many) in zip(verdicts.counts(own), words))
 
 
 def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
@@ -303,7 +241,7 @@ def lost_settings(table: pd.DataFrame, method: str, baseline: str) -> str:
     return "; ".join(names) or "none"
 
 
-def _in_words(choice) -> str:
+def _in_words(choice: Any) -> str:
     """A chosen candidate, from a row of the records of tuning."""
     words = f"{choice.chosen.replace('_', ' ')}, learning rate {choice.chosen_lr:g}"
     if choice.chosen == "sam":
@@ -321,15 +259,8 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (method, train_size), group in tuned_only.groupby(["method", "train_size"], sort=False):
         top = pd.Series([_in_words(choice) for choice in group.itertuples()]).value_counts()
-        rows.append(
-            {
-                "method": method_label(str(method)),
-                "n train": train_size,
-                "most frequent choice": top.index[0],
-                "fraction of choices (%)": 100 * float(top.iloc[0]) / len(group),
-            }
-        )
-    return pd.DataFrame(rows)
+        rows.append((method_label(method), train_size, top.index[0], 100 * top.iloc[0] / len(group)))
+    return pd.DataFrame(rows, columns=["method", "n train", "most frequent choice", "fraction of choices (%)"])
 
 
 def judged(items: Iterable[verdicts.Claim]) -> pd.DataFrame:
@@ -405,13 +336,9 @@ def verdict_words(judged_claims: pd.DataFrame, claim: str, beginning: str = "", 
         (verdict,) = found
         return f"{verdict} for all sets of {unit}" if unit else verdict
     if not unit:
-        return _listed([f"{verdict} ({', '.join(alike)})" for verdict, alike in found.items()])
+        return listed([f"{verdict} ({', '.join(alike)})" for verdict, alike in found.items()])
     units = [unit, *["ones"] * len(found)]
-    return _listed([f"{verdict} for {_listed(alike)} {what}" for (verdict, alike), what in zip(found.items(), units)])
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return listed([f"{verdict} for {listed(alike)} {what}" for (verdict, alike), what in zip(found.items(), units)])
 
 
 def not_reproduced(judged_claims: pd.DataFrame, released: pd.DataFrame) -> pd.DataFrame:
@@ -479,7 +406,7 @@ def on_record() -> dict[str, int | float]:
 
 def _committed() -> list[dict[str, Any]]:
     """The status of each experiment at the scale that the book shows."""
-    return [row for row in experiments.status() if row["scale"] == experiments.committed_scale(row["experiment"])]
+    return [row for row in experiments.status() if row["scale"] == experiments.committed_scale(str(row["experiment"]))]
 
 
 def data_sets() -> pd.DataFrame:

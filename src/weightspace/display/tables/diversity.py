@@ -10,7 +10,8 @@ from weightspace.analysis import diversity_shifts, fair_tests, spectral_shifts
 from weightspace.analysis.diversity_shifts import FROM_SCRATCH
 from weightspace.analysis.frames import select
 from weightspace.analysis.spectral_shifts import PAIRS
-from weightspace.display.style import category_label, interval, p_value, pair_label
+from weightspace.display.style import category_label, p_value, pair_label
+from weightspace.display.tables.columns import INTERVAL, METRIC, P_HOLM, named, pairs, shown, spread
 from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.names import METRIC_LABELS
 
@@ -26,15 +27,14 @@ def tuning(frame: pd.DataFrame) -> pd.DataFrame:
     last = frame[frame["epoch"] == diversity_shifts.last_epoch(frame)]
     wide = last.pivot_table(index=["optimizer", "lr"], columns=["inputs", "metric"], values="value").reset_index()
     wide = wide.sort_values(("validation", "loss"))
-    return pd.DataFrame(
-        {
-            "optimizer": wide["optimizer"],
-            "learning rate": [f"{lr:g}" for lr in wide["lr"]],
-            "held-out loss": wide["validation", "loss"],
-            "held-out accuracy (%)": wide["validation", "accuracy_percent"],
-            "training loss": wide["train", "loss"],
-        }
-    )
+    columns = {
+        "optimizer": "optimizer",
+        "learning rate": named("lr", "{:g}".format),
+        "held-out loss": ("validation", "loss"),
+        "held-out accuracy (%)": ("validation", "accuracy_percent"),
+        "training loss": ("train", "loss"),
+    }
+    return shown(wide, columns)
 
 
 def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
@@ -47,62 +47,50 @@ def paper_statistics(by_seed: dict[int, pd.DataFrame]) -> pd.DataFrame:
     reported = theirs("anova_F") | theirs("pearson")
     rows = []
     for metric in METRICS:
-        parts = [((), "ANOVA, F", select(anova, metric=metric)["F"])]
+        own = select(anova, metric=metric)
+        parts: list[tuple[tuple[str, ...], str, pd.Series, str]]
+        parts = [((), "ANOVA, F", own["F"], p_value(own["p"].max()))]
         parts += [
-            (
-                (a, b),
-                f"Pearson, {pair_label(a, b)}",
-                select(pearson, metric=metric, a=a, b=b)["pearson"],
-            )
+            ((a, b), f"Pearson, {pair_label(a, b)}", select(pearson, metric=metric, a=a, b=b)["pearson"], "")
             for a, b in PAIRS
         ]
-        for key, label, ours in parts:
-            rows.append(
-                {
-                    "metric": METRIC_LABELS[metric],
-                    "statistic": label,
-                    "reported": reported[metric, *key],
-                    "ours, mean": ours.mean(),
-                    "smallest": ours.min(),
-                    "largest": ours.max(),
-                    "p, largest": p_value(select(anova, metric=metric)["p"].max()) if not key else "",
-                }
-            )
-    return pd.DataFrame(rows)
+        for pair, label, ours, p in parts:
+            values = (reported[metric, *pair], ours.mean(), ours.min(), ours.max())
+            rows.append((METRIC_LABELS[metric], label, *values, p))
+    columns = ["metric", "statistic", "reported", "ours, mean", "smallest", "largest", "p, largest"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def similarities(table: pd.DataFrame) -> pd.DataFrame:
     """All similarities with intervals and tests."""
-    return pd.DataFrame(
-        {
-            "compared": table["match"],
-            "metric": table["metric"].map(METRIC_LABELS),
-            "pair": [pair_label(a, b) for a, b in zip(table["a"], table["b"])],
-            "levels": table["levels"],
-            "similarity": table["similarity"],
-            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(p_value),
-            "outcome": table["outcome"].where(table["a"] == "div", ""),
-        }
-    )
+    columns = {
+        "compared": "match",
+        "metric": METRIC,
+        "pair": pairs(),
+        "levels": "levels",
+        "similarity": "similarity",
+        "95 % interval": INTERVAL,
+        "p (Holm)": P_HOLM,
+        "outcome": lambda table: table["outcome"].where(table["a"] == "div", ""),
+    }
+    return shown(table, columns)
 
 
 def distances(table: pd.DataFrame) -> pd.DataFrame:
     """All squared distances with the test of their difference."""
-    return pd.DataFrame(
-        {
-            "compared": table["match"],
-            "metric": table["metric"].map(METRIC_LABELS),
-            "levels": table["levels"],
-            "to dropout": table["to_dp"],
-            "than to": table["against"].map(category_label),
-            "to that": table["to_other"],
-            "difference": table["difference"],
-            "95 % interval": [interval(low, high) for low, high in zip(table["low"], table["high"])],
-            "p (Holm)": table["p_holm"].map(p_value),
-            "outcome": table["outcome"],
-        }
-    )
+    columns = {
+        "compared": "match",
+        "metric": METRIC,
+        "levels": "levels",
+        "to dropout": "to_dp",
+        "than to": named("against", category_label),
+        "to that": "to_other",
+        "difference": "difference",
+        "95 % interval": INTERVAL,
+        "p (Holm)": P_HOLM,
+        "outcome": "outcome",
+    }
+    return shown(table, columns)
 
 
 def shift_tests(cases: Mapping[str, Sequence[fair_tests.Case]]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,30 +98,25 @@ def shift_tests(cases: Mapping[str, Sequence[fair_tests.Case]]) -> tuple[pd.Data
 
     cases: by the name of the kind, which takes the place of the match, or stands before it at equal strength.
     """
+    tables: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+    for name, own in cases.items():
+        for found, table in zip(tables, (fair_tests.similarities(own), fair_tests.distances(own))):
+            other = table["match"] != fair_tests.MATCHES[0]
+            found.append(table.assign(match=(f"{name}, " + table["match"]).where(other, name)))
+    return pd.concat(tables[0], ignore_index=True), pd.concat(tables[1], ignore_index=True)
 
-    def named(table: pd.DataFrame, name: str) -> pd.DataFrame:
-        return table.assign(
-            match=[name if match == fair_tests.MATCHES[0] else f"{name}, {match}" for match in table["match"]]
-        )
 
-    similar, distant = (
-        pd.concat([named(tested(own), name) for name, own in cases.items()], ignore_index=True)
-        for tested in (fair_tests.similarities, fair_tests.distances)
-    )
-    return similar, distant
+def equivalent_metrics(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Which metrics are equivalent: a row per value of ``by``, a column per pair."""
+    named_pairs = table.assign(pair=pairs(" = ")(table), metric=table["metric"].map(METRIC_LABELS))
+    equal = named_pairs["metric"].where(table["equivalent"]).groupby([table[by], named_pairs["pair"]], sort=False)
+    cells = equal.agg(lambda names: ", ".join(names.dropna()) or "none").rename("cell")
+    return spread(cells.reset_index(), [by], "pair")
 
 
 def equivalence(table: pd.DataFrame) -> pd.DataFrame:
     """Which metrics are equivalent, a row per comparison, a column per pair."""
-    shown = table.assign(pair=[pair_label(a, b, " = ") for a, b in zip(table["a"], table["b"])])
-    rows = []
-    for match, own in shown.groupby("match", sort=False):
-        names = {
-            pair: ", ".join(METRIC_LABELS[metric] for metric in group[group["equivalent"]]["metric"]) or "none"
-            for pair, group in own.groupby("pair", sort=False)
-        }
-        rows.append({"compared": match} | names)
-    return pd.DataFrame(rows)
+    return equivalent_metrics(table, "match").rename(columns={"match": "compared"})
 
 
 def layers_used(frame: pd.DataFrame) -> int:

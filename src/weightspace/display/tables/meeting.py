@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from weightspace.display.style import interval, method_label
-from weightspace.display.tables.common import spread
+from weightspace.display.tables.columns import spread
 from weightspace.names import dataset_label
 
 _PARTS = {

@@ -7,7 +7,9 @@ import pandas as pd
 
 from weightspace.analysis import released_scores, shift_checks, spectral_shifts
 from weightspace.analysis.frames import select
-from weightspace.display.style import method_label, p_value, pair_label
+from weightspace.display.style import method_label, p_value
+from weightspace.display.tables.columns import METRIC, P_HOLM, named, shown
+from weightspace.display.tables.diversity import equivalent_metrics
 from weightspace.experiments.diversity import released_measurements
 from weightspace.experiments.diversity.released_measurements import MODELS, TASKS
 from weightspace.measures.statistics import ALPHA
@@ -25,6 +27,8 @@ _STATISTICS = {
     "accuracy": "test accuracies of BERT",
 }
 
+_MODEL = named("model", MODELS)
+
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("model", key=lambda names: names.map(list(MODELS).index), kind="stable", ignore_index=True)
@@ -34,94 +38,68 @@ def agreement(compared: pd.DataFrame) -> pd.DataFrame:
     """Per kind of statistic: where it is printed, how many values, how many of ours agree in every printed digit."""
     rows = []
     for statistic, own in compared.groupby("statistic", sort=False):
-        differing = [f"{row.value} (ours {row.ours})" for row in own[~own["agrees"]].itertuples()]
-        rows.append(
-            {
-                "statistic": _STATISTICS[str(statistic)],
-                "printed in": ", ".join(own["source"].unique()),
-                "values": len(own),
-                "agree": int(own["agrees"].sum()),
-                "differ": "; ".join(differing),
-            }
-        )
-    return pd.DataFrame(rows)
+        differing = "; ".join(f"{row.value} (ours {row.ours})" for row in own[~own["agrees"]].itertuples())
+        printed = ", ".join(own["source"].unique())
+        rows.append((_STATISTICS[str(statistic)], printed, len(own), own["agrees"].sum(), differing))
+    return pd.DataFrame(rows, columns=["statistic", "printed in", "values", "agree", "differ"])
 
 
 def every_value(compared: pd.DataFrame) -> pd.DataFrame:
     """Every reported value beside ours."""
-    return pd.DataFrame(
-        {
-            "model": compared["model"].map(MODELS),
-            "data": ["all, pooled" if task == "" else TASKS[task] for task in compared["task"]],
-            "statistic": compared["statistic"].map(_STATISTICS),
-            "metric": compared["metric"].replace(METRIC_LABELS),
-            "of": [" ".join(filter(None, pair)) for pair in zip(compared["a"], compared["b"])],
-            "reported": compared["value"],
-            "ours": compared["ours"],
-        }
-    )
+    columns = {
+        "model": _MODEL,
+        "data": named("task", lambda task: TASKS[task] if task else "all, pooled"),
+        "statistic": named("statistic", _STATISTICS),
+        "metric": lambda table: table["metric"].replace(METRIC_LABELS),
+        "of": lambda table: (table["a"] + " " + table["b"]).str.strip(),
+        "reported": "value",
+        "ours": "ours",
+    }
+    return shown(compared, columns)
 
 
 def variance(whole: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
     """Analyses of variance with all layers and without the last one."""
-    keys = ["model", "metric"]
-    both = _in_order(whole.merge(without, on=keys, suffixes=("", "_without")))
-    return pd.DataFrame(
-        {
-            "model": both["model"].map(MODELS),
-            "metric": both["metric"].map(METRIC_LABELS),
-            "F": both["F"],
-            "p (Holm)": both["p_holm"].map(p_value),
-            "F without the last layer": both["F_without"],
-            "p (Holm) without": both["p_holm_without"].map(p_value),
-        }
-    )
+    columns = {
+        "model": _MODEL,
+        "metric": METRIC,
+        "F": "F",
+        "p (Holm)": P_HOLM,
+        "F without the last layer": "F_without",
+        "p (Holm) without": named("p_holm_without", p_value),
+    }
+    return shown(_in_order(whole.merge(without, on=["model", "metric"], suffixes=("", "_without"))), columns)
 
 
 def rank_tests(table: pd.DataFrame) -> pd.DataFrame:
     """Rank correlations of dose contrasts."""
-    table = _in_order(table)
-    return pd.DataFrame(
-        {
-            "model": table["model"].map(MODELS),
-            "metric": table["metric"].map(METRIC_LABELS),
-            "diversity against": table["b"].map(method_label),
-            "layers": table["n"],
-            "rho": table["rho"],
-            "p": table["p"].map(p_value),
-            "p (Holm)": table["p_holm"].map(p_value),
-        }
-    )
+    columns = {
+        "model": _MODEL,
+        "metric": METRIC,
+        "diversity against": named("b", method_label),
+        "layers": "n",
+        "rho": "rho",
+        "p": named("p", p_value),
+        "p (Holm)": P_HOLM,
+    }
+    return shown(_in_order(table), columns)
 
 
 def equivalence(table: pd.DataFrame) -> pd.DataFrame:
-    """How many of the four metrics are equivalent, per model and comparison."""
-    table = _in_order(table)
-    shown = table.assign(
-        model=table["model"].map(MODELS),
-        compared=[pair_label(a, b, " = ") for a, b in zip(table["a"], table["b"])],
-    )
-    order = shown["compared"].unique()
-    metrics = (
-        shown[shown["equivalent"]]
-        .groupby(["model", "compared"])["metric"]
-        .apply(lambda names: ", ".join(METRIC_LABELS[name] for name in names))
-    )
-    wide = metrics.unstack("compared").reindex(index=shown["model"].unique(), columns=order).fillna("none")
-    return wide.rename_axis(columns=None).rename_axis("model").reset_index()
+    """Which of the four metrics are equivalent, per model and comparison."""
+    return equivalent_metrics(_in_order(table).assign(model=lambda own: own["model"].map(MODELS)), "model")
 
 
 def scores(table: pd.DataFrame) -> pd.DataFrame:
     """Vendi scores against accuracy."""
-    return pd.DataFrame(
-        {
-            "task": table["task"].map(TASKS),
-            "Vendi score of": table["metric"].str.removeprefix("vendi_"),
-            "training sets": table["n"],
-            "rho with accuracy": table["rho"],
-            "p (Holm)": table["p_holm"].map(p_value),
-        }
-    )
+    columns = {
+        "task": named("task", TASKS),
+        "Vendi score of": lambda table: table["metric"].str.removeprefix("vendi_"),
+        "training sets": "n",
+        "rho with accuracy": "rho",
+        "p (Holm)": P_HOLM,
+    }
+    return shown(table, columns)
 
 
 def numbers(

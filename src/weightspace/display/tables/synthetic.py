@@ -8,10 +8,9 @@ from weightspace.analysis import diversity_shifts, fair_tests, synthetic_outcome
 from weightspace.analysis.frames import select
 from weightspace.display.figures.synthetic import set_label
 from weightspace.display.labels import setting_label
-from weightspace.display.style import interval, p_value
+from weightspace.display.style import p_value
 from weightspace.display.tables import diversity as tables_diversity
-from weightspace.display.tables.common import plus_minus
-from weightspace.measures.statistics import mean_interval
+from weightspace.display.tables.columns import INTERVAL, mean_of, named, shown
 
 _MEASURED = {
     ("accuracy_percent", ""): ("judge is right (%)", 1),
@@ -31,26 +30,24 @@ def sets(frame: pd.DataFrame) -> pd.DataFrame:
     for setting, own in frame.groupby("setting", sort=False):
         row = {"images": set_label(str(setting))}
         for (metric, of), (heading, decimals) in _MEASURED.items():
-            row[heading] = plus_minus(*mean_interval(select(own, metric=metric, of=of)["value"]), decimals)
+            row[heading] = mean_of(select(own, metric=metric, of=of)["value"], decimals)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def tests(outcomes: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     """Shares of synthetic images against real images alone and against augmentations, with corrected p."""
-    name = "corruption_accuracy"
-    others = synthetic_outcomes.against_augmentation(outcomes, name).assign(unit="accuracy under corruption")
-    found = pd.concat([synthetic_outcomes.benefits(outcomes, sets).assign(other="baseline"), others])
-    return pd.DataFrame(
-        {
-            "what": found["unit"],
-            "images": found["setting"].map(setting_label),
-            "against": found["other"].map(set_label),
-            "difference": found["difference"],
-            "95 % interval": [interval(low, high) for low, high in zip(found["low"], found["high"])],
-            "p (corrected)": found["p"].map(p_value),
-        }
-    )
+    others = synthetic_outcomes.against_augmentation(outcomes, "corruption_accuracy")
+    others = others.assign(unit="accuracy under corruption")
+    columns = {
+        "what": "unit",
+        "images": named("setting", setting_label),
+        "against": named("other", set_label),
+        "difference": "difference",
+        "95 % interval": INTERVAL,
+        "p (corrected)": named("p", p_value),
+    }
+    return shown(pd.concat([synthetic_outcomes.benefits(outcomes, sets).assign(other="baseline"), others]), columns)
 
 
 def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

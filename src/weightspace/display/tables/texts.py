@@ -8,9 +8,9 @@ from weightspace.analysis import diversity_shifts, fair_tests, text_outcomes
 from weightspace.analysis.diversity_outcomes import differences
 from weightspace.analysis.frames import select
 from weightspace.display.labels import setting_label
-from weightspace.display.style import interval
 from weightspace.display.tables import diversity as tables_diversity
-from weightspace.names import TEXT_SET_LABELS, dataset_label
+from weightspace.display.tables.columns import DATA, between, named, shown
+from weightspace.names import TEXT_SET_LABELS
 
 _TASKS = {"complaints": "complaints", "sst2": "SST-2"}
 JUDGED = "augmentation"
@@ -19,18 +19,17 @@ JUDGED = "augmentation"
 
 def reported(table: pd.DataFrame) -> pd.DataFrame:
     """Ours beside reported for every training set, from ``text_outcomes.against_reported``."""
-    return pd.DataFrame(
-        {
-            "training set": table["setting"].map(setting_label),
-            "kind": table["category"].map(TEXT_SET_LABELS).fillna(""),
-            "reported, BERT (%)": table["reported"],
-            "95 % of 345 texts": [interval(a, b, 1) for a, b in zip(table["reported_low"], table["reported_high"])],
-            "ours, MiniLM (%)": table["ours"],
-            "95 % over seeds": [interval(a, b, 1) for a, b in zip(table["low"], table["high"])],
-            "reported, minus baseline": table["reported_gain"],
-            "ours, minus baseline": table["gain"],
-        }
-    )
+    columns = {
+        "training set": named("setting", setting_label),
+        "kind": lambda table: table["category"].map(TEXT_SET_LABELS).fillna(""),
+        "reported, BERT (%)": "reported",
+        "95 % of 345 texts": between("reported_low", "reported_high", 1),
+        "ours, MiniLM (%)": "ours",
+        "95 % over seeds": between(decimals=1),
+        "reported, minus baseline": "reported_gain",
+        "ours, minus baseline": "gain",
+    }
+    return shown(table, columns)
 
 
 def tasks(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -65,18 +64,21 @@ def pairing(sets: pd.DataFrame) -> pd.DataFrame:
     The control is the baseline itself in another order: the same texts, so that only the pairing is lost.
     """
     wide = text_outcomes.resemblances(sets)
-    rows = [
-        {
-            "data": dataset_label(task),
-            "training sets": "baseline in another order" if kind == "control" else TEXT_SET_LABELS[kind],
-            "number": own["augmentation"].nunique(),
-            "resemblance, mean": own["resemblance_embeddings"].mean(),
-            "smallest": own["resemblance_embeddings"].min(),
-            "largest": own["resemblance_embeddings"].max(),
-        }
-        for (task, kind), own in wide.groupby(["dataset", "kind"], sort=False)
-    ]
-    return pd.DataFrame(rows)
+    found = wide.groupby(["dataset", "kind"], sort=False).agg(
+        number=("augmentation", "nunique"),
+        mean=("resemblance_embeddings", "mean"),
+        min=("resemblance_embeddings", "min"),
+        max=("resemblance_embeddings", "max"),
+    )
+    columns = {
+        "data": DATA,
+        "training sets": named("kind", TEXT_SET_LABELS | {"control": "baseline in another order"}),
+        "number": "number",
+        "resemblance, mean": "mean",
+        "smallest": "min",
+        "largest": "max",
+    }
+    return shown(found.reset_index(), columns)
 
 
 def as_they_are(table: pd.DataFrame) -> pd.DataFrame:
