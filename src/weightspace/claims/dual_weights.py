@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from weightspace.claims.verdicts import MARGIN, Assess, Claim, Finding, counts, 
 from weightspace.measures.statistics import cluster_interval, compare_paired, holm, reach
 
 DUAL = ("dual", "dual_stabilized")
+TUNED_DUAL = ("tuned_dual", "tuned_dual_stabilized")
 BASELINES = ("gradient_descent", "l2_0.01", "l2_0.1")
 TUNED_BASELINES = ("tuned_lr", "tuned_l2", "tuned_l2_squared", "tuned_early_stopping", "tuned_dropout")
 TUNED_CLASSIFIERS = (
@@ -34,6 +35,7 @@ AGAINST_WRONG_LABELS = {
 REMEDIES = ("gradient_descent_weighted", "gradient_descent_adjusted")
 LABEL_NOISE_JUDGED = (0.2, 0.4, 0.6)
 IMBALANCE_JUDGED = (10, 50, 100)
+BY_NOISE, BY_RATIO = ("dataset", "label_noise"), ("dataset", "imbalance_ratio")
 
 
 def _judge(
@@ -53,11 +55,18 @@ def _judge(
     return findings
 
 
-def _against(methods: tuple[str, ...], baselines: tuple[str, ...], test_inputs: str = "clean") -> Assess:
-    def assess(frame: pd.DataFrame) -> list[Finding]:
-        return _judge(frames.with_error(frames.last_turn(frame, test_inputs)), methods, baselines)
+def _on_errors(
+    methods: Sequence[str],
+    baselines: Sequence[str],
+    rows: Callable[..., pd.DataFrame],
+    by: Sequence[str] = frames.CONFIGURATION,
+) -> Assess:
+    """``_judge`` on the errors of those ``rows`` of the records that count."""
+    return lambda *records: _judge(frames.with_error(rows(*records)), methods, baselines, by=by)
 
-    return assess
+
+def _against(methods: tuple[str, ...], baselines: tuple[str, ...], test_inputs: str = "clean") -> Assess:
+    return _on_errors(methods, baselines, lambda frame: frames.last_turn(frame, test_inputs))
 
 
 def _overfitting(frame: pd.DataFrame) -> list[Finding]:
@@ -71,34 +80,32 @@ def _accuracy_gap(frame: pd.DataFrame) -> list[Finding]:
     return _judge(frame.assign(gap=frame["train_value"] - frame["value"]), DUAL, BASELINES, "gap")
 
 
-def _label_noise(frame: pd.DataFrame) -> list[Finding]:
-    frame = frame[frame["label_noise"].isin(LABEL_NOISE_JUDGED) & (frame["input_noise"] == 0)]
-    return _judge(frames.with_error(frame), DUAL, ("gradient_descent", "l2_0.1"), by=("dataset", "label_noise"))
+def _wrong_labels_alone(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["label_noise"].isin(LABEL_NOISE_JUDGED) & (frame["input_noise"] == 0)]
 
 
-def _imbalance(baselines: tuple[str, ...]) -> Assess:
-    def assess(frame: pd.DataFrame) -> list[Finding]:
-        frame = frames.select(frame, metric="balanced_accuracy_percent")
-        frame = frame[frame["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
-        return _judge(frames.with_error(frame), DUAL, baselines, by=("dataset", "imbalance_ratio"))
+def _imbalanced(*records: pd.DataFrame) -> pd.DataFrame:
+    own = frames.select(pd.concat(records), metric="balanced_accuracy_percent")
+    return own[own["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
 
-    return assess
+
+def _imbalance(*baselines: str) -> Assess:
+    return _on_errors(DUAL, baselines, _imbalanced, BY_RATIO)
+
+
+def _balanced(baseline: str) -> Assess:
+    return _on_errors(("dual_weighted",), (baseline,), _imbalanced, BY_RATIO)
 
 
 def _deep(methods: tuple[str, ...]) -> Assess:
-    def assess(frame: pd.DataFrame) -> list[Finding]:
-        frame = frames.last_turn(frames.select(frame, label_noise=0.0))
-        return _judge(frames.with_error(frame), methods, DEEP_BASELINES)
-
-    return assess
+    return _on_errors(methods, DEEP_BASELINES, lambda frame: frames.last_turn(frames.select(frame, label_noise=0.0)))
 
 
 def wrong_labels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """(errors with wrong labels, those baselines of ``AGAINST_WRONG_LABELS`` that win somewhere by the rule)."""
     frame = frames.with_error(frames.last_turn(frame[frame["label_noise"] > 0]))
-    by = ("dataset", "label_noise")
     controls = pd.concat(
-        frames.paired_tests(frame, [name], [plain], "error", by) for name, plain in AGAINST_WRONG_LABELS.items()
+        frames.paired_tests(frame, [name], [plain], "error", BY_NOISE) for name, plain in AGAINST_WRONG_LABELS.items()
     )
     controls = controls.assign(p_holm=holm(controls["p"]))
     helpful = controls["method"][[outcome == "win" for outcome in outcomes(controls)]]
@@ -107,17 +114,7 @@ def wrong_labels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _tuned_label_noise(frame: pd.DataFrame) -> list[Finding]:
     frame, baselines = wrong_labels(frame)
-    methods = (*DUAL, "tuned_dual", "tuned_dual_stabilized")
-    return _judge(frame, methods, baselines, by=("dataset", "label_noise")) if baselines else []
-
-
-def _balanced(baseline: str) -> Assess:
-    def assess(frame: pd.DataFrame, plain: pd.DataFrame) -> list[Finding]:
-        both = frames.select(pd.concat([frame, plain]), metric="balanced_accuracy_percent")
-        both = both[both["imbalance_ratio"].isin(IMBALANCE_JUDGED)]
-        return _judge(frames.with_error(both), ("dual_weighted",), (baseline,), by=("dataset", "imbalance_ratio"))
-
-    return assess
+    return _judge(frame, (*DUAL, *TUNED_DUAL), baselines, by=BY_NOISE) if baselines else []
 
 
 TODAY = ("network", "optimizer", "train_size", "label_noise")
@@ -254,7 +251,7 @@ CLAIMS = (
         "The gain survives if the method is tuned as well (regression).",
         "As B1c, with the learning rate of the dual methods tuned under the same budget.",
         "dual_regression_tuned",
-        _against(("tuned_dual", "tuned_dual_stabilized"), TUNED_BASELINES),
+        _against(TUNED_DUAL, TUNED_BASELINES),
     ),
     Claim(
         "B1e",
@@ -290,7 +287,7 @@ CLAIMS = (
         "The gain survives if the method is tuned as well (classification).",
         "As B1g, with the learning rate of the dual methods tuned under the same budget.",
         "dual_classification_tuned",
-        _against(("tuned_dual", "tuned_dual_stabilized"), TUNED_CLASSIFIERS),
+        _against(TUNED_DUAL, TUNED_CLASSIFIERS),
     ),
     Claim(
         "B1i",
@@ -307,7 +304,7 @@ CLAIMS = (
         "The gain survives if the method is tuned as well (classification, 3 layers).",
         "As B1i, with the learning rate of the dual methods tuned under the same budget.",
         "dual_classification_deep",
-        _deep(("tuned_dual", "tuned_dual_stabilized")),
+        _deep(TUNED_DUAL),
     ),
     Claim(
         "B2a",
@@ -354,7 +351,7 @@ CLAIMS = (
         "Test error with 20, 40 and 60 % of the training labels wrong, MNIST and Fashion-MNIST, against gradient "
         "descent and L2 0.1: 6 configurations x 2 baselines per method.",
         "dual_noise",
-        _label_noise,
+        _on_errors(DUAL, ("gradient_descent", "l2_0.1"), _wrong_labels_alone, BY_NOISE),
     ),
     Claim(
         "B3d",
@@ -373,7 +370,7 @@ CLAIMS = (
         "Balanced test error after training on long-tailed sets of ratio 10, 50 and 100 (a design of ours) against "
         "gradient descent: 3 data sets x 3 ratios per method.",
         "dual_imbalance",
-        _imbalance(("gradient_descent",)),
+        _imbalance("gradient_descent"),
     ),
     Claim(
         "B4b",
@@ -382,7 +379,7 @@ CLAIMS = (
         "As B4a, against gradient descent with class weights and with logit adjustment: 9 configurations x 2 baselines "
         "per method.",
         "dual_imbalance",
-        _imbalance(REMEDIES),
+        _imbalance(*REMEDIES),
     ),
     Claim(
         "B4c",
