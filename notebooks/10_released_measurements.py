@@ -65,7 +65,7 @@ layers += "."
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-nothing-shared", "caption": "Rank correlations over layers, the last left out, with and without a shared baseline. Models with one data set have no value across data sets."}}
 doses = shift_checks.dose_contrasts(changes)
 doses = doses[~spectral_shifts.last_layer(doses)]
-dose_tests = shift_checks.rank_correlations(doses, [("div", "dp"), ("div", "wd")])
+dose_tests = shift_checks.rank_correlations(doses)
 style.show(
     figures.released.without_sharing(shift_checks.across_tasks(changes), dose_tests),
     "nothing-shared",

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from weightspace import experiments
+from weightspace import experiments, names
 
+_MAIN = "diversity_from_scratch"
 _SHARED = ("train_size", "epochs", "lr", "batch_size", "width")
 
 
-def design(experiment: str, scale: str = "laptop") -> dict[str, object]:
+def design(experiment: str) -> dict[str, object]:
     """``EXPERIMENT_settings``, ``_seeds`` and ``_baselines`` (of a seed): how many; ``_train_size``, ``_epochs``,
     ``_lr``, ``_batch_size`` and ``_width``, where the runs have such a setting: that of the first."""
-    plan = _plan(experiment, scale)
+    plan = _plan(experiment)
     first = plan[0]
     found = {
         "settings": len({run.setting for run in plan}),
@@ -23,20 +24,20 @@ def design(experiment: str, scale: str = "laptop") -> dict[str, object]:
     return _named(experiment, found)
 
 
-def designs(*names: str) -> dict[str, object]:
+def designs(*campaigns: str) -> dict[str, object]:
     """``design`` of several experiments."""
-    return {name: value for experiment in names for name, value in design(experiment).items()}
+    return {name: value for experiment in campaigns for name, value in design(experiment).items()}
 
 
-def augmentation_levels(experiment: str = "diversity_from_scratch", scale: str = "laptop") -> int:
-    """How many ways of changing the training images a campaign has."""
-    return len({run.augmentation for run in _plan(experiment, scale)} - {""})
+def augmentation_levels() -> int:
+    """How many ways of changing the training images the main campaign has."""
+    return len({run.augmentation for run in _plan(_MAIN)} - {""})
 
 
-def map_design(main: str = "diversity_from_scratch", scale: str = "laptop") -> dict[str, object]:
+def map_design() -> dict[str, object]:
     """Of the map, which the main campaign is a part of: ``diversity_map_sizes`` and ``_seeds``."""
-    plan = _plan("diversity_map", scale)
-    sizes = {run.train_size for run in (*plan, *_plan(main, scale))}
+    plan = _plan("diversity_map")
+    sizes = {run.train_size for run in (*plan, *_plan(_MAIN))}
     return _named("diversity_map", {"sizes": listed(sorted(sizes)), "seeds": _seeds(plan)})
 
 
@@ -71,7 +72,7 @@ def dual_today_design() -> dict[str, object]:
     For images and for texts: ``_images``, the most training samples, ``_few_images``, and ``_images_noise``, percent of
     wrong labels.
     """
-    plan = _plan("dual_today", "laptop")
+    plan = _plan("dual_today")
     cells = set(map(_cell_of, plan))
     strengths = {(run.method, run.strength) for run in plan if _cell_of(run) == _cell_of(plan[0])}
     found: dict[str, object] = {
@@ -92,15 +93,14 @@ def dual_today_design() -> dict[str, object]:
 
 def listed(numbers: Iterable[float]) -> str:
     """Numbers as a sentence lists them: ``500, 1,000 and 5,000``."""
-    *before, last = [f"{number:,}" for number in numbers]
-    return f"{', '.join(before)} and {last}" if before else last
+    return names.listed([f"{number:,}" for number in numbers])
 
 
 def _cell_of(run: Any) -> tuple[object, ...]:
     return run.network, run.optimizer, run.train_size, run.label_noise
 
 
-def _plan(experiment: str, scale: str) -> Sequence[Any]:
+def _plan(experiment: str, scale: str = "laptop") -> Sequence[Any]:
     return list(experiments.planned(experiment, scale).values())
 
 

@@ -14,9 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from weightspace.analysis.frames import select, summarize
+from weightspace.analysis.frames import means, select, summarize
 from weightspace.data.augmentations import LEVELS
-from weightspace.experiments.diversity.cifar10_settings import WEIGHT_DECAYS
 from weightspace.measures.statistics import holm, mean_interval, row_correlations
 
 RUN = ["arm", "category", "setting", "seed"]
@@ -29,14 +28,6 @@ SCORES = ("vendi", "weighted_vendi")
 FEATURES = ("pixels", "ngrams", "embeddings")
 DESIGNS = ("single", "cumulative")
 
-GROUPS = {
-    "dropout 0.1 and 0.3": ("dropout_0.1", "dropout_0.3"),
-    "weight decay up to 1e-3": tuple(f"weight_decay_{decay}" for decay in WEIGHT_DECAYS[:-1]),
-    "augmentation policies": LEVELS[:4],
-    "noise": LEVELS[4:7],
-}
-"""Settings that train alike, for what would be too noisy one by one; the others hardly learn or mix two kinds."""
-
 _DRAWS = 10_000
 
 
@@ -46,34 +37,36 @@ _DRAWS = 10_000
 def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per run (arm, category, setting, seed) with its outcomes after the last epoch.
 
-    train_loss: as it trained, with augmentation and dropout. clean_accuracy, clean_loss, ece: clean test images.
+    train_loss: as it trained, with augmentation and dropout. clean_accuracy, ece: clean test images.
     part_accuracy: those of them that were also corrupted. corruption_accuracy, corruption_ece: mean over 15 kinds and 5
     severities. effective_robustness: corruption_accuracy minus what ``accuracy_line`` expects of a network with this
     part_accuracy (Taori et al. 2020). ``ValueError`` if a run lacks one of them.
     """
-    last = _last_epoch(runs)
+    last = last_epoch(runs)
 
     def mean(rows: pd.DataFrame, metric: str) -> pd.Series:
         return select(rows, metric=metric).groupby(RUN, sort=False)["value"].mean()
 
     clean, corrupted = select(last, inputs="test"), last[last["severity"] > 0]
-    table = pd.DataFrame(
-        {
-            "train_loss": mean(select(last, inputs="train"), "loss"),
-            "clean_accuracy": mean(clean, "accuracy_percent"),
-            "clean_loss": mean(clean, "loss"),
-            "ece": 100 * mean(clean, "ece"),
-            "part_accuracy": mean(select(last, inputs="test_part"), "accuracy_percent"),
-            "corruption_accuracy": mean(corrupted, "accuracy_percent"),
-            "corruption_ece": 100 * mean(corrupted, "ece"),
-        }
+    table = side_by_side(
+        train_loss=mean(select(last, inputs="train"), "loss"),
+        clean_accuracy=mean(clean, "accuracy_percent"),
+        ece=100 * mean(clean, "ece"),
+        part_accuracy=mean(select(last, inputs="test_part"), "accuracy_percent"),
+        corruption_accuracy=mean(corrupted, "accuracy_percent"),
+        corruption_ece=100 * mean(corrupted, "ece"),
     )
-    if table.isna().any(axis=None):
-        raise ValueError(f"no value of {', '.join(table.columns[table.isna().any()])} for some of the runs")
-    table = table.reset_index()
     slope, intercept = accuracy_line(table)
     expected = intercept + slope * table["part_accuracy"]
     return table.assign(effective_robustness=table["corruption_accuracy"] - expected)
+
+
+def side_by_side(**measured: pd.Series) -> pd.DataFrame:
+    """Outcomes by run as columns of one table. ``ValueError`` if a run lacks one of them."""
+    table = pd.DataFrame(measured)
+    if table.isna().any(axis=None):
+        raise ValueError(f"no value of {', '.join(table.columns[table.isna().any()])} for some of the runs")
+    return table.reset_index()
 
 
 def accuracy_line(table: pd.DataFrame) -> tuple[float, float]:
@@ -86,9 +79,8 @@ def accuracy_line(table: pd.DataFrame) -> tuple[float, float]:
 def differences(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> pd.DataFrame:
     """Each setting minus the baseline of the same seed, per outcome: n, mean with its 95 % t interval, p and p_holm.
 
-    table: from ``outcomes``, ``grouped`` if need be; independent baselines are left out. p: paired t-test, Holm's
-    correction over the table; NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline
-    of its seed.
+    table: from ``outcomes``; independent baselines are left out. p: paired t-test, Holm's correction over the table;
+    NaN where all seeds differ by the same amount. ``ValueError`` where a run has no baseline of its seed.
     """
     table = table.groupby(RUN, sort=False)[list(names)].mean().reset_index()
     baseline = select(table, arm="main", setting="baseline").set_index("seed")
@@ -118,37 +110,20 @@ def seed_noise(table: pd.DataFrame, names: Sequence[str] = OUTCOMES) -> dict[str
     return {name: float(t * np.sqrt(2 / n) * baselines[name].std(ddof=1)) for name in names}
 
 
-def corruption_differences(runs: pd.DataFrame, by: Sequence[str] = ("kind",)) -> pd.DataFrame:
+def corruption_differences(runs: pd.DataFrame) -> pd.DataFrame:
     """Accuracy minus that of the baseline of the same seed, in points, per setting and kind of corruption.
 
-    by: ``kind``, the mean over severities; or ``kind`` and ``severity``, where severity 0 are the same images without
-    corruption. Columns: arm, category, setting, those of ``by``, n (seeds), mean, low, high, baseline (its accuracy).
+    The mean over severities. Columns: arm, category, setting, kind, n (seeds), mean, low, high.
     """
-    last = select(_last_epoch(runs), metric="accuracy_percent").rename(columns={"inputs": "kind"})
-    rows = last[last["severity"] > 0]
-    if "severity" in by:
-        clean = select(last, kind="test_part")
-        rows = pd.concat([rows, *(clean.assign(kind=kind) for kind in rows["kind"].unique())])
-    by = list(by)
-    # Over severities, kinds or the settings of a group, whichever are not told apart.
-    means = rows.groupby([*RUN, *by], sort=False)["value"].mean().reset_index()
-    own = select(means, arm="main", setting="baseline").rename(columns={"value": "baseline"})
-    others = means[means["category"] != "baseline"].merge(own[["seed", *by, "baseline"]], on=["seed", *by])
-    found = summarize(others.assign(value=others["value"] - others["baseline"]), [*SETTING, *by])
-    return found.join(own.groupby(by)["baseline"].mean(), on=by)
+    last = select(last_epoch(runs), metric="accuracy_percent").rename(columns={"inputs": "kind"})
+    by_run = means(last[last["severity"] > 0], [*RUN, "kind"])
+    base = select(by_run, arm="main", setting="baseline").set_index(["seed", "kind"])["value"].rename("baseline")
+    others = by_run[by_run["category"] != "baseline"].join(base, on=["seed", "kind"], how="inner")
+    return summarize(others.assign(value=others["value"] - others["baseline"]), [*SETTING, "kind"])
 
 
-def grouped(runs: pd.DataFrame) -> pd.DataFrame:
-    """The baseline and the settings in ``GROUPS`` of the main arm, with the group in the place of the setting.
-
-    For ``differences`` and ``corruption_differences``, which take the mean over a group within each seed.
-    """
-    groups = {setting: group for group, members in GROUPS.items() for setting in members} | {"baseline": "baseline"}
-    main = runs[(runs["arm"] == "main") & runs["setting"].isin(groups)]
-    return main.assign(setting=main["setting"].map(groups))
-
-
-def _last_epoch(runs: pd.DataFrame) -> pd.DataFrame:
+def last_epoch(runs: pd.DataFrame) -> pd.DataFrame:
+    """What was measured after the last epoch, without the spectra."""
     return runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
 
 
@@ -163,24 +138,29 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     vendi_pixels, weighted_vendi_pixels and so on; resemblance is their ratio, the cosine between a set and the images
     as they are. The judged outcomes besides. Sets that only one side has are left out.
     """
-    wide = wide_scores(sets.rename(columns={"arm": "design", "augmentation": "level"}), ["design", "level", "seed"])
     own = table[table["arm"].isin(["main", "cumulative"]) & table["category"].isin(["baseline", "augmentation"])]
-    own = own.assign(
-        design=own["arm"].replace("main", "single"),
-        level=own["setting"].where(own["category"] == "augmentation", ""),
-        calibration=-own["ece"],
-    )
-    keys = ["design", "level", "seed"]
-    both = wide.merge(own[[*keys, *JUDGED]], on=keys)
+    own = own.assign(design=own["arm"].replace("main", "single"), level=own["setting"].replace("baseline", ""))
+    both = beside_scores(sets.rename(columns={"arm": "design", "augmentation": "level"}), own)
     shared = both[(both["design"] == "single") & both["level"].isin(["", LEVELS[0]])]
-    return in_order(pd.concat([both, shared.assign(design="cumulative")], ignore_index=True), ["", *LEVELS])
+    return in_order(pd.concat([both, shared.assign(design="cumulative")]), LEVELS)
+
+
+def beside_scores(sets: pd.DataFrame, table: pd.DataFrame, outcomes: Sequence[str] = JUDGED) -> pd.DataFrame:
+    """``wide_scores`` with the outcomes of networks trained on these sets, and their category, by design, level, seed.
+
+    calibration is made of ece. Sets that only one side has are left out.
+    """
+    keys = ["design", "level", "seed"]
+    own = table.assign(calibration=-table["ece"])[[*keys, "category", *outcomes]]
+    return wide_scores(sets, keys).merge(own, on=keys)
 
 
 def in_order(both: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
-    """Training sets by design, then in the order of ``levels``, then by seed."""
+    """Training sets by design, then the images or texts as they are (``""``) and ``levels``, then by seed."""
+    place = {level: number for number, level in enumerate(["", *levels])}
     return both.sort_values(
         ["design", "level", "seed"],
-        key=lambda column: column.map(list(levels).index) if column.name == "level" else column,
+        key=lambda column: column.map(place) if column.name == "level" else column,
         ignore_index=True,
     )
 
@@ -198,11 +178,7 @@ def wide_scores(sets: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 
 def rank_correlations(
-    both: pd.DataFrame,
-    scores: Sequence[str] = SCORES,
-    outcomes: Sequence[str] = JUDGED,
-    level: float = 0.95,
-    draws: int = _DRAWS,
+    both: pd.DataFrame, scores: Sequence[str] = SCORES, outcomes: Sequence[str] = JUDGED, draws: int = _DRAWS
 ) -> pd.DataFrame:
     """Spearman correlation over training sets of each score with each outcome, both as means over seeds.
 
@@ -221,17 +197,15 @@ def rank_correlations(
             rho, p, low, high = (np.nan,) * 4
             if len(means) >= 3 and means[x].nunique() > 1 and means[y].nunique() > 1:
                 rho, p = stats.spearmanr(means[x], means[y])
-                low, high = _percentiles(row_correlations(drawn[x], drawn[y]), level)
+                low, high = _percentiles(row_correlations(drawn[x], drawn[y]))
             rows.append((design, of, score, y, len(means), rho, low, high, p))
     table = pd.DataFrame(rows, columns=["design", "of", "score", "outcome", "n", "rho", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"]))
 
 
-def seed_correlations(
-    both: pd.DataFrame, scores: Sequence[str] = SCORES, outcomes: Sequence[str] = JUDGED
-) -> pd.DataFrame:
+def seed_correlations(both: pd.DataFrame, outcomes: Sequence[str] = JUDGED) -> pd.DataFrame:
     """As ``rank_correlations`` within each seed: design, of, score, outcome, seed, rho."""
-    rows, scored = [], _scored(both, scores)
+    rows, scored = [], _scored(both, SCORES)
     for (design, seed), own in both.groupby(["design", "seed"], sort=False):
         for (name, (score, of)), outcome in product(scored.items(), outcomes):
             x, y = own[name], own[outcome]
@@ -288,7 +262,7 @@ def _drawn_ranks(own: pd.DataFrame, names: Sequence[str], draws: int) -> dict[st
     return ranks
 
 
-def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+def _percentiles(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
     tail = (1 - level) / 2
     values = values[np.isfinite(values)]
     low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (np.nan, np.nan)
@@ -296,15 +270,6 @@ def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, floa
 
 
 # --- curvature
-
-
-def trace_differences(traces: pd.DataFrame) -> pd.DataFrame:
-    """By how much the trace after the last epoch is lower than the baseline's of the same seed: setting, n, mean, low,
-    high (95 % t interval over seeds)."""
-    last = select(traces, epoch=traces["epoch"].max())
-    values = last.pivot(index="seed", columns="setting", values="value")
-    lower = (-values.drop(columns="baseline").sub(values["baseline"], axis=0)).melt(value_name="value")
-    return summarize(lower, ["setting"])
 
 
 def trace_summary(traces: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
 from weightspace.experiments.diversity import text_sets
 from weightspace.experiments.diversity.cifar10_settings import DROPOUTS, INDEPENDENT_SEEDS, WEIGHT_DECAYS
+from weightspace.experiments.diversity.protocol import SLICES
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS
 from weightspace.experiments.diversity.scratch_settings import OUR_DROPOUTS
 from weightspace.experiments.diversity.synthetic_settings import SYNTHETIC
@@ -33,11 +34,7 @@ OWNERS = ("dp", "wd", "div", "syn")
 PLACEBO = "placebo"
 """A category without any effect: baselines of other seeds, taken for levels."""
 
-_DATA = (
-    *augmentations.ALL,
-    *SYNTHETIC,
-    *(name for names in text_sets.SETS.values() for name in names),
-)
+_DATA = (*augmentations.ALL, *SYNTHETIC, *(name for names in text_sets.SETS.values() for name in names))
 LEVELS = (
     {"baseline": (BASELINE, "baseline", 0)}
     | {f"dropout_{p}": ("dp", f"{p}", order) for order, p in enumerate(sorted((*DROPOUTS, *OUR_DROPOUTS)), 1)}
@@ -65,51 +62,39 @@ def in_places(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_epoch(frame: pd.DataFrame) -> int:
+    """The number of the last epoch on record."""
     return int(frame["epoch"].max())
 
 
-def changes(
-    frame: pd.DataFrame,
-    arm: str = "main",
-    epoch: int | None = None,
-    unfolding: str = "slices",
-    metrics: tuple[str, ...] = METRICS,
-) -> pd.DataFrame:
-    """Metric after ``epoch`` (the last, if None) minus metric of the initial weights.
+def changes(frame: pd.DataFrame, arm: str = "main", metrics: tuple[str, ...] = METRICS) -> pd.DataFrame:
+    """Metric after the last epoch minus metric of the initial weights.
 
-    arm: ``main``; ``cumulative`` has its augmentation levels in place of the single ones, the rest from the main arm;
-    ``independent`` has the baselines of other seeds alone. Columns as ``spectral_shifts`` describes them.
-    ``ValueError`` for records of several data sets.
+    arm: ``main``, or ``independent``, the baselines of other seeds alone. Columns as ``spectral_shifts`` describes
+    them. ``ValueError`` for records of several data sets.
     """
     if len(tasks := frame["dataset"].unique()) > 1:
         raise ValueError(f"records of one data set are needed, these are of {', '.join(tasks)}")
-    spectra = frame[(frame["unfolding"] == unfolding) & frame["metric"].isin(metrics)]
+    spectra = frame[(frame["unfolding"] == SLICES) & frame["metric"].isin(metrics)]
     keys = ["seed", "layer", "metric"]
     # All arms of a seed start from the same weights.
     start = spectra[spectra["epoch"] == 0].drop_duplicates(keys).set_index(keys)["value"].rename("start")
-    after = spectra[spectra["epoch"] == (last_epoch(spectra) if epoch is None else epoch)]
-    # Level 1 of the cumulative arm is that of the main arm.
-    replaced = set(select(after, arm="cumulative")["setting"]) if arm == "cumulative" else set()
-    own = after["arm"] == arm
-    if arm == "cumulative":
-        own |= (after["arm"] == "main") & ~after["setting"].isin(replaced)
-    after = after[own].join(start, on=keys)
+    after = select(spectra, epoch=last_epoch(spectra), arm=arm).join(start, on=keys)
     origin = {"model": after.get("model", FROM_SCRATCH), "task": after["dataset"]}
     table = in_places(after)[[*keys, "category", "level", "order"]]
     table = table.assign(value=after["value"] - after["start"], **origin)
     return table.sort_values(["metric", "category", "order", "seed", "layer"], ignore_index=True)
 
 
-def independent_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
+def independent_baselines(frame: pd.DataFrame) -> pd.DataFrame:
     """Changes of the independent baselines, with ``owner``, the category each belongs to, and the seed it goes with."""
-    table = changes(frame, "independent", **options)
+    table = changes(frame, "independent")
     owner = np.array(OWNERS)[table["seed"] // INDEPENDENT_SEEDS - 1]
     return table.assign(owner=owner, seed=table["seed"] % INDEPENDENT_SEEDS)
 
 
-def shifts_with_own_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
+def shifts_with_own_baselines(frame: pd.DataFrame) -> pd.DataFrame:
     """Shifts against the independent baseline of each category: no two categories share a run."""
-    table, others = changes(frame, **options), independent_baselines(frame, **options)
+    table, others = changes(frame), independent_baselines(frame)
     return pd.concat(
         spectral_shifts.shifts(
             pd.concat([select(table, category=category), select(others, owner=category).drop(columns="owner")])
@@ -118,41 +103,32 @@ def shifts_with_own_baselines(frame: pd.DataFrame, **options) -> pd.DataFrame:
     )
 
 
-def with_placebo(frame: pd.DataFrame, **options) -> pd.DataFrame:
+def with_placebo(frame: pd.DataFrame) -> pd.DataFrame:
     """Changes of the main arm and, as the category ``placebo``, of the independent baselines of each seed."""
-    others = independent_baselines(frame, **options).drop(columns="category")
+    others = independent_baselines(frame).drop(columns="category")
     placebo = others.assign(category=PLACEBO, level=others["owner"], order=others["owner"].map(OWNERS.index) + 1)
-    return pd.concat([changes(frame, **options), placebo.drop(columns="owner")], ignore_index=True)
+    return pd.concat([changes(frame), placebo.drop(columns="owner")], ignore_index=True)
 
 
-BASELINES = ("one", "own", "other seed", "none")
-"""What two categories have in common: one baseline per seed; none, each its own; none, each another seed. ``none``:
-diversity against the placebo, with one baseline per seed."""
-
-
-def correlations(frame: pd.DataFrame, **options) -> pd.DataFrame:
+def correlations(frame: pd.DataFrame) -> pd.DataFrame:
     """Pearson correlation over layers between categories, as in paper A, for every kind of baseline and every seed.
 
-    Columns: metric, a, b, baseline (one of ``BASELINES``), seed, other_seed, pearson.
+    Columns: metric, a, b, baseline, seed, pearson. baseline: ``one``, both against that of the seed; ``own``, each
+    against its own; ``other seed``, each of another seed; ``none``, diversity against the placebo.
     """
-    one, own = (
-        profiles_by_seed(shifted)
-        for shifted in (
-            spectral_shifts.shifts(with_placebo(frame, **options)),
-            shifts_with_own_baselines(frame, **options),
-        )
-    )
+    one = profiles_by_seed(spectral_shifts.shifts(with_placebo(frame)))
+    own = profiles_by_seed(shifts_with_own_baselines(frame))
     seeds = sorted(one)
     same = [(s, s) for s in seeds]
     plan = [("one", one, same, PAIRS), ("own", own, same, PAIRS)]
-    plan += [("other seed", one, list(permutations(seeds, 2)), PAIRS), ("none", one, same, [("div", PLACEBO)])]
+    plan += [("other seed", one, list(permutations(seeds, 2)), PAIRS), ("none", one, same, (("div", PLACEBO),))]
     rows = []
     for baseline, profiles, pairs_of_seeds, pairs in plan:
         for s, t in pairs_of_seeds:
             for metric in profiles[s].index.unique("metric"):
                 left, right = (profiles[seed].xs(metric, level="metric") for seed in (s, t))
-                rows += [(metric, a, b, baseline, s, t, left[a].corr(right[b])) for a, b in pairs]
-    return pd.DataFrame(rows, columns=["metric", "a", "b", "baseline", "seed", "other_seed", "pearson"])
+                rows += [(metric, a, b, baseline, s, left[a].corr(right[b])) for a, b in pairs]
+    return pd.DataFrame(rows, columns=["metric", "a", "b", "baseline", "seed", "pearson"])
 
 
 def profiles_by_seed(shifted: pd.DataFrame) -> dict[int, pd.DataFrame]:

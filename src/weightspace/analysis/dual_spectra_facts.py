@@ -132,12 +132,12 @@ def early_stopping(frame: pd.DataFrame) -> pd.DataFrame:
     return grouped.agg(["mean", "min", "max", "count"]).reset_index()
 
 
-def mean_spectra(frame: pd.DataFrame, parts: Sequence[str] = ("W1", "W2", "W")) -> pd.DataFrame:
+def mean_spectra(frame: pd.DataFrame) -> pd.DataFrame:
     """Geometric mean singular values with 95 % intervals over seeds: a row per method, part, update and rank.
 
     frame: records of one layer of one cell. rank 1 is the largest singular value.
     """
-    own = frame[frame["part"].isin(parts) & (frame["metric"] == "eigenvalues")]
+    own = frame[frame["part"].isin(["W1", "W2", "W"]) & (frame["metric"] == "eigenvalues")]
     values = np.stack([np.frombuffer(content, "<f4") for content in own["eigenvalues"]]).astype(np.float64)[:, ::-1]
     ranks = np.arange(1, values.shape[1] + 1)
     long = own[["method", "part", "update", "seed", "replicate"]].loc[own.index.repeat(len(ranks))]

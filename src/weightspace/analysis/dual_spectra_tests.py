@@ -10,7 +10,7 @@ estimated again in every bootstrap draw of seeds, as in ``regularizer_tests``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -59,18 +59,6 @@ def whole_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     where = [*CELL, "seed"]
     broken = pd.MultiIndex.from_frame(select(frame, metric="diverged")[where].drop_duplicates())
     return frame[~pd.MultiIndex.from_frame(frame[where]).isin(broken)]
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """A layer, from 1, of the networks of a cell, in one form."""
-
-    dataset: str
-    layers: int
-    train_size: int
-    label_noise: float
-    layer: int
-    form: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +131,7 @@ def controls(ends: dict[str, pd.DataFrame], found: Effects) -> pd.DataFrame:
     """
     tested = [ends[inputs].loc[found.settings].to_numpy() for inputs in ("train", "test")]
     differ = [stats.ttest_1samp(values, 0, axis=1).pvalue for values in tested]
-    acts = (np.reshape(holm(np.nan_to_num(np.concatenate(differ), nan=1.0)), (2, -1)) < ALPHA).any(axis=0)
+    acts = holm(np.nan_to_num(np.concatenate(differ), nan=1.0)).reshape(2, -1).min(axis=0) < ALPHA
     rows = [
         (name, bool(act), randomization_p(found.baselines, own))
         for name, act, own in zip(found.settings, acts, found.values)
@@ -236,7 +224,7 @@ def _cases(
                     categories = [name for name in profile if name != "dual"]
                     asked = [("dual", "dual"), *((a, b) for b in categories for a in ("dual", b))]
                     pairs = {(a, b): _drawn(profile[a], by_draw, profile[b]) for a, b in asked}
-                    name = (*astuple(Place(*key, layer, form)), method, match)
+                    name = (*key, layer, form, method, match)
                     yield name, len(weights[0]), pairs, passed | {"dual": bool(own["acts"] and own["seen"])}
 
 

@@ -7,7 +7,8 @@ smaller one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,9 +45,8 @@ from weightspace.experiments.diversity import scratch_controls
 from weightspace.experiments.diversity.scratch_settings import setting_of
 from weightspace.measures.statistics import row_correlations
 
-MAPPED = frozenset(
-    setting_of(**{"dropout": 0.0, "weight_decay": 0.0, "augmentation": ""} | s) for s in scratch_controls.MAPPED
-)
+_NONE: dict[str, Any] = {"dropout": 0.0, "weight_decay": 0.0, "augmentation": ""}
+MAPPED = frozenset(setting_of(**_NONE | setting) for setting in scratch_controls.MAPPED)
 """The settings that the campaigns from scratch share."""
 
 SMALLER = "On MNIST augmentation leaves smaller marks"
@@ -113,7 +113,7 @@ def relative_size(frame: pd.DataFrame, main: pd.DataFrame, draws: int = DRAWS) -
             mean = found.values[positions(found.settings, "augmentation", shared)].mean(axis=0, keepdims=True)
             squared = between_seeds(products(mean), seed_weights(found.seeds, draws))[:, 0, 0]
             sizes.append(np.log(_positive(squared)) / 2)
-        logs.append(_paired(*sizes, np.subtract))
+        logs.append(_paired_difference(*sizes))
     return _of_two(np.exp(np.mean(logs, axis=0)), frame, main)
 
 
@@ -124,7 +124,7 @@ def less_like(frame: pd.DataFrame, main: pd.DataFrame, draws: int = DRAWS) -> Es
         (measure,) = (m for m in _function(own) if m.metric == "log_norm")
         (case,) = _of_augmentation(own, [measure], draws)
         found.append(_cosine(case, "weight_decay"))
-    return _of_two(_paired(found[0], found[1], np.subtract), frame, main)
+    return _of_two(_paired_difference(*found), frame, main)
 
 
 def generated_and_edited(frame: pd.DataFrame, draws: int = DRAWS) -> Estimate:
@@ -187,10 +187,10 @@ def _positive(squared: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(squared > 0, squared, np.nan)
 
 
-def _paired(a: NDArray, b: NDArray, combine: Callable[[NDArray, NDArray], NDArray]) -> NDArray[np.float64]:
-    """The samples themselves with each other, and draws of one with draws of the other in another order."""
+def _paired_difference(a: NDArray, b: NDArray) -> NDArray:
+    """a - b: of the samples themselves, and of draws of the one with draws of the other in another order."""
     order = 1 + np.random.default_rng(0).permutation(len(b) - 1)
-    return combine(a, b[np.concatenate([[0], order])])
+    return a - b[np.concatenate([[0], order])]
 
 
 def _of_two(sample: NDArray[np.float64], one: pd.DataFrame, other: pd.DataFrame) -> Estimate:

@@ -63,23 +63,20 @@ class Shifts:
         return resampled(self)
 
 
-def shifts_of(
-    frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS, arm: str = "main", **options
-) -> dict[str, Shifts]:
+def shifts_of(frame: pd.DataFrame, metrics: tuple[str, ...] = METRICS) -> dict[str, Shifts]:
     """Metric -> shifts, from the records of ``diversity_spectra``.
 
     Layers without a value in some run are left out, as is the last.
     """
     last = frame["layer"].max()  # of the network: some metrics have no value there
     table, others = (
-        changes(frame, which, metrics=metrics, **options).pipe(lambda t: t[t["layer"] < last])
-        for which in (arm, "independent")
+        changes(frame, arm, metrics).pipe(lambda t: t[t["layer"] < last]) for arm in ("main", "independent")
     )
     return {metric: _shifts(select(table, metric=metric), select(others, metric=metric)) for metric in metrics}
 
 
 def _shifts(table: pd.DataFrame, others: pd.DataFrame) -> Shifts:
-    """From changes of one metric, those of an arm and those of the independent baselines."""
+    """From changes of one metric, those of the main arm and those of the independent baselines."""
     runs = table.pivot(index=["category", "order", "level", "seed"], columns="layer", values="value")
     more = others.pivot(index="seed", columns="layer", values="value")
     whole = runs.columns[runs.notna().all() & more.notna().all()]
@@ -113,10 +110,10 @@ def product(a: NDArray, b: NDArray) -> NDArray:
     return (every - same) / (seeds * (seeds - 1) * layers)
 
 
-def sizes(frame: pd.DataFrame, **options) -> pd.DataFrame:
+def sizes(frame: pd.DataFrame) -> pd.DataFrame:
     """How far every setting moves the spectra: category, level, order, metric, size = sqrt(<z, z>), NaN if negative."""
     tables = []
-    for metric, shifts in shifts_of(frame, **options).items():
+    for metric, shifts in shifts_of(frame).items():
         squared = product(shifts.values, shifts.values)
         size = np.sqrt(np.where(squared >= 0, squared, np.nan))
         tables.append(shifts.settings.assign(metric=metric, size=size))
@@ -132,16 +129,13 @@ def beyond_seeds(sizes: pd.DataFrame) -> pd.DataFrame:
     return found.agg(levels=("level", "nunique"), beyond=("beyond", "sum")).reset_index()
 
 
-def strengths(frame: pd.DataFrame, match: str, arm: str = "main") -> pd.Series:
+def strengths(frame: pd.DataFrame, match: str) -> pd.Series:
     """Strength of every setting, mean over seeds paired with the baseline of the same seed, by (category, order)."""
     inputs, metric, sign = STRENGTHS[match]
-    rows = select(frame, inputs=inputs, metric=metric, epoch=last_epoch(frame))
-    rows = rows[rows["arm"].isin({"main", arm})]
-    base = select(rows, arm="main", setting="baseline").set_index("seed")["value"]
-    # Where an arm repeats a setting of the main one, its own run counts.
-    rows = rows[rows["setting"] != "baseline"].assign(own=rows["arm"] == arm).sort_values("own")
-    rows = rows.drop_duplicates(["setting", "seed"], keep="last")
-    rows = in_places(rows).assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
+    rows = select(frame, inputs=inputs, metric=metric, epoch=last_epoch(frame), arm="main")
+    base = select(rows, setting="baseline").set_index("seed")["value"]
+    rows = in_places(rows[rows["setting"] != "baseline"])
+    rows = rows.assign(strength=sign * (rows["value"] - rows["seed"].map(base)))
     return rows.groupby(["category", "order"])["strength"].mean()
 
 
@@ -183,23 +177,23 @@ def matched_weights(settings: pd.DataFrame, strength: pd.Series | None) -> dict[
     return {name: np.reshape(rows, (-1, len(settings))) for name, rows in parts.items()}
 
 
-def resampled(shifts: Shifts, replicates: int = REPLICATES, seed: int = 0) -> NDArray[np.float64]:
+def resampled(shifts: Shifts) -> NDArray[np.float64]:
     """Shifts as other seeds might have given them, [replicates, settings, seeds, layers]: a residual bootstrap.
 
     Every run, baselines included, gets the residual of a random run of its category on top. Runs of one seed start
     from the same weights, which takes noise off their difference; this is ignored, so that intervals are rather wide.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     count, seeds, layers = shifts.values.shape
 
     def noise(category: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         own = shifts.residuals[category]
-        return own, rng.integers(0, len(own), (replicates, seeds))
+        return own, rng.integers(0, len(own), (REPLICATES, seeds))
 
     every = [noise(category) for category in shifts.settings["category"]]
     own, chosen = noise(BASELINE)
     baselines = own[chosen]
-    drawn = np.empty((replicates, count, seeds, layers))
+    drawn = np.empty((REPLICATES, count, seeds, layers))
     for position, (own, chosen) in enumerate(every):  # written once: it is hundreds of megabytes
         noisy = (own + shifts.values[position][:, None]).reshape(-1, layers)
         np.subtract(noisy[chosen + len(own) * np.arange(seeds)], baselines, out=drawn[:, position])
@@ -246,7 +240,8 @@ class Case:
         """Products and squared distances: as found, and of every replicate."""
         key = self._digest()
         if key not in _geometries:
-            _geometries[key] = tuple(_geometry(self.weights, v) for v in (self.shifts.values, self.shifts.drawn))
+            found, again = (_geometry(self.weights, values) for values in (self.shifts.values, self.shifts.drawn))
+            _geometries[key] = found, again
         return _geometries[key]
 
     def _digest(self) -> bytes:
@@ -254,21 +249,15 @@ class Case:
         for named in ({"": self.shifts.values}, self.shifts.residuals, self.weights):
             for name, array in named.items():
                 digest.update(f"{name} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
         return digest.digest()
 
 
-def cases(
-    frame: pd.DataFrame,
-    matches: tuple[str, ...] = MATCHES,
-    metrics: tuple[str, ...] = METRICS,
-    arm: str = "main",
-    **options,
-) -> list[Case]:
+def cases(frame: pd.DataFrame, matches: tuple[str, ...] = MATCHES, metrics: tuple[str, ...] = METRICS) -> list[Case]:
     """What the tests of this module are about; matches without a level to compare are left out."""
-    strength = {match: strengths(frame, match, arm) if match in STRENGTHS else None for match in matches}
+    strength = {match: strengths(frame, match) if match in STRENGTHS else None for match in matches}
     found = []
-    for metric, shifts in shifts_of(frame, metrics, arm, **options).items():
+    for metric, shifts in shifts_of(frame, metrics).items():
         found += [
             Case(match, metric, shifts, weights)
             for match in matches

@@ -58,9 +58,8 @@ def count_tests(table: pd.DataFrame) -> tuple[int, int]:
 
 def still_falling(frame: pd.DataFrame, method: str) -> tuple[int, int]:
     """In how many configurations the mean clean test error of a method is lowest after the last turn: (those, all)."""
-    means = (
-        select(frame, test_inputs="clean", method=method).groupby([*CONFIGURATION, "turn"])["value"].mean().unstack()
-    )
+    own = select(frame, test_inputs="clean", method=method)
+    means = own.groupby([*CONFIGURATION, "turn"])["value"].mean().unstack()
     return int((means.idxmin(axis=1) == means.columns.max()).sum()), len(means)
 
 
@@ -71,12 +70,10 @@ def slowest_to_start(frame: pd.DataFrame, method: str) -> tuple[int, int]:
     return int((means.idxmax(axis=1) == method).sum()), len(means)
 
 
-def summarize(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
+def summarize(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Per group: n, mean and 95 % t interval of the mean (columns n, mean, low, high)."""
-    rows = []
-    for key, values in frame.groupby(list(by), sort=False)[value]:
-        mean, low, high = mean_interval(values)
-        rows.append((*key, len(values), mean, low, high))
+    groups = frame.groupby(list(by), sort=False)["value"]
+    rows = [(*key, len(values), *mean_interval(values)) for key, values in groups]
     return pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,15 +34,24 @@ def spread(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def facts(frame: pd.DataFrame) -> dict[str, object]:
-    """The numbers that the chapter quotes, by name; shares in percent, ranges hold 95 % of the runs."""
-    edge, kinds = (select(frame, study=study) for study in ("edge", "kinds"))
-    sample, unfolding = (select(frame, study=study) for study in ("sample", "unfolding"))
-    found = _percent("above_edge", select(edge, metric="above_edge")["value"], "_percent")
-    found |= _percent("false", select(edge, metric="num_spikes")["value"] > 0, "_percent")
+    """The numbers that the chapter quotes, by name; fractions in percent, ranges hold 95 % of the runs."""
+    edge, kinds, sample, unfolding = (select(frame, study=name) for name in ("edge", "kinds", "sample", "unfolding"))
     rates = detection(frame)
     rates = select(rates, M=rates["M"].max())
     strong = rates[rates["strength"] > 1.4].iloc[0]
-    found |= {
+    alphas = spread(select(kinds, metric="alpha"), ["ensemble"]).set_index("ensemble")
+    tests = kinds.pivot(index=["ensemble", "seed"], columns="metric", values="value")
+    kinds_of = {"power": "power_law", "heavy": "heavy_tailed", "spiked": "spiked", "noise": "gaussian"}
+    D = tests["D_mp"].groupby("ensemble").median()
+    passes = 100 * (tests["p"] >= P_PASSES).groupby("ensemble").mean()
+    better = (tests["ratio_lognormal"] < 0) & (tests["ratio_lognormal_p"] < 0.05)
+    lognormal = 100 * better.groupby("ensemble").mean()
+    covered = 100 * select(sample, metric="covered").groupby("M")["value"].mean()
+    smallest, largest = covered.index.min(), covered.index.max()
+    tiny = spread(select(sample, metric="alpha", M=smallest), ["M"]).iloc[0]
+    found: dict[str, Any] = {
+        **_percent("above_edge", select(edge, metric="above_edge")["value"]),
+        **_percent("false", select(edge, metric="num_spikes")["value"] > 0),
         "detected_M": int(strong["M"]),
         "detected_strength": f"{strong['strength']:g}",
         "detected_at_1": 100 * select(rates, strength=1.0)["share"].iloc[0],
@@ -49,28 +59,27 @@ def facts(frame: pd.DataFrame) -> dict[str, object]:
         "detected_above_low": 100 * strong["low"],
         "detected_above_high": 100 * strong["high"],
         "alpha_at_3": select(frame, study="entries", tail_index=3.0, metric="alpha")["value"].median(),
+        "alpha_spiked": alphas["median"]["spiked"],
+        "alpha_noise_low": alphas["low"]["gaussian"],
+        "alpha_noise_high": alphas["high"]["gaussian"],
+        **{f"D_{name}": D[kind] for name, kind in kinds_of.items()},
+        **{f"pass_{name}": passes[kind] for name, kind in kinds_of.items()},
+        **{f"lognormal_{name}": lognormal[kind] for name, kind in kinds_of.items()},
+        "tiny_n": int(smallest),
+        "tiny_low": tiny["low"],
+        "tiny_high": tiny["high"],
+        "large_n": int(largest),
+        "covered_small": covered[smallest],
+        "covered_large": covered[largest],
+        "rank_slices": select(unfolding, metric="stable_rank_slices")["value"].median(),
+        "rank_reshaped": select(unfolding, metric="stable_rank_reshaped")["value"].median(),
     }
-    for kind, name in (("power_law", "power"), ("heavy_tailed", "heavy"), ("spiked", "spiked"), ("gaussian", "noise")):
-        own = select(kinds, ensemble=kind)
-        alphas = spread(select(own, metric="alpha"), ["M"]).iloc[0]
-        found |= {f"alpha_{name}": alphas["median"], f"alpha_{name}_low": alphas["low"]}
-        found |= {f"alpha_{name}_high": alphas["high"], f"D_{name}": select(own, metric="D_mp")["value"].median()}
-        found |= _percent(f"pass_{name}", select(own, metric="p")["value"] >= P_PASSES)
-        tests = own.pivot(index="seed", columns="metric", values="value")
-        found |= _percent(f"lognormal_{name}", (tests["ratio_lognormal"] < 0) & (tests["ratio_lognormal_p"] < 0.05))
-    sizes = sorted(sample["M"].unique())
-    tiny = spread(select(sample, metric="alpha", M=sizes[0]), ["M"]).iloc[0]
-    found |= {"tiny_n": int(sizes[0]), "tiny_low": tiny["low"], "tiny_high": tiny["high"], "large_n": int(sizes[-1])}
-    for name, size in (("small", sizes[0]), ("large", sizes[-1])):
-        found |= _percent(f"covered_{name}", select(sample, metric="covered", M=size)["value"])
-    for unfolding_name in ("slices", "reshaped"):
-        found[f"rank_{unfolding_name}"] = select(unfolding, metric=f"stable_rank_{unfolding_name}")["value"].median()
     return {name: value if isinstance(value, int | str) else float(value) for name, value in found.items()}
 
 
-def _percent(name: str, happened: pd.Series, ending: str = "") -> dict[str, float]:
+def _percent(name: str, happened: pd.Series) -> dict[str, float]:
     share, low, high = fraction_interval(happened.astype(bool))
-    return {f"{name}{ending}": 100 * share, f"{name}_low": 100 * low, f"{name}_high": 100 * high}
+    return {f"{name}_percent": 100 * share, f"{name}_low": 100 * low, f"{name}_high": 100 * high}
 
 
 def scaled(values: np.ndarray, factors: Sequence[float]) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from weightspace.analysis.regularizer_effects import (
     CATEGORIES,
     MEASURES,
     PAPER_SETTINGS,
+    Effects,
     Measure,
     delays,
     effects,
@@ -218,7 +219,7 @@ class _Pair:
     def _of(cls, campaigns: list[tuple[_Runs, bool]], measure: Measure, draws: int) -> _Pair:
         units = units_of(campaigns[0][0].frame, measure)
         # The control first: layers without a value there are left out of both.
-        parts = []
+        parts: list[tuple[_Runs, bool, Effects]] = []
         for runs, control in reversed(campaigns):
             part = effects(runs.frame, measure, units=units)
             units = units[part.layers]

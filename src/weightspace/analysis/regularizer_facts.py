@@ -122,7 +122,7 @@ def norm_changes(frame: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     layers = range(1, int(frame["layer"].max()))
     found = effects(frame, measure, units=pd.Series(1.0, index=layers))
     able = learned(frame) & PAPER_SETTINGS
-    chosen = {(category, setting): [k] for k, (category, setting) in enumerate(found.settings.itertuples(index=False))}
+    chosen = {tuple(row): np.array([k]) for k, row in enumerate(found.settings.itertuples(index=False))}
     chosen |= {(category, ""): positions(found.settings, category, able) for category in CATEGORIES}
     by_seed = found.values.mean(axis=2)
     rows = [

@@ -6,7 +6,6 @@ category of n levels has the mean shift m_l = mean_i c_il - b_l, where b is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import permutations
 
 import numpy as np
@@ -75,16 +74,14 @@ def same_quadrant_chance(n_a: int, n_b: int) -> tuple[float, float]:
     return float(p**2), float(p)
 
 
-def noise_correlations(
-    scales: np.ndarray, n_a: int, n_b: int, replicates: int = NOISE_DRAWS, seed: int = 0, shared: bool = True
-) -> np.ndarray:
-    """Pearson correlations over layers of two mean shifts without any effect: a sample of ``replicates`` of them.
+def noise_correlations(scales: np.ndarray, n_a: int, n_b: int, shared: bool = True) -> np.ndarray:
+    """Pearson correlations over layers of two mean shifts without any effect: a sample of ``NOISE_DRAWS`` of them.
 
     scales: the noise s_l of each layer, ``[layers]``, in any unit. Layers of unequal noise widen the distribution.
     shared: both are shifts against one baseline; else each has a baseline of its own.
     """
-    rng = np.random.default_rng(seed)
-    shape = (replicates, len(scales))
+    rng = np.random.default_rng(0)
+    shape = (NOISE_DRAWS, len(scales))
     baseline = rng.standard_normal(shape)
     baselines = (baseline, baseline if shared else rng.standard_normal(shape))
     a, b = (scales * (rng.standard_normal(shape) / np.sqrt(n) - base) for n, base in zip((n_a, n_b), baselines))
@@ -116,10 +113,10 @@ def expected_correlations(changes: pd.DataFrame, with_last: bool = True) -> pd.D
     for (model, metric), group in profile.groupby(level=["model", "metric"], sort=False):
         own = scales.loc[model, metric].reindex(group.index.get_level_values("layer")).to_numpy()
         for a, b in PAIRS:
-            counts = [_levels(changes, model, name) for name in (a, b)]
-            low, high = np.quantile(noise_correlations(own, *counts), [0.025, 0.975])
+            n_a, n_b = (_levels(changes, model, name) for name in (a, b))
+            low, high = np.quantile(noise_correlations(own, n_a, n_b), [0.025, 0.975])
             observed = group[a].corr(group[b])
-            expected = shared_baseline_correlation(*counts)
+            expected = shared_baseline_correlation(n_a, n_b)
             rows.append((model, metric, a, b, len(group), observed, expected, low, high, low <= observed <= high))
     return pd.DataFrame(
         rows, columns=["model", "metric", "a", "b", "n", "observed", "expected", "low", "high", "inside"]
@@ -165,16 +162,17 @@ def dose_contrasts(changes: pd.DataFrame) -> pd.DataFrame:
     return contrast.unstack("category")
 
 
-def rank_correlations(profile: pd.DataFrame, pairs: Iterable[tuple[str, str]] = PAIRS) -> pd.DataFrame:
-    """Spearman correlations over layers: model, metric, a, b, n, rho, p, p_holm (corrected over the table).
+def rank_correlations(profile: pd.DataFrame) -> pd.DataFrame:
+    """Spearman correlations over layers of diversity with dropout and with weight decay.
 
-    Ranks keep one large layer from deciding. Layers are not independent replicates, so p is too small if anything.
+    Columns: model, metric, a, b, n, rho, p, p_holm (corrected over the table). Ranks keep one large layer from
+    deciding. Layers are not independent replicates, so p is too small if anything.
     """
     rows = []
     for (model, metric), group in profile.groupby(level=["model", "metric"], sort=False):
-        for a, b in pairs:
-            test = stats.spearmanr(group[a], group[b])
-            rows.append((model, metric, a, b, len(group), test.statistic, test.pvalue))
+        for other in ("dp", "wd"):
+            test = stats.spearmanr(group["div"], group[other])
+            rows.append((model, metric, "div", other, len(group), test.statistic, test.pvalue))
     table = pd.DataFrame(rows, columns=["model", "metric", "a", "b", "n", "rho", "p"])
     return table.assign(p_holm=holm(table["p"]))
 
@@ -239,13 +237,7 @@ def equivalence(profile: pd.DataFrame, margin: pd.Series) -> pd.DataFrame:
     return table.assign(p_holm=holm(table["p"]), equivalent=lambda frame: frame["p_holm"] < 0.05)
 
 
-def distances(
-    profile: pd.DataFrame,
-    counts: dict[str, dict[str, int]],
-    level: float = 0.95,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-) -> pd.DataFrame:
+def distances(profile: pd.DataFrame, counts: dict[str, dict[str, int]], level: float = 0.95) -> pd.DataFrame:
     """Mean absolute difference over layers between diversity and dropout, weight decay and no shift, per model, metric.
 
     counts: levels per model and category. Columns: model, metric, n, to_dp, to_wd, to_zero; nearer = to_wd - to_dp
@@ -253,12 +245,12 @@ def distances(
     (ratio_low, ratio_high) and its value where no setting has any effect (expected). Intervals: percentiles of a
     bootstrap over layers at ``level``; they do not cover what other runs of the same settings would give.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     tails = [(1 - level) / 2, (1 + level) / 2]
     rows = []
     for (model, metric), group in profile.groupby(level=["model", "metric"], sort=False):
         apart = np.column_stack([(group["div"] - group[b]).abs() for b in ("dp", "wd")] + [group["div"].abs()])
-        drawn = apart[rng.integers(0, len(apart), (replicates, len(apart)))].mean(axis=1)
+        drawn = apart[rng.integers(0, len(apart), (REPLICATES, len(apart)))].mean(axis=1)
         to_dp, to_wd, to_zero = apart.mean(axis=0)
         nearer = np.quantile(drawn[:, 1] - drawn[:, 0], tails)
         ratio = np.quantile(drawn[:, 0] / drawn[:, 2], tails)
@@ -279,7 +271,7 @@ def level_counts(changes: pd.DataFrame) -> dict[str, dict[str, int]]:
 # --- sensitivity
 
 
-def leave_one_out(changes: pd.DataFrame, over: str, pairs: Iterable[tuple[str, str]] = PAIRS) -> pd.DataFrame:
+def leave_one_out(changes: pd.DataFrame, over: str) -> pd.DataFrame:
     """Pearson correlations with one "layer", "task" or "level" left out at a time.
 
     Columns: model, metric, a, b, left_out, pearson; ``left_out`` is empty for the whole. A level is named with its
@@ -307,7 +299,7 @@ def leave_one_out(changes: pd.DataFrame, over: str, pairs: Iterable[tuple[str, s
             metrics = profile.index.get_level_values("metric")
             for metric in metrics.unique():
                 own = {name: column[metrics == metric] for name, column in values.items()}
-                rows += [(model, metric, a, b, unit, _pearson(own[a], own[b])) for a, b in pairs]
+                rows += [(model, metric, a, b, unit, _pearson(own[a], own[b])) for a, b in PAIRS]
     return pd.DataFrame(rows, columns=["model", "metric", "a", "b", "left_out", "pearson"])
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from weightspace.analysis.diversity_outcomes import JUDGED, in_order, wide_scores
+from weightspace.analysis.diversity_outcomes import beside_scores, in_order, wide_scores
 from weightspace.analysis.frames import select
 from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS, SYNTHETIC
 from weightspace.measures.statistics import reach
@@ -24,11 +24,8 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
 
     table: from ``diversity_outcomes.outcomes``. Reference sets, on which no network was trained, are left out.
     """
-    wide = wide_scores(sets[sets["of"] != ""].rename(columns={"setting": "level"}), ["level", "seed"])
-    own = select(table, arm="main").assign(calibration=-table["ece"], level=table["setting"])
-    both = wide.merge(own[["level", "seed", "category", *JUDGED]], on=["level", "seed"])
-    both = both.assign(design="single", level=both["level"].replace("baseline", ""))
-    return in_order(both, ["", *SYNTHETIC, *AUGMENTATIONS])
+    own, sets = (part.assign(design="single", level=part["setting"].replace("baseline", "")) for part in (table, sets))
+    return in_order(beside_scores(sets[sets["of"] != ""], select(own, arm="main")), (*SYNTHETIC, *AUGMENTATIONS))
 
 
 def against_real(values: pd.DataFrame, name: str, settings: tuple[str, ...] = SYNTHETIC) -> pd.DataFrame:
@@ -85,18 +82,9 @@ def against_augmentation(values: pd.DataFrame, name: str) -> pd.DataFrame:
     groups = [select(values, setting=setting)[name].to_numpy() for setting in settings]
     test = stats.tukey_hsd(*groups)
     bounds = test.confidence_interval()
+    found = (test.statistic, bounds.low, bounds.high, test.pvalue)
     rows = [
-        (
-            name,
-            a,
-            b,
-            len(groups[i]),
-            test.statistic[i, j],
-            bounds.low[i, j],
-            bounds.high[i, j],
-            test.pvalue[i, j],
-            _detectable(groups, groups[i], groups[j]),
-        )
+        (name, a, b, len(groups[i]), *(table[i, j] for table in found), _detectable(groups, groups[i], groups[j]))
         for i, a in enumerate(SYNTHETIC)
         for j, b in enumerate(AUGMENTATIONS, len(SYNTHETIC))
     ]

@@ -9,7 +9,15 @@ from __future__ import annotations
 import pandas as pd
 
 from weightspace.analysis import released_scores
-from weightspace.analysis.diversity_outcomes import RUN, differences, in_order, wide_scores
+from weightspace.analysis.diversity_outcomes import (
+    RUN,
+    beside_scores,
+    differences,
+    in_order,
+    last_epoch,
+    side_by_side,
+    wide_scores,
+)
 from weightspace.analysis.frames import select
 from weightspace.experiments.diversity.released_measurements import BASELINE
 from weightspace.experiments.diversity.text_sets import SETS
@@ -27,25 +35,20 @@ def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
     train_loss: on the training texts of the baseline, in evaluation mode. updates: steps of the optimizer, more where
     the training set is larger. ``ValueError`` if a run lacks one of them.
     """
-    last = runs[(runs["epoch"] == runs["epoch"].max()) & (runs["inputs"] != "")]
+    last = last_epoch(runs)
     keys = ["dataset", *RUN]
 
     def measured(inputs: str, metric: str, column: str = "value") -> pd.Series:
         return select(last, inputs=inputs, metric=metric).set_index(keys)[column]
 
-    table = pd.DataFrame(
-        {
-            "accuracy": measured("test", "accuracy_percent"),
-            "macro_f1": 100 * measured("test", "macro_f1"),
-            "ece": 100 * measured("test", "ece"),
-            "test_loss": measured("test", "loss"),
-            "train_loss": measured("train_clean", "loss"),
-            "updates": measured("test", "loss", "updates"),
-        }
+    return side_by_side(
+        accuracy=measured("test", "accuracy_percent"),
+        macro_f1=100 * measured("test", "macro_f1"),
+        ece=100 * measured("test", "ece"),
+        test_loss=measured("test", "loss"),
+        train_loss=measured("train_clean", "loss"),
+        updates=measured("test", "loss", "updates"),
     )
-    if table.isna().any(axis=None):
-        raise ValueError(f"no value of {', '.join(table.columns[table.isna().any()])} for some of the runs")
-    return table.reset_index()
 
 
 def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
@@ -54,15 +57,11 @@ def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     table: from ``outcomes``; sets: records of ``diversity_text_sets``. design: the data set. category: of the level.
     Sets that only one side has, such as the control ``shuffled``, are left out.
     """
-    wide = wide_scores(sets.rename(columns={"dataset": "design", "augmentation": "level"}), ["design", "level", "seed"])
     own = select(table, arm="main")
     own = own[own["category"].isin({"baseline", *SETS})]
-    own = own.assign(
-        design=own["dataset"], level=own["setting"].where(own["category"] != "baseline", ""), calibration=-own["ece"]
-    )
-    keys = ["design", "level", "seed"]
-    both = wide.merge(own[[*keys, "category", "updates", *JUDGED]], on=keys)
-    return in_order(both, ["", *sum(SETS.values(), ())])
+    own = own.assign(design=own["dataset"], level=own["setting"].replace("baseline", ""))
+    both = beside_scores(sets.rename(columns={"dataset": "design", "augmentation": "level"}), own, JUDGED)
+    return in_order(both, sum(SETS.values(), ()))
 
 
 def resemblances(sets: pd.DataFrame) -> pd.DataFrame:

@@ -11,15 +11,6 @@ from weightspace.analysis.frames import select
 from weightspace.experiments.primer.training_spectra import ARMS, MIDDLE
 from weightspace.measures.statistics import compare_paired, holm, mean_interval
 
-
-def spectrum(frame: pd.DataFrame, arm: str, seed: int, update: int, layer: int = MIDDLE) -> np.ndarray:
-    """The recorded eigenvalues of one layer after ``update`` updates."""
-    rows = select(frame, arm=arm, seed=seed, update=update, layer=layer, metric="eigenvalues")
-    if rows.empty:
-        raise ValueError(f"no eigenvalues of {arm}, seed {seed}, layer {layer} after {update} updates on record")
-    return np.frombuffer(rows["eigenvalues"].iloc[0], "<f4").astype(np.float64)
-
-
 METRICS = {
     "num_spikes": "spikes",
     "sigma_mp": "sigma of the bulk",
@@ -30,12 +21,14 @@ METRICS = {
 """Metrics that the chapter shows, and their names there."""
 
 
-def at_the_end(frame: pd.DataFrame, layer: int = MIDDLE) -> pd.DataFrame:
-    """After the last update, a row per metric and arm: n, mean with its 95 % t interval, relative (to the start, mean
-    of the ratios); and the arm against plain training, paired by seed: ratio of geometric means, effect_size (Cohen's d
-    of the paired log ratios), p_holm (paired t-test on logarithms, Holm's correction over the whole table).
+def at_the_end(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of the middle layer after the last update, a row per metric and arm.
+
+    Columns: metric, arm, n, mean with its 95 % t interval, relative (to the start, mean of the ratios); and the arm
+    against plain training, paired by seed: ratio of geometric means, effect_size (Cohen's d of the paired log ratios),
+    p_holm (paired t-test on logarithms, Holm's correction over the whole table).
     """
-    rows = select(frame, layer=layer)
+    rows = select(frame, layer=MIDDLE)
     values = rows.pivot_table(index=["metric", "arm", "update"], columns="seed", values="value")
     last = rows["update"].max()
     found = []

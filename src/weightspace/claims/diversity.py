@@ -83,7 +83,7 @@ def _with_rank_reach(table: pd.DataFrame) -> pd.DataFrame:
 def _like_regularizers(frame: pd.DataFrame) -> list[Finding]:
     contrasts = shift_checks.dose_contrasts(frames.select(frame, quantity="change"))
     contrasts = contrasts[~spectral_shifts.last_layer(contrasts)]
-    table = shift_checks.rank_correlations(contrasts, [("div", "dp"), ("div", "wd")])
+    table = shift_checks.rank_correlations(contrasts)
     return _findings_of_shifts(_judged_by_sign(table, "model"), released_measurements.MODELS.__getitem__, DESCRIBED)
 
 

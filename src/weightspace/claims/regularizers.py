@@ -15,7 +15,6 @@ from weightspace.claims.verdicts import Assess, Claim, Finding, decided
 
 SPECTRA = "diversity_from_scratch_spectra"
 CONTROLS = "diversity_controls_spectra"
-MAP = "diversity_map_spectra"
 
 
 def findings_by(table: pd.DataFrame, by: list[str], effect: str, label: Callable[..., str]) -> list[Finding]:

@@ -22,13 +22,13 @@ ALPHA = 0.05
 """Corrected p-values below this count as significant, everywhere."""
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student's t interval of the mean, (mean, low, high); the interval is NaN for fewer than two values."""
+def mean_interval(values: ArrayLike) -> tuple[float, float, float]:
+    """Mean with its 95 % t interval, (mean, low, high); the interval is NaN for fewer than two values."""
     x = _finite(values)
     mean = float(x.mean())
     if len(x) < 2:
         return mean, float("nan"), float("nan")
-    half = t_quantile(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    half = t_quantile(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return mean, mean - float(half), mean + float(half)
 
 
@@ -57,19 +57,17 @@ def rank_reach(n: int) -> float:
     return float(np.tanh((stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(POWER)) * np.sqrt(1.06 / (n - 3))))
 
 
-def fraction_interval(happened: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
-    """Share of trials in which something happened with Wilson's binomial interval, (share, low, high)."""
+def fraction_interval(happened: ArrayLike) -> tuple[float, float, float]:
+    """Share of trials in which something happened with Wilson's binomial 95 % interval, (share, low, high)."""
     trials = np.asarray(happened, dtype=bool).ravel()
     if not len(trials):
         raise ValueError("need at least one trial")
-    low, high = proportion_confint(int(trials.sum()), len(trials), alpha=1 - level, method="wilson")
+    low, high = proportion_confint(int(trials.sum()), len(trials), method="wilson")
     return float(trials.mean()), float(low), float(high)
 
 
-def cluster_interval(
-    values: ArrayLike, clusters: ArrayLike, level: float = 0.95, draws: int = 4_000, seed: int = 0
-) -> tuple[float, float]:
-    """Bootstrap interval of the mean of values that come in clusters, (low, high): whole clusters are drawn.
+def cluster_interval(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float]:
+    """Bootstrap 95 % interval of the mean of values that come in clusters, (low, high): whole clusters are drawn.
 
     NaN for fewer than two clusters.
     """
@@ -78,14 +76,14 @@ def cluster_interval(
     sums, sizes = np.bincount(index, x), np.bincount(index)
     if len(sizes) < 2:
         return float("nan"), float("nan")
-    drawn = np.random.default_rng(seed).integers(0, len(sizes), (draws, len(sizes)))
+    drawn = np.random.default_rng(0).integers(0, len(sizes), (4_000, len(sizes)))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
-def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True) -> tuple[float, float]:
-    """Where one more run of the same kind falls with probability ``level`` under a (log-)normal model.
+def prediction_interval(values: ArrayLike, log: bool = True) -> tuple[float, float]:
+    """Where one more run of the same kind falls with a probability of 95 % under a (log-)normal model.
 
     mean +- t_(n-1) s sqrt(1 + 1/n), on logarithms unless ``log`` is False. This, not the interval of the mean, is
     what a single reported run has to be held against.
@@ -95,7 +93,7 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, log: bool = True
         return float("nan"), float("nan")
     if log:
         x = np.log(_positive(x))
-    half = t_quantile(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
+    half = t_quantile(0.975, len(x) - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / len(x))
     low, high = x.mean() - half, x.mean() + half
     return (float(np.exp(low)), float(np.exp(high))) if log else (float(low), float(high))
 

@@ -323,17 +323,18 @@ def test_noise_with_a_shared_baseline_correlates_as_the_closed_form_says():
     for a, b, counts in (("div", "dp", (10, 4)), ("div", "wd", (10, 6)), ("dp", "wd", (4, 6))):
         expected = shift_checks.shared_baseline_correlation(*counts)
         assert np.corrcoef(profile[a], profile[b])[0, 1] == pytest.approx(expected, abs=0.02)
-    drawn = shift_checks.noise_correlations(np.ones(500), 10, 4, replicates=400)
+    drawn = shift_checks.noise_correlations(np.ones(500), 10, 4)
     assert drawn.mean() == pytest.approx(shift_checks.shared_baseline_correlation(10, 4), abs=0.01)
     # One dominating layer leaves a single replicate, and any correlation can come out.
-    alone = shift_checks.noise_correlations(np.r_[1000.0, np.ones(20)], 10, 4, replicates=400)
+    alone = shift_checks.noise_correlations(np.r_[1000.0, np.ones(20)], 10, 4)
     assert np.quantile(alone, 0.975) - np.quantile(alone, 0.025) > 1 and drawn.std() < 0.05
 
 
-def test_noise_makes_dropout_look_closer_than_the_baseline():
+def test_noise_makes_dropout_look_closer_than_the_baseline(monkeypatch):
+    monkeypatch.setattr(shift_checks, "REPLICATES", 200)
     changes = made_up(layers=4000, tasks=("one",))
     profile = shifts_module.profiles(shifts_module.shifts(changes))
-    row = shift_checks.distances(profile, shift_checks.level_counts(changes), replicates=200).iloc[0]
+    row = shift_checks.distances(profile, shift_checks.level_counts(changes)).iloc[0]
     assert row["expected"] == pytest.approx(np.sqrt((1 / 10 + 1 / 4) / (1 + 1 / 10)))
     assert row["ratio"] == pytest.approx(row["expected"], abs=0.02)
     assert row["ratio_low"] < row["expected"] < row["ratio_high"]
@@ -344,9 +345,9 @@ def test_distances_see_a_true_likeness_and_a_true_difference():
     like = made_up(effect=lambda category, order, layer: (layer - 15) * (category in ("div", "dp")), layers=60)
     unlike = made_up(effect=lambda category, order, layer: (layer - 15) * (category == "div"), layers=60)
     near, far = (
-        shift_checks.distances(
-            shifts_module.profiles(shifts_module.shifts(one)), shift_checks.level_counts(one), replicates=400
-        ).iloc[0]
+        shift_checks.distances(shifts_module.profiles(shifts_module.shifts(one)), shift_checks.level_counts(one)).iloc[
+            0
+        ]
         for one in (like, unlike)
     )
     assert near["ratio_high"] < near["expected"] and near["nearer_low"] > 0
@@ -412,7 +413,7 @@ def test_leaving_one_out_finds_the_layer_task_or_level_that_decides():
     def effect(category, order, layer):
         return 1e4 * (layer == 7) * (category in ("div", "dp"))
 
-    table = shift_checks.leave_one_out(made_up(effect=effect), "layer", [("div", "dp")])
+    table = shift_checks.leave_one_out(made_up(effect=effect), "layer").query("a == 'div' and b == 'dp'")
     whole = table.query("left_out == ''")["pearson"].item()
     rest = table.query("left_out != ''").set_index("left_out")["pearson"]
     assert len(rest) == 30 and whole > 0.999 and rest.idxmin() == "7" and rest["7"] < 0.99
