@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,7 @@ _PROFILES = ("alpha", "log_spectral_norm", "stable_rank", "entropy")
 _HISTOGRAMS = 6
 
 
-def report(
-    checkpoint: str, out: str | None = None, plot: bool = False, json: bool = False, **reading: str | bool | None
-) -> str:
+def report(checkpoint: str, out: str | None = None, plot: bool = False, json: bool = False, **reading: Any) -> str:
     """What to print about a checkpoint, as text or all columns as JSON.
 
     Writes the whole table to ``out`` (CSV) and the figures as PNG beside it. Without ``out`` the figures are called

@@ -94,7 +94,10 @@ METHODS |= {  # the categories of paper A
     "combined": replace(METHODS["tuned_dropout"], label="dropout with weight decay", dash="--", marker="^"),
 }
 # Colour is the update rule, the dash the loss.
-_LOSSES = {"weighted": ("class weights", ":", "<"), "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">")}
+_LOSSES: dict[str, tuple[str, str | tuple, str]] = {
+    "weighted": ("class weights", ":", "<"),
+    "adjusted": ("logit adjustment", (0, (6, 1, 1, 1)), ">"),
+}
 METHODS |= {
     f"{rule}_{loss}": replace(METHODS[rule], label=f"{METHODS[rule].label}, {words}", dash=dash, marker=marker)
     for rule in ("gradient_descent", "dual", "dual_stabilized")
