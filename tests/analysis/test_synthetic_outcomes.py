@@ -40,7 +40,7 @@ def test_one_setting_against_the_baseline_is_the_t_test_of_pooled_variance():
 
 def test_shares_against_augmentations_is_tukeys_test():
     table = values(lambda setting: 3.0 * setting.startswith("synthetic"), seed=1)
-    ours = synthetic_outcomes.against_augmentation(table, "corruption_accuracy")
+    ours = synthetic_outcomes.against_augmentation(table)
     assert len(ours) == len(SYNTHETIC) * len(AUGMENTATIONS)
     kept = table[table["setting"] != "baseline"]
     theirs = pairwise_tukeyhsd(kept["corruption_accuracy"], kept["setting"])

@@ -11,6 +11,7 @@ from weightspace.analysis import dual_spectra_tests as rule
 from weightspace.analysis.frames import select, summarize
 from weightspace.analysis.regularizer_tests import between_seeds, placebo, products, randomization_p
 from weightspace.experiments.dual_weights.spectra import BASELINE, DUAL
+from weightspace.measures.statistics import ALPHA
 from weightspace.spectra import metrics
 
 PARTS = ("dataset", "position", "layers", "train_size", "label_noise")
@@ -92,7 +93,7 @@ def negative_control(frame: pd.DataFrame) -> tuple[int, int]:
     """In how many places one more baseline is seen as if it were a setting, p < 0.05, and the number of places."""
     of_all = (rule.effects(spectra, layer, form).baselines for _, spectra, layer, form in _places(frame))
     p = [randomization_p(*placebo(baselines)) for baselines in of_all]
-    return sum(value < rule.ALPHA for value in p), len(p)
+    return sum(value < ALPHA for value in p), len(p)
 
 
 def _places(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, int, str]]:

@@ -247,30 +247,26 @@ def judge(frame: pd.DataFrame, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.Dat
     """
     near_rows, like_rows = [], []
     for name, seeds, pairs, passed in _cases(frame, draws):
-
-        def distance(to: str, pairs=pairs) -> NDArray[np.float64]:
-            if to == BASELINE:
-                return pairs["dual", "dual"]
-            return pairs["dual", "dual"] + pairs[to, to] - 2 * pairs["dual", to]
-
+        own = pairs["dual", "dual"]
+        squared = {to: own + pairs[to, to] - 2 * pairs["dual", to] for to in CATEGORIES if (to, to) in pairs}
+        squared[BASELINE] = own
         for near, than in QUESTIONS:
-            if {near, than} - {BASELINE, *(a for a, _ in pairs)}:
+            if not {near, than} <= set(squared):
                 continue
-            d_near, d_than = distance(near), distance(than)
+            d_near, d_than = squared[near], squared[than]
             margin = Estimate.of(CLOSER**2 * d_than - d_near, seeds)
             judged = all(passed.get(category, True) for category in ("dual", near, than))
             roots = [float(np.sqrt(max(d[0], 0))) for d in (d_near, d_than)]
             near_rows.append((*name, near, than, seeds, *roots, margin, 0.0, judged))
         for to in CATEGORIES:
             if (to, to) in pairs:
-                positive = (pairs[to, to] > 0) & (pairs["dual", "dual"] > 0)
-                size = np.where(positive, pairs[to, to] * pairs["dual", "dual"], np.nan)
+                size = np.where((pairs[to, to] > 0) & (own > 0), pairs[to, to] * own, np.nan)
                 cosine = Estimate.of(pairs["dual", to] / np.sqrt(size), seeds)
                 like_rows.append((*name, to, seeds, cosine, LIKE, passed["dual"] and passed[to]))
     near = decide(near_rows, [*COLUMNS, "near", "than", "n", "distance_near", "distance_than"], "margin")
     with np.errstate(divide="ignore", invalid="ignore"):
-        squared = CLOSER**2 - near.pop("reach") / near["distance_than"] ** 2
-    near = near.assign(detectable=np.sqrt(squared.where(squared >= 0)))
+        ratios = CLOSER**2 - near.pop("reach") / near["distance_than"] ** 2
+    near = near.assign(detectable=np.sqrt(ratios.where(ratios >= 0)))
     like = decide(like_rows, [*COLUMNS, "to", "n"], "similarity")
     reach = LIKE + like.pop("reach")
     return near, like.assign(detectable=reach.where(reach <= 1))

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_effects import (
-    ALPHA,
     BASELINE,
     CATEGORIES,
     MEASURES,
@@ -39,6 +38,7 @@ from weightspace.analysis.regularizer_effects import (
     units_of,
 )
 from weightspace.analysis.regularizer_tests import DRAWS, LIKE, Estimate, between_seeds, decide, products, seed_weights
+from weightspace.measures.statistics import ALPHA
 
 Explanation = Literal["regularization", "postponement"]
 NOISE = "noise50"

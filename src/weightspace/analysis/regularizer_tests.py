@@ -32,7 +32,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from weightspace.analysis.regularizer_effects import (
-    ALPHA,
     BASELINE,
     CATEGORIES,
     PAPER_SETTINGS,
@@ -44,7 +43,7 @@ from weightspace.analysis.regularizer_effects import (
     outcomes,
     positions,
 )
-from weightspace.measures.statistics import holm, t_quantile
+from weightspace.measures.statistics import ALPHA, POWER, holm, t_quantile
 
 LIKE = 0.5
 """The similarity from which two effects count as alike."""
@@ -52,7 +51,6 @@ CLOSER = 0.9
 """One distance counts as smaller than another if it is at most this fraction of it."""
 SEEN = 0.5
 """Fraction of a category's acting settings that a measure must tell from the baseline to pass its positive control."""
-POWER = 0.8
 DRAWS = 2_000
 ONE_SIGMA = stats.norm.cdf([-1, 1])
 

@@ -18,6 +18,8 @@ from weightspace.analysis.frames import select
 from weightspace.experiments.diversity.synthetic_settings import AUGMENTATIONS, SYNTHETIC
 from weightspace.measures.statistics import reach
 
+UNDER_CORRUPTION = "accuracy under corruption"
+
 
 def training_sets(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     """Scores and outcomes side by side: a row per level (``""``: real images as they are) and seed; design ``single``.
@@ -67,26 +69,27 @@ def benefits(table: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     judged = {
         "Vendi score, pixels": (scores, "vendi_pixels"),
         "Vendi score, embeddings": (scores, "vendi_embeddings"),
-        "accuracy under corruption": (table, "corruption_accuracy"),
+        UNDER_CORRUPTION: (table, "corruption_accuracy"),
     }
     return pd.concat([against_real(values, name).assign(unit=unit) for unit, (values, name) in judged.items()])
 
 
-def against_augmentation(values: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Each share of synthetic images minus each augmentation in the column ``name``, by Tukey's test.
+def against_augmentation(table: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy under corruption with each share of synthetic images minus that with each augmentation.
 
-    Over the shares and the augmentations together. Columns: name, setting, other, n (runs), difference, low, high
-    (95 %, for all pairs together), p (corrected for all pairs), detectable (see ``_detectable``).
+    By Tukey's test over the shares and the augmentations together. Columns: unit (as in ``benefits``), setting, other,
+    n (runs), difference, low, high (95 %, for all pairs together), p (corrected for all pairs), detectable (see
+    ``_detectable``).
     """
     settings = (*SYNTHETIC, *AUGMENTATIONS)
-    groups = [select(values, setting=setting)[name].to_numpy() for setting in settings]
+    groups = [select(table, setting=setting)["corruption_accuracy"].to_numpy() for setting in settings]
     test = stats.tukey_hsd(*groups)
     bounds = test.confidence_interval()
     found = (test.statistic, bounds.low, bounds.high, test.pvalue)
     rows = [
-        (name, a, b, len(groups[i]), *(table[i, j] for table in found), _detectable(groups, groups[i], groups[j]))
+        (a, b, len(groups[i]), *(values[i, j] for values in found), _detectable(groups, groups[i], groups[j]))
         for i, a in enumerate(SYNTHETIC)
         for j, b in enumerate(AUGMENTATIONS, len(SYNTHETIC))
     ]
-    columns = ["name", "setting", "other", "n", "difference", "low", "high", "p", "detectable"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["setting", "other", "n", "difference", "low", "high", "p", "detectable"]
+    return pd.DataFrame(rows, columns=columns).assign(unit=UNDER_CORRUPTION)

@@ -231,9 +231,8 @@ def _synthetic_helps(runs: pd.DataFrame, sets: pd.DataFrame) -> list[Finding]:
 
 
 def _synthetic_beats_augmentation(runs: pd.DataFrame) -> list[Finding]:
-    table = diversity_outcomes.outcomes(runs)
-    found = synthetic_outcomes.against_augmentation(table, "corruption_accuracy")
-    return _judged_by_difference(found.assign(unit="accuracy under corruption"), "difference")
+    found = synthetic_outcomes.against_augmentation(diversity_outcomes.outcomes(runs))
+    return _judged_by_difference(found, "difference")
 
 
 def _judged_by_difference(table: pd.DataFrame, effect: str) -> list[Finding]:

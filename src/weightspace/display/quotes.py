@@ -24,15 +24,14 @@ def quote(table: pd.DataFrame, column: str, **where: object) -> object:
     ``KeyError`` for a column that the table lacks, ``LookupError`` if no row matches, or more than one; both say
     which table was asked for what.
     """
-    return _value(_matching(table, column, where), table, column, where)
+    return _cell(table, column, where)
 
 
 def at(scale: str) -> Callable[..., object]:
     """``quote`` for a chapter at one scale: NaN stands for rows that the quick scale, with few settings, lacks."""
 
     def quote_at_scale(table: pd.DataFrame, column: str, **where: object) -> object:
-        rows = _matching(table, column, where)
-        return float("nan") if scale == "quick" and rows.empty else _value(rows, table, column, where)
+        return _cell(table, column, where, may_lack=scale == "quick")
 
     return quote_at_scale
 
@@ -42,23 +41,23 @@ def glue(**values: object) -> None:
     from myst_nb import glue as hand_over  # only the book needs it
 
     for name, value in values.items():
-        hand_over(name, value.item() if isinstance(value, np.generic) else value, display=False)
+        hand_over(name, _plain(value), display=False)
 
 
-def _matching(table: pd.DataFrame, column: str, where: dict[str, object]) -> pd.DataFrame:
-    if unknown := [name for name in (column, *where) if name not in table]:
-        raise KeyError(f"{_asked(table, column, where)} has no column {', '.join(unknown)}")
-    return select(table, **where)
-
-
-def _value(rows: pd.DataFrame, table: pd.DataFrame, column: str, where: dict[str, object]) -> object:
-    if len(rows) != 1:
-        raise LookupError(f"{_asked(table, column, where)}: {len(rows)} rows match, not one")
-    value = rows[column].iloc[0]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _asked(table: pd.DataFrame, column: str, where: dict[str, object]) -> str:
+def _cell(table: pd.DataFrame, column: str, where: dict[str, object], may_lack: bool = False) -> object:
     conditions = ", ".join(f"{name}={value!r}" for name, value in where.items()) or "no conditions"
     known = table.attrs.get("experiment") or f"with the columns {', '.join(map(str, table.columns))}"
-    return f"{column!r} where {conditions}, of the table {known}"
+    asked = f"{column!r} where {conditions}, of the table {known}"
+    if unknown := [name for name in (column, *where) if name not in table]:
+        raise KeyError(f"{asked} has no column {', '.join(unknown)}")
+    found = select(table, **where)[column]
+    if may_lack and found.empty:
+        return float("nan")
+    if len(found) != 1:
+        raise LookupError(f"{asked}: {len(found)} rows match, not one")
+    return _plain(found.iloc[0])
+
+
+def _plain(value: object) -> object:
+    """A number of NumPy as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -43,7 +43,7 @@ DATA, METHOD, METRIC = named("dataset", dataset_label), named("method", method_l
 INTERVAL, P_HOLM = between(), named("p_holm", p_value)
 
 
-def strong(text: str, when: bool) -> str:
+def strong(text: str, when: bool = True) -> str:
     """The text, in bold letters where it stands out."""
     return f"<strong>{text}</strong>" if when else text
 

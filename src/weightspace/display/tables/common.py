@@ -57,7 +57,7 @@ def comparison(table: pd.DataFrame) -> pd.DataFrame:
         "ours, mean": "mean",
         "95 % of the mean": between(decimals=1),
         "95 % of one run": between("run_low", "run_high", 1),
-        "reported is": named("inside", lambda inside: "inside" if inside else strong("outside", True)),
+        "reported is": named("inside", lambda inside: "inside" if inside else strong("outside")),
     }
     return shown(table, columns)
 
@@ -65,7 +65,7 @@ def comparison(table: pd.DataFrame) -> pd.DataFrame:
 def comparison_overview(table: pd.DataFrame) -> pd.DataFrame:
     """One row per setting, one column per method: reported, our mean, and where one run of ours falls."""
     cells = [
-        (f"{row.reported:.1f}" if row.inside else strong(f"{row.reported:.1f}\u00a0outside", True))
+        (f"{row.reported:.1f}" if row.inside else strong(f"{row.reported:.1f}\u00a0outside"))
         + f"<br><small>{row.mean:.1f} ({interval(row.run_low, row.run_high, 1)})</small>"
         for row in table.itertuples()
     ]

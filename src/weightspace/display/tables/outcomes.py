@@ -56,15 +56,15 @@ def effects(differences: pd.DataFrame) -> pd.DataFrame:
 
 def batch_norm(frame: pd.DataFrame) -> pd.DataFrame:
     """Test accuracy of every setting of ``diversity_batch_norm``, a column per kind of test."""
-    headings = {
+    columns = {
+        "fine-tuned on": named("setting", lambda name: setting_label("" if name == "baseline" else name)),
         "clean images": "test",
         "images changed as in training": "test_changed",
         "clean images, new statistics": "test_new_statistics",
     }
     accuracy = select(frame, metric="accuracy_percent")
     accuracy = accuracy.sort_values("setting", key=lambda names: names.map(list(LEVELS).index))
-    columns = {"fine-tuned on": named("setting", lambda name: setting_label("" if name == "baseline" else name))}
-    return shown(means(accuracy, ["setting"], "inputs"), columns | headings)
+    return shown(means(accuracy, ["setting"], "inputs"), columns)
 
 
 def correlations(table: pd.DataFrame) -> pd.DataFrame:

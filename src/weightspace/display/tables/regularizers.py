@@ -53,7 +53,7 @@ def closeness(table: pd.DataFrame) -> pd.DataFrame:
 def seen(table: pd.DataFrame) -> pd.DataFrame:
     """How many of the acting settings every measure sees, from ``regularizer_facts.seen``: a column per category."""
     cells = [
-        f"{row.seen} of {row.acting}" if row.passed else strong(f"{row.seen} of {row.acting}, not judged", True)
+        f"{row.seen} of {row.acting}" if row.passed else strong(f"{row.seen} of {row.acting}, not judged")
         for row in table.itertuples()
     ]
     table = table.assign(cell=cells, p=table["placebo_p"].map(p_value))

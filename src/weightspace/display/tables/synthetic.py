@@ -37,8 +37,6 @@ def sets(frame: pd.DataFrame) -> pd.DataFrame:
 
 def tests(outcomes: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     """Shares of synthetic images against real images alone and against augmentations, with corrected p."""
-    others = synthetic_outcomes.against_augmentation(outcomes, "corruption_accuracy")
-    others = others.assign(unit="accuracy under corruption")
     columns = {
         "what": "unit",
         "images": named("setting", setting_label),
@@ -47,7 +45,8 @@ def tests(outcomes: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
         "95 % interval": INTERVAL,
         "p (corrected)": named("p", p_value),
     }
-    return shown(pd.concat([synthetic_outcomes.benefits(outcomes, sets).assign(other="baseline"), others]), columns)
+    found = synthetic_outcomes.benefits(outcomes, sets).assign(other="baseline")
+    return shown(pd.concat([found, synthetic_outcomes.against_augmentation(outcomes)]), columns)
 
 
 def shift_tests(spectra: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
