@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,7 +124,7 @@ def _marks(axes: Axes) -> list[tuple[Artist, str, list[tuple[float, float]]]]:
     return found
 
 
-def _pairs(points: Any) -> list[tuple[float, float]]:
+def _pairs(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in points]
 
 
@@ -136,7 +135,7 @@ def _series(artist: Artist, names: Mapping[str, str]) -> str:
     return names.get(_colour(artist), "")
 
 
-def _colour(artist: Any) -> str:
+def _colour(artist: Artist) -> str:
     """The colour of a mark; empty for one of several colours."""
     colour = getattr(artist, "get_color", None) or artist.get_facecolor
     try:
