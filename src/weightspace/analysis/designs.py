@@ -11,10 +11,10 @@ _MAIN = "diversity_from_scratch"
 _SHARED = ("train_size", "epochs", "lr", "batch_size", "width")
 
 
-def design(experiment: str) -> dict[str, object]:
+def design(experiment: str, scale: str = "laptop") -> dict[str, object]:
     """``EXPERIMENT_settings``, ``_seeds`` and ``_baselines`` (of a seed): how many; ``_train_size``, ``_epochs``,
     ``_lr``, ``_batch_size`` and ``_width``, where the runs have such a setting: that of the first."""
-    plan = _plan(experiment)
+    plan = _plan(experiment, scale)
     first = plan[0]
     found = {
         "settings": len({run.setting for run in plan}),
