@@ -129,13 +129,13 @@ def test_a_summary_has_the_means_of_weightwatcher_and_what_they_leave_out():
 # Devices that are not here: which solver gets which name
 
 
-@pytest.mark.parametrize(("device", "solver"), [("cuda:1", "torch on cuda:1"), ("mps", "numpy"), ("cpu", "numpy")])
+@pytest.mark.parametrize(("device", "solver"), [("cuda:1", "torch on cuda:1"), ("mps", "LAPACK"), ("cpu", "LAPACK")])
 def test_a_device_reaches_the_solver(monkeypatch, device, solver):
     used = []
 
-    plain, by_torch = eigen._solve_small, eigen.solve_torch
+    plain, by_torch = eigen.solve_on_cpu, eigen.solve_torch
     monkeypatch.setattr(report_module.devices, "device_name", lambda name: name)
-    monkeypatch.setattr(eigen, "_solve_small", lambda batch: used.append("numpy") or plain(batch))
+    monkeypatch.setattr(eigen, "solve_on_cpu", lambda *given: used.append("LAPACK") or plain(*given))
     monkeypatch.setattr(
         eigen, "solve_torch", lambda stack, where: used.append(f"torch on {where}") or by_torch(stack, "cpu")
     )

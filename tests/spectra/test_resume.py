@@ -101,7 +101,7 @@ STOPPED = """
 import os, signal, sys, threading, time
 import numpy as np
 from weightspace.spectra import eigen
-eigen._solve_small = lambda batch: time.sleep(100)  # LAPACK, which cannot be stopped
+eigen.solve_on_cpu = lambda *given: time.sleep(100)  # LAPACK, which cannot be stopped
 threading.Timer(0.5, lambda: (print(time.time(), flush=True), os.kill(os.getpid(), signal.SIGINT))).start()
 eigen.eigenvalues_of([np.ones((n, n)) for n in map(int, sys.argv[1:])])
 """

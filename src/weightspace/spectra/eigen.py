@@ -6,9 +6,9 @@ about eps lambda_max (measured on square noise of 512 to 2,048: the lower tenth 
 the bound is M times that), so a singular value below 1e-8 s_max is noise. Where the smallest eigenvalue comes near to
 that, the matrix is done again by its singular values, which are exact to eps s_max.
 
-Up to 1,536 LAPACK, as SciPy brings it, is at least as quick as PyTorch with the eigenvalues of a Gram matrix; at 3,072
-PyTorch takes two thirds of the time (AMD; on an Intel less than half). It works on a copy, though: the largest are done
-in place, see ``banded``.
+Up to a smaller side of some 1,500 LAPACK, as SciPy brings it, is at least as quick as PyTorch with the eigenvalues of a
+Gram matrix; at 2,048 PyTorch takes less than half of the time on an Intel, at 3,072 two thirds on an AMD. It works on a
+copy, though: the largest are done in place, see ``banded``.
 """
 
 from __future__ import annotations
@@ -84,13 +84,16 @@ def solved(matrices: Sequence[Any], *, device: Device = "cpu") -> Iterator[tuple
 
     def solve(batch: list[int]) -> list[tuple[int, np.ndarray | Exception]]:
         try:
-            if on_cpu and min(matrices[batch[0]].shape) >= _BY_TORCH:
-                return [(each, _solve_large(_read(matrices[each]), f"matrix {each}")) for each in batch]
-            checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
-            return list(zip(batch, _solve_small(checked) if on_cpu else solve_torch(np.stack(checked), device)))
+            if not on_cpu:
+                checked = [as_float64(matrices[position], f"matrix {position}") for position in batch]
+                return list(zip(batch, solve_torch(np.stack(checked), device)))
+            if len(batch) == 1:
+                return [(batch[0], solve_on_cpu(matrices[batch[0]], f"matrix {batch[0]}"))]
         except Exception as error:
-            # One of them has NaN or does not converge: each by itself tells which.
-            return [(batch[0], error)] if len(batch) == 1 else [pair for each in batch for pair in solve([each])]
+            if len(batch) == 1:
+                return [(batch[0], error)]
+        # One of them has NaN or does not converge: each by itself tells which.
+        return [pair for each in batch for pair in solve([each])]
 
     def work() -> None:
         with suppress(IndexError):
@@ -109,10 +112,6 @@ def solved(matrices: Sequence[Any], *, device: Device = "cpu") -> Iterator[tuple
                 yield from done.get()
         finally:
             todo.clear()
-
-
-def _read(matrix: Any) -> Any:
-    return matrix if hasattr(matrix, "T") else np.asarray(matrix)
 
 
 def cost(shape: Sequence[int]) -> int:
@@ -152,29 +151,19 @@ def solve_torch(stack: np.ndarray, device: Device) -> np.ndarray:
     return found
 
 
-def _solve_small(batch: list[np.ndarray]) -> np.ndarray:
-    batch = [matrix.T if matrix.shape[0] > matrix.shape[1] else matrix for matrix in batch]
-    values = np.stack([lapack.eigenvalues(_gram_of(matrix)) for matrix in batch])
-    for position in np.flatnonzero(_too_small(values)):
-        values[position] = np.square(np.linalg.svd(batch[position], compute_uv=False))[::-1]
-    return values
-
-
-def _gram_of(matrix: np.ndarray) -> np.ndarray:
-    gram = np.zeros((len(matrix), len(matrix)))
-    lapack.add_gram(matrix, gram)
-    return gram
-
-
-def _solve_large(matrix: Any, name: str) -> np.ndarray:
-    """The eigenvalues of one large matrix, without a copy of it in float64 and, from ``_IN_PLACE`` on, of its Gram."""
+def solve_on_cpu(matrix: Any, name: str) -> np.ndarray:
+    """Eigenvalues of one matrix, without a copy of it in float64; ``name`` is that of the errors."""
+    if not (isinstance(matrix, np.ndarray) or hasattr(matrix, "detach")):
+        matrix = np.asarray(matrix)  # read now
     gram = _gram(matrix, name)
     if len(gram) >= _IN_PLACE:
         values = eigenvalues_in_place(gram)
-    else:
+    elif len(gram) >= _BY_TORCH:
         import torch  # only here: importing it takes seconds
 
         values = torch.linalg.eigvalsh(torch.from_numpy(gram), UPLO="L").numpy()
+    else:
+        values = lapack.eigenvalues(gram)
     del gram
     if _too_small(values[None]).any():
         copy = np.array(as_float64(matrix, name), order="C")  # the weights themselves must stay

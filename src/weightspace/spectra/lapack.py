@@ -49,16 +49,15 @@ def eigenvalues(symmetric: np.ndarray) -> np.ndarray:
     M = len(symmetric)
     diagonal, beside, tau, work = np.empty(M), np.empty(M), np.empty(M), np.empty(M * _COLUMNS)
     _call("dsytrd", b"U", M, symmetric, M, diagonal, beside, tau, work, len(work), _INFO)
-    return _of_tridiagonal(diagonal, beside)
+    return eigenvalues_of_tridiagonal(diagonal, beside)
 
 
-def eigenvalues_of_band(band: np.ndarray) -> np.ndarray:
-    """As ``eigenvalues``, of the diagonals [width + 1, M] from the main one down, each from its first column on."""
-    band = np.array(band, order="F")
-    width, M = len(band) - 1, band.shape[1]
-    diagonal, beside, work = np.empty(M), np.empty(M), np.empty(M)
-    _call("dsbtrd", b"N", b"L", M, width, band, width + 1, diagonal, beside, work, 1, work, _INFO)
-    return _of_tridiagonal(diagonal, beside)
+def eigenvalues_of_tridiagonal(diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """As ``eigenvalues``, of the main diagonal [M] and the one beside it."""
+    diagonal, beside = np.array(diagonal), np.array(beside)
+    if _call("dsterf", len(diagonal), diagonal, beside, _INFO):
+        raise np.linalg.LinAlgError("the eigenvalues do not converge")
+    return diagonal
 
 
 def singular_values(matrix: np.ndarray) -> np.ndarray:
@@ -80,16 +79,10 @@ _INFO = 0
 _COLUMNS = 64  # of a block of the reduction: the memory for as many lets LAPACK choose
 
 
-def _of_tridiagonal(diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    if _call("dsterf", len(diagonal), diagonal, beside, _INFO):
-        raise np.linalg.LinAlgError("the eigenvalues do not converge")
-    return diagonal
-
-
 # Names and numbers of arguments.
 _LIBRARIES = {
     "scipy.linalg.cython_blas": {"dsyrk": 10, "dsymm": 12, "dsyr2k": 12},
-    "scipy.linalg.cython_lapack": {"dsytrd": 10, "dsbtrd": 12, "dsterf": 4, "dgesdd": 14},
+    "scipy.linalg.cython_lapack": {"dsytrd": 10, "dsterf": 4, "dgesdd": 14},
 }
 # Calls through ctypes give the lock away until they return.
 _ROUTINES = {
