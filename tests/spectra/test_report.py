@@ -382,6 +382,20 @@ def test_without_a_bulk_of_noise_there_are_no_spikes():
     assert table.loc["noise", bulk].notna().all() and "bulk" not in table.loc["noise", "reason"]
 
 
+def test_a_correlation_trap_is_a_spike_of_the_shuffled_entries():
+    """The same entries in any order: what many of them share is gone, what a single one does is not."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((300, 200))
+    shared = noise + 0.3 * np.outer(rng.choice([-1, 1], 300), rng.choice([-1, 1], 200))
+    trap = noise.copy()
+    trap[3, 4] = 60
+    for W, spikes in ((shared, [1, 0]), (trap, [1, 1])):
+        shuffled = rng.permutation(W.ravel()).reshape(W.shape)
+        table = spectral_report({"as it is": W, "shuffled": shuffled})
+        assert table["num_spikes"].tolist() == spikes
+        assert ((table["spectral_norm"] > table["edge"]) == (table["num_spikes"] > 0)).all()
+
+
 def test_records_keep_what_the_fits_say():
     kept = layer_spectra({"heavy": heavy(), "short": torch.randn(12, 20)})
     given, whole = report_of(kept), report_of(kept, withhold=False)

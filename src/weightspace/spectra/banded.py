@@ -138,4 +138,4 @@ def _step(columns: np.ndarray, width: int, start: int, v: np.ndarray, tau: float
         for i in range(m):
             column[i] -= total * following[i]
     v[:m] = following
-    return after
+    return float(after)
