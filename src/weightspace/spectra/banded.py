@@ -46,7 +46,8 @@ def eigenvalues_in_place(matrix: np.ndarray, width: int = _WIDTH) -> np.ndarray:
     scale = float(np.abs(columns).max()) or 1.0  # squares must neither overflow nor vanish
     columns /= scale
     _chase(columns, width)
-    return scale * lapack.eigenvalues_of_tridiagonal(columns[:, 0], columns[:-1, 1])
+    values: np.ndarray = scale * lapack.eigenvalues_of_tridiagonal(columns[:, 0], columns[:-1, 1])
+    return values
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
