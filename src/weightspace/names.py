@@ -66,6 +66,15 @@ TEXT_SET_LABELS = {
     "verified": "generated, verified",
     "added": "added",
 }
+CONTROL_LABELS = {
+    "label_noise": "wrong labels",
+    "noise50": "noise of level 50",
+    "equal_loss": "stopped at equal training loss",
+    "twice_the_epochs": "twice the epochs",
+    "half_lr": "half of the learning rate",
+    "fixed_norm": "kernels at their initial norm",
+}
+"""Controls of ``diversity_controls``, and the setting that is one, in words."""
 SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
 _FEATURE_LABELS = {"ngrams": "n-grams"}
 

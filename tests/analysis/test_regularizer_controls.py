@@ -11,6 +11,7 @@ from weightspace.analysis.regularizer_controls import FIRST, NOISE, QUESTIONS, a
 from weightspace.analysis.regularizer_effects import MATRIX, Measure, delays, effects, units_of
 from weightspace.claims import regularizers
 from weightspace.experiments.diversity import scratch_controls, scratch_settings
+from weightspace.names import CONTROL_LABELS
 
 LAYERS, EPOCHS = 8, 4
 MEASURE = Measure("log_norm", "folded", MATRIX)
@@ -95,7 +96,7 @@ def test_the_true_explanation_is_found(truth):
     findings = regularizers.postponement(controls, frame)
     expected = {"regularization": "not supported", "postponement": "supported"}[truth]
     assert findings[-1].verdict == expected and findings[-1].n_seeds == 5
-    assert [finding.method for finding in findings[:3]] == ["label noise", "noise of level 50", "equal loss"]
+    assert [finding.method for finding in findings[:3]] == [CONTROL_LABELS[name] for name in FIRST]
 
 
 def test_where_gain_and_delay_are_alike_nothing_is_judged():

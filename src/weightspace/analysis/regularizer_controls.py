@@ -99,10 +99,7 @@ def answers(
     runs = _Runs(campaign)
     tables = []
     for control, question in QUESTIONS.items():
-        own = runs if control == NOISE else _Runs(select(controls, control=control))
-        if control == "label_noise":  # such runs have the campaign's baselines
-            named = own.frame.assign(setting=control, category=control)
-            own = _Runs(pd.concat([campaign, named], ignore_index=True))
+        own = runs if control == NOISE else _Runs(under(campaign, controls, control))
         rows = []
         for name, measures in MEASURES.items():
             for measure in measures:
@@ -121,6 +118,18 @@ def answers(
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def under(campaign: pd.DataFrame, controls: pd.DataFrame, control: str) -> pd.DataFrame:
+    """The runs of a control with their baselines.
+
+    Wrong labels are a setting by themselves, ``label_noise``, beside all those of the campaign, whose baselines are
+    theirs.
+    """
+    own = select(controls, control=control)
+    if control != "label_noise":
+        return own
+    return pd.concat([campaign, own.assign(setting=control, category=control)], ignore_index=True)
 
 
 @dataclass(frozen=True, eq=False)

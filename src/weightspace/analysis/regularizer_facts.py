@@ -15,6 +15,7 @@ from scipy import stats
 
 from weightspace.analysis import diversity_outcomes
 from weightspace.analysis.frames import select, summarize
+from weightspace.analysis.regularizer_controls import signed_root, under
 from weightspace.analysis.regularizer_effects import (
     BASELINE,
     CATEGORIES,
@@ -80,6 +81,38 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
             row |= dict(zip((name, f"{name}_low", f"{name}_high"), mean_interval(table.loc[setting]), strict=True))
         rows.append(row | {"p_holm": float(tests[setting]), "learns": setting in able})
     return pd.DataFrame(rows)
+
+
+def gains_under_controls(campaign: pd.DataFrame, controls: pd.DataFrame) -> pd.DataFrame:
+    """Gains and delays of the settings of the controls, as they are in the campaign and under every control.
+
+    Columns of ``gains`` with control, "none" for the campaign, and train and test, the accuracies of the baselines
+    there (percent). Of the campaign the seeds count that the controls have.
+    """
+    campaign = campaign[campaign["seed"].isin(controls["seed"].unique())]
+    compared = {*controls["setting"], *controls["control"]} - {BASELINE}
+    frames = {"none": campaign} | {name: under(campaign, controls, name) for name in controls["control"].unique()}
+    tables = []
+    for control, frame in frames.items():
+        table, base = gains(frame), {name: outcomes(frame, f"{name} accuracy") for name in ("training", "test")}
+        table = table[table["setting"].isin(compared if control != "label_noise" else {control})]
+        means = {name: found.loc[BASELINE].mean() for name, found in base.items()}
+        tables.append(table.assign(control=control, train=means["training"], test=means["test"]))
+    return pd.concat(tables, ignore_index=True)
+
+
+def sizes(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
+    """``gains`` of the settings that learn, with the size of their effects.
+
+    size: sqrt(<z, z>) with the sign of <z, z>, which is 0 on average where there is no effect; per layer, in standard
+    deviations between baselines, mean over the measures.
+    """
+    found = [effects(frame, measure) for measure in measures]
+    once = np.ones((1, found[0].seeds))
+    squared = [np.diagonal(between_seeds(products(one.values), once)[0]) for one in found]
+    size = pd.Series(np.mean(signed_root(np.array(squared)), axis=0), found[0].settings["setting"], name="size")
+    table = gains(frame)
+    return table[table["learns"]].join(size, on="setting")
 
 
 def mean_effects(frame: pd.DataFrame, measures: Iterable[Measure]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from weightspace.analysis.regularizer_controls import FIRST, QUESTIONS
 from weightspace.analysis.regularizer_effects import Measure, measures_of
 from weightspace.analysis.regularizer_tests import MATCHES, Case, cases, closeness, controls, passed, similarities
 from weightspace.claims.verdicts import Assess, Claim, Finding, decided
+from weightspace.names import CONTROL_LABELS
 
 SPECTRA = "diversity_from_scratch_spectra"
 CONTROLS = "diversity_controls_spectra"
@@ -96,17 +97,15 @@ def postponement(controls_frame: pd.DataFrame, frame: pd.DataFrame) -> list[Find
     table = regularizer_controls.answers(frame, controls_frame, _passed(frame))
     table = table[table["control"].map(lambda name: QUESTIONS[name].above is not None)]
     speaks = table["explanation"].map({"postponement": "for", "regularization": "against"})
-    found = findings_by(table.assign(outcome=speaks.fillna(table["outcome"])), ["control"], "number", _control_label)
+    found = findings_by(
+        table.assign(outcome=speaks.fillna(table["outcome"])), ["control"], "number", CONTROL_LABELS.__getitem__
+    )
     verdicts = dict(zip(table["control"].unique(), (finding.verdict for finding in found), strict=True))
     n = min(finding.n_seeds for finding in found)
     first = [verdicts[name] for name in FIRST]
     counts = (first.count("supported"), sum(v in ("undecided", "mixed") for v in first), first.count("not supported"))
     nan = float("nan")
     return [*found, Finding("the first three together", nan, nan, nan, *counts, n, explained(verdicts))]
-
-
-def _control_label(name: str) -> str:
-    return name.replace("_", " ") if name != regularizer_controls.NOISE else "noise of level 50"
 
 
 def explained(verdicts: Mapping[str, str]) -> str:

@@ -158,7 +158,7 @@ def layer_effects(table: pd.DataFrame) -> Figure:
 # --- the questions
 
 
-def _measure_rows(axis: Axes, table: pd.DataFrame) -> dict[tuple[str, Measure], float]:
+def measure_rows(axis: Axes, table: pd.DataFrame) -> dict[tuple[str, Measure], float]:
     """Heights of the measures, sets apart and with their name above."""
     place, height = {}, 0.0
     for name, members in MEASURES.items():
@@ -203,7 +203,7 @@ def similarities(table: pd.DataFrame) -> Figure:
     """
     matches = [match for match in MATCHES if match in set(table["match"])]
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), sharey=True, sharex=True)
-    place = _measure_rows(axes[0], table)
+    place = measure_rows(axes[0], table)
     for axis, to in zip(axes, ("dropout", "weight_decay"), strict=True):
         axis.axvline(0, color=MUTED, linewidth=0.8)
         axis.axvline(LIKE, color=MUTED, linewidth=1.1, linestyle=":")
@@ -229,7 +229,7 @@ def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
     first = next(iter(tables.values()))
     matches = [match for match in MATCHES if match in set(first["match"])]
     figure, axes = plt.subplots(1, len(tables), figsize=(8.6, 5.2), sharey=True, squeeze=False)
-    place = _measure_rows(axes[0, 0], first)
+    place = measure_rows(axes[0, 0], first)
     for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
         axis.axvline(1, color=MUTED, linewidth=0.8)
         axis.axvline(CLOSER, color=MUTED, linewidth=1.1, linestyle=":")

@@ -7,9 +7,10 @@ import math
 import pandas as pd
 
 from weightspace.analysis.regularizer_effects import CATEGORIES
+from weightspace.display.labels import setting_label
 from weightspace.display.style import p_value
-from weightspace.display.tables.columns import INTERVAL, P_HOLM, named, shown, spread, strong
-from weightspace.names import METRIC_LABELS
+from weightspace.display.tables.columns import INTERVAL, P_HOLM, Made, named, plus_minus, shown, spread, strong
+from weightspace.names import CONTROL_LABELS, METRIC_LABELS
 
 _TO = {"dropout": "dropout", "weight_decay": "weight decay", "baseline": "no regularizer"}
 _METRIC = named("measure", lambda measure: METRIC_LABELS[measure.metric])
@@ -48,6 +49,41 @@ def closeness(table: pd.DataFrame) -> pd.DataFrame:
         "detectable": _REACH,
     }
     return shown(table, columns)
+
+
+def controls(table: pd.DataFrame) -> pd.DataFrame:
+    """Every number of every control with its interval, its test, and the explanation that it speaks for."""
+    columns = {
+        "control": named("control", CONTROL_LABELS),
+        "metrics": "set",
+        "metric": _METRIC,
+        "of": named("category", _TO | {"augmentation": "augmentation"}),
+        "number": "number",
+        "95 % interval": INTERVAL,
+        "threshold": named("threshold", "{:g}".format),
+        "p (Holm)": P_HOLM,
+        "outcome": lambda table: table["explanation"].where(table["explanation"] != "", table["outcome"]),
+        "detectable": _REACH,
+    }
+    return shown(table, columns)
+
+
+def gains_under_controls(table: pd.DataFrame) -> pd.DataFrame:
+    """What the settings gain and by how much they put off interpolation, from ``regularizer_facts``."""
+    columns = {
+        "control": named("control", {"none": "none: the main campaign"} | CONTROL_LABELS),
+        "baseline, training accuracy (%)": "train",
+        "baseline, test accuracy (%)": "test",
+        "setting": named("setting", setting_label),
+        "gain (points)": _with_half_interval("gain"),
+        "delay (epochs)": _with_half_interval("delay"),
+    }
+    return shown(table, columns)
+
+
+def _with_half_interval(name: str) -> Made:
+    columns = [name, f"{name}_low", f"{name}_high"]
+    return lambda table: [plus_minus(*row, 1) for row in table[columns].to_numpy()]
 
 
 def seen(table: pd.DataFrame) -> pd.DataFrame:
