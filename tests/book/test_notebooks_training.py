@@ -5,6 +5,7 @@ import pytest
 FIGURES = {
     "11_regularizers_in_weight_space": 7,
     "12_like_dropout": 6,
+    "13_why": 2,
     "13_diversity_outcomes": 7,
     "14_fine_tuning": 5,
     "15_words": 7,

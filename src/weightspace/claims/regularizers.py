@@ -16,6 +16,7 @@ from weightspace.names import CONTROL_LABELS
 
 SPECTRA = "diversity_from_scratch_spectra"
 CONTROLS = "diversity_controls_spectra"
+FIRST_TOGETHER = "the first three together"
 
 
 def findings_by(table: pd.DataFrame, by: list[str], effect: str, label: Callable[..., str]) -> list[Finding]:
@@ -105,7 +106,7 @@ def postponement(controls_frame: pd.DataFrame, frame: pd.DataFrame) -> list[Find
     first = [verdicts[name] for name in FIRST]
     counts = (first.count("supported"), sum(v in ("undecided", "mixed") for v in first), first.count("not supported"))
     nan = float("nan")
-    return [*found, Finding("the first three together", nan, nan, nan, *counts, n, explained(verdicts))]
+    return [*found, Finding(FIRST_TOGETHER, nan, nan, nan, *counts, n, explained(verdicts))]
 
 
 def explained(verdicts: Mapping[str, str]) -> str:

@@ -86,7 +86,7 @@ EXPERIMENTS = [
     Experiment(
         CONTROLS,
         "Why regularizers mark the spectra: one thing changed at a time",
-        {"quick": 1, "laptop": 5},
+        {"quick": 2, "laptop": 5},
         controls,
         ("control", "setting", "seed", "replicate"),
         compute_control,
