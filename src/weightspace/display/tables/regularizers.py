@@ -83,7 +83,7 @@ def gains_under_controls(table: pd.DataFrame) -> pd.DataFrame:
 
 def _with_half_interval(name: str) -> Made:
     columns = [name, f"{name}_low", f"{name}_high"]
-    return lambda table: [plus_minus(*row, 1) for row in table[columns].to_numpy()]
+    return lambda table: [plus_minus(mean, low, high, 1) for mean, low, high in table[columns].to_numpy()]
 
 
 def seen(table: pd.DataFrame) -> pd.DataFrame:
