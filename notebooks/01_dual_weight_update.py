@@ -169,4 +169,4 @@ style.show(
 #   The tests of the package look for one.
 # - *About the two averages:* vectors in trained networks that do not look like averages of inputs. {doc}`05_neurons` shows them.
 # - *About reading the method as a weight decay:* spectra of dual networks that are nearer to another regularizer's.
-#   {doc}`17_where_they_meet` compares them.
+#   {doc}`18_where_they_meet` compares them.

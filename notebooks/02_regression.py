@@ -155,7 +155,7 @@ style.show(
 #
 # The paper compares dual weights with gradient descent and with two strengths of a penalty on the norm of the weights. A method
 # {term}`wins <win>` a comparison if its error is at least 5 % lower and the difference is significant after {term}`Holm's correction`; how
-# wins make a verdict is on the {doc}`claims page <20_claims>`.
+# wins make a verdict is on the {doc}`claims page <21_claims>`.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-paired", "caption": "Test error of the two dual methods relative to each of the paper's baselines, which were not tuned. Left of the grey band the dual method is better by 5 % or more; open markers: not significant after correction."}}
 tests = frames.paired_tests(final, DUAL, claims.dual_weights.BASELINES)
@@ -406,7 +406,7 @@ style.table(
 # ## Verdicts
 #
 # ```{glue} judged_02_regression
-# :doc: 20_claims.py
+# :doc: 21_claims.py
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}

@@ -100,7 +100,7 @@ style.show(
 # | Methods | Dual weights with and without the stabilizer; gradient descent; L2 0.01 and L2 0.1. All start from the same weights. |
 #
 # All of this is the released code's. We chose the seeds, and an order of samples and a test noise that the methods of a seed share.
-# The pixels of CIFAR-10 are those of a rebuilt file that differs from the original in a few images ({doc}`21_data`).
+# The pixels of CIFAR-10 are those of a rebuilt file that differs from the original in a few images ({doc}`22_data`).
 # :::
 #
 # ## Learning curves
@@ -271,7 +271,7 @@ style.table(
 # ## Verdicts
 #
 # ```{glue} judged_03_classification
-# :doc: 20_claims.py
+# :doc: 21_claims.py
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}

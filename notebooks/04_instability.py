@@ -175,7 +175,7 @@ style.table(
 # %% [markdown]
 # So the instability arises where inputs with a large common part meet neurons that hold two averages of them. The step gain does *not*
 # tell which seed will fall: over the seeds of the dual method as published, its rank correlation with the ups and downs is
-# {glue:text}`within:.2f`. For your own data the advice is plain: centre the inputs ({doc}`18_use_it`).
+# {glue:text}`within:.2f`. For your own data the advice is plain: centre the inputs ({doc}`19_use_it`).
 #
 # ## What would change our mind
 #

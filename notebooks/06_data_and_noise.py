@@ -249,7 +249,7 @@ style.table(
 # ## Verdict
 #
 # ```{glue} judged_06_data_and_noise
-# :doc: 20_claims.py
+# :doc: 21_claims.py
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}

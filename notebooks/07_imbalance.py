@@ -198,7 +198,7 @@ style.table(
 # ## Verdicts
 #
 # ```{glue} judged_07_imbalance
-# :doc: 20_claims.py
+# :doc: 21_claims.py
 # ```
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show effects, intervals and counts", "code_prompt_hide": "Hide the table"}

@@ -297,7 +297,7 @@ style.table(
 # | --- | --- | --- | --- | --- |
 # | this perceptron, {glue:text}`updates:d` updates | 0.5 | fits (training loss {glue:text}`loss_plain:.4f`) | higher | {glue:text}`more_spikes:.1f` more in the layer |
 # | ResNet-18 from scratch, few epochs | 0.3 | underfits | lower by {glue:text}`norm_scratch_less:.0f` % | {glue:text}`spikes_scratch_less:.1f` fewer per layer |
-# | EfficientNet, fine-tuned briefly ({doc}`14_fine_tuning`) | 0.3 | has only begun to fit | higher by {glue:text}`norm_tuned:.2f` % | as many ({glue:text}`spikes_tuned:+.2f` per layer) |
+# | EfficientNet, fine-tuned briefly ({doc}`15_fine_tuning`) | 0.3 | has only begun to fit | higher by {glue:text}`norm_tuned:.2f` % | as many ({glue:text}`spikes_tuned:+.2f` per layer) |
 # | ResNet-18 from scratch, until it fits ({doc}`11_regularizers_in_weight_space`) | 0.1 | fits | higher by {glue:text}`11_regularizers_in_weight_space.py::kernel_dropout_01:.0f` % | not counted |
 #
 # One explanation covers these rows. Weights move as long as there is loss. A network that is stopped early has learned less under dropout,
@@ -350,7 +350,7 @@ style.show(
 # figures.spectra.esd(values, N=max(model.fc.weight.shape), log=True)
 # ```
 #
-# Look at the picture before you believe a number. Is there a bulk? Does the law fit it? What lies beyond its edge? {doc}`18_use_it`
+# Look at the picture before you believe a number. Is there a bulk? Does the law fit it? What lies beyond its edge? {doc}`19_use_it`
 # goes on from here.
 #
 # ## What would change our mind

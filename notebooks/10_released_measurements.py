@@ -15,7 +15,7 @@
 #
 # **How sure.** Every network was trained once and without a fixed seed, so that only layers are left as replicates, and layers are not
 # independent. Findings on spectra are therefore described and not judged. The rules were committed before the results of the controls
-# below, when the reported figures had been seen; the decision not to judge came afterwards ({doc}`20_claims`).
+# below, when the reported figures had been seen; the decision not to judge came afterwards ({doc}`21_claims`).
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -341,5 +341,5 @@ style.table(
 
 # %% [markdown]
 # ```{glue} judged_10_released_measurements
-# :doc: 20_claims.py
+# :doc: 21_claims.py
 # ```

@@ -250,13 +250,13 @@ style.show(
 # {glue:text}`fall_div:.0f` % on average, dropout by {glue:text}`fall_dp:.0f` % and weight decay by {glue:text}`fall_wd:.0f` %.
 #
 # **Why do the two campaigns differ?** They agree on weight decay, and on strong dropout, which shrinks the kernels in both. They differ on weak
-# dropout and on augmentation. (The fine-tuned networks of {doc}`14_fine_tuning` side with the networks that overfit: there, too, weak dropout
+# dropout and on augmentation. (The fine-tuned networks of {doc}`15_fine_tuning` side with the networks that overfit: there, too, weak dropout
 # enlarges the norms a little.) A likely reason is that after {glue:text}`underfit_epochs` epochs no network had fitted its images yet, so that there
 # was nothing to hold back. Another is that effects as small as those of augmentation are hard to see with {glue:text}`underfit_seeds` seeds and one
 # baseline for each.
 #
 # Do the marks in the networks that overfit come from regularization, or only from gradients that act for longer? This question has rules of its own
-# ({doc}`../book/rules`), and its control runs have not been computed yet.
+# ({doc}`../book/rules`), and {doc}`13_why` has what its controls say.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the paper's figure beside that of underfit networks", "code_prompt_hide": "Hide the paper's figure", "figure": {"name": "fig-underfit-theirs", "caption": "Mean shift per category over all layers: the release of paper A (left, one run per setting, 10 epochs, full size) and our underfit networks (right). Every panel has an axis of its own."}}
 style.show(
@@ -293,5 +293,5 @@ style.table(
 #
 # - *About the signs:* a wider ResNet-18, another data set or a vision transformer in which augmentation enlarges what acts on an image. The answer in
 #   the box would then be about this network alone. Those campaigns have their rules and no records yet.
-# - *About the cause:* controls that show the marks to follow the time for which gradients act, whether accuracy improves or not. The spectra would
-#   then tell of training time and not of regularization.
+# - *About the cause:* a control that shows the marks to follow the time for which gradients act, whether accuracy improves or not. The spectra would
+#   then tell of training time and not of regularization. Our first controls leave that open for what acts on an image ({doc}`13_why`).

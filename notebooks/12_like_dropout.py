@@ -329,9 +329,10 @@ style.show(
 #   rules for these campaigns are committed ({doc}`../book/rules`). The verdict would then hold for this network alone.
 # - *About the comparison at equal test accuracy:* more levels of augmentation that are as weak as weight decay, or a weight decay that helps more. Either
 #   would put it on firmer ground.
-# - *About what it means:* controls that show the shared direction to be that of training for longer. "Like dropout" would then be true and empty.
+# - *About what it means:* a control that shows the shared direction to be that of training for longer. "Like dropout" would then be true and empty. Our
+#   first controls do not decide it ({doc}`13_why`).
 
 # %% [markdown]
 # ```{glue} judged_12_like_dropout
-# :doc: 20_claims.py
+# :doc: 21_claims.py
 # ```

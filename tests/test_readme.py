@@ -38,7 +38,7 @@ def test_the_quick_start_runs_as_it_stands(tmp_path, monkeypatch, capsys):
 
 
 def test_the_page_of_the_book_has_the_same_quick_start():
-    cells = [cell.source.strip() for cell in jupytext.read(ROOT / "notebooks" / "18_use_it.py").cells]
+    cells = [cell.source.strip() for cell in jupytext.read(ROOT / "notebooks" / "19_use_it.py").cells]
     for block in blocks("python")[:2]:
         assert block.strip() in cells
 

@@ -15,7 +15,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 GLOSSARY = "book/glossary"
-CLAIMS = "notebooks/20_claims"
+CLAIMS = "notebooks/21_claims"
 
 #: Terms that are everyday words as well: only `{term}` links them.
 EVERYDAY = frozenset(

@@ -9,11 +9,11 @@ FIGURES = {
     "05_neurons": 2,
     "06_data_and_noise": 6,
     "07_imbalance": 4,
-    "22_contrastive": 1,
+    "23_contrastive": 1,
     "08_fair_baselines": 3,
     "09_random_matrices": 10,
     "10_released_measurements": 10,
-    "17_where_they_meet": 2,
+    "18_where_they_meet": 2,
 }
 """Figures per chapter."""
 COMPUTED_ON_THE_PAGE = {"06_data_and_noise": 1, "09_random_matrices": 4}

@@ -6,10 +6,10 @@ FIGURES = {
     "11_regularizers_in_weight_space": 7,
     "12_like_dropout": 6,
     "13_why": 2,
-    "13_diversity_outcomes": 7,
-    "14_fine_tuning": 5,
-    "15_words": 7,
-    "16_synthetic_data": 8,
+    "14_diversity_outcomes": 7,
+    "15_fine_tuning": 5,
+    "16_words": 7,
+    "17_synthetic_data": 8,
 }
 """Figures per chapter."""
 

@@ -69,7 +69,7 @@ def test_every_chapter_depends_on_the_modules_and_records_that_it_names(root, si
         for name in used["files"]:
             users.setdefault(name, set()).add(source.stem)
     # Not all of the source: a module that draws for one chapter is that chapter's affair.
-    assert users["src/weightspace/display/figures/synthetic.py"] == {"16_synthetic_data"}
+    assert users["src/weightspace/display/figures/synthetic.py"] == {"17_synthetic_data"}
     assert "src/weightspace/reported/dual_weight.csv" in users
 
 
@@ -397,7 +397,7 @@ def test_readers_choose_between_light_and_dark(visit, address):
 
 def test_title_search_and_chapter_stay_in_view(visit, address):
     page, _ = visit(WIDE)
-    page.goto(f"{address}/notebooks/20_claims.html")
+    page.goto(f"{address}/notebooks/21_claims.html")
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.wait_for_timeout(200)
     for kept in (".navbar-brand", ".search-button-field", ".ws-quick", "nav.bd-links li.current > a"):
@@ -430,7 +430,7 @@ def test_the_book_can_be_read_by_keyboard(visit, address):
 
 def test_findings_can_be_sorted_and_filtered(visit, address):
     page, _ = visit(WIDE)
-    page.goto(f"{address}/notebooks/20_claims.html")
+    page.goto(f"{address}/notebooks/21_claims.html")
     rows = page.locator("table.ws-register tbody tr:visible")
     every = rows.count()
     page.get_by_label("Find").fill("imbalance stabilized")
@@ -451,7 +451,7 @@ def test_findings_can_be_sorted_and_filtered(visit, address):
 
 def test_a_link_to_a_claim_opens_its_card_and_paper_shows_all(visit, address):
     page, problems = visit(WIDE)
-    page.goto(f"{address}/notebooks/20_claims.html#A1o")
+    page.goto(f"{address}/notebooks/21_claims.html#A1o")
     cards, opened = page.locator("details.ws-claim"), page.locator("details.ws-claim[open]")
     assert cards.count() > 50 and opened.evaluate_all("cards => cards.map(card => card.id)") == ["A1o"]
     assert 0 <= opened.bounding_box()["y"] < WIDE["height"] / 2
@@ -464,7 +464,7 @@ def test_a_link_to_a_claim_opens_its_card_and_paper_shows_all(visit, address):
     assert opened.count() == cards.count()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert opened.count() == 2
-    page.goto(f"{address}/notebooks/20_claims.html")
+    page.goto(f"{address}/notebooks/21_claims.html")
     page.reload()
     assert opened.count() == 0 and page.evaluate("document.body.scrollHeight") < 14_000
     assert problems == []

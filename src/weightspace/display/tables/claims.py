@@ -22,14 +22,14 @@ CHAPTERS = {
     "06_data_and_noise": ("Sparse and noisy data", "B3c B3d"),
     "07_imbalance": ("Class imbalance", "B4a B4b B4c B4d"),
     "08_fair_baselines": ("Fair baselines", "B1g B1h B1i B1j"),
-    "18_use_it": ("Use it in your own model", "B6"),
+    "19_use_it": ("Use it in your own model", "B6"),
     "10_released_measurements": ("What the released measurements say", "A1a A2a A2b A3a"),
     "12_like_dropout": ("Is diversity like dropout?", "A1o A2o A2co A1 A2 A2c"),
-    "13_diversity_outcomes": ("Diversity, accuracy, calibration, shift", "A3 A3b"),
-    "14_fine_tuning": ("Fine-tuning", "A1f A2f A2cf"),
-    "15_words": ("Words", "A1w A2w A2cw A3w A3bw"),
-    "16_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
-    "17_where_they_meet": ("Where the two papers meet", "C1"),
+    "14_diversity_outcomes": ("Diversity, accuracy, calibration, shift", "A3 A3b"),
+    "15_fine_tuning": ("Fine-tuning", "A1f A2f A2cf"),
+    "16_words": ("Words", "A1w A2w A2cw A3w A3bw"),
+    "17_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
+    "18_where_they_meet": ("Where the two papers meet", "C1"),
     "../book/rules": ("Rules before results", "A3o A3d A4o A4h A5o C2 C3"),
 }
 """The page on which each claim is judged, what its link says, and the claims."""
@@ -396,7 +396,7 @@ def judged_here(judged: pd.DataFrame) -> dict[str, HTML]:
     found = {}
     for page, (_, codes) in CHAPTERS.items():
         lines = [
-            f'<li><a href="../notebooks/20_claims.html{anchor(code)}">'
+            f'<li><a href="../notebooks/21_claims.html{anchor(code)}">'
             f"{html.escape(select(judged, claim=code)['statement'].iloc[0])}</a> <small>{code}</small> "
             f"{' '.join(map(verdict_badge, select(judged, claim=code)['verdict'].unique()))}</li>"
             for code in codes.split()

@@ -182,7 +182,7 @@ glue("difference", f"{difference:g}", display=False)
 #
 # ### What inference costs
 #
-# Paper B states that inference costs the same as *Wx* + *b* (claim B6, {doc}`20_claims`). After folding there is no overhead by construction,
+# Paper B states that inference costs the same as *Wx* + *b* (claim B6, {doc}`21_claims`). After folding there is no overhead by construction,
 # because the layers are the ordinary ones. The table compares an ordinary model (plain), the dual model after folding, and the dual model as it is
 # trained, which computes *W*₁ &minus; *W*₂ anew in every forward pass. An unfolded pass takes {glue:text}`dual_fewest` to {glue:text}`dual_most`
 # times as long as a plain one; the factor is largest where every weight serves few inputs. **Fold before you deploy.**
@@ -315,7 +315,7 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # ```{dropdown} Other optimizers, the stabilizer, loss scaling
 # **Other optimizers** run, but they do something else than the paper. What a dual layer hands to the optimizer is not the gradient of a loss.
 # Momentum, Adam and their like rescale it or average it over steps, so that the weights are no longer moving averages of inputs
-# ({doc}`17_where_they_meet` says what they become). Weight decay comes on top of the decay that the method has of its own.
+# ({doc}`18_where_they_meet` says what they become). Weight decay comes on top of the decay that the method has of its own.
 #
 # **The stabilizer** (`dualize(model, stabilizer=True)`) bounds the fraction per sample by *η*, so that *η* times the batch size should
 # stay below 1; it starts slowly. In a convolution it takes the mean over the positions that a sample addresses, where the plain rule
@@ -347,9 +347,9 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # ## What would change our mind
 #
 # We would recommend dual layers more widely if they beat tuned weight decay in networks of today on few samples or wrong labels. Claims C2 and
-# C3 ask exactly this, by a rule that was committed before the runs ({doc}`20_claims`).
+# C3 ask exactly this, by a rule that was committed before the runs ({doc}`21_claims`).
 
 # %% [markdown]
-# ```{glue} judged_18_use_it
-# :doc: 20_claims.py
+# ```{glue} judged_19_use_it
+# :doc: 21_claims.py
 # ```

@@ -38,7 +38,7 @@ correlations = diversity_outcomes.rank_correlations(both)
 similarities, distances = tables.synthetic.shift_tests(spectra)
 seeds_used = int(differences["n"].min())
 plan = next(iter(experiments.planned("diversity_synthetic", scale, seeds).values()))
-judged = tables.common.judged(tables.claims.on_page("16_synthetic_data"))
+judged = tables.common.judged(tables.claims.on_page("17_synthetic_data"))
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
@@ -213,7 +213,7 @@ style.show(
 # %% [markdown]
 # In pixels, AugMix, the set that serves best under corruption, has the lowest {term}`Vendi score`, and TrivialAugment, which stretches
 # contrasts, has twice the score of all others. In embeddings the sets cannot be told apart. The weighted scores differ mostly by the
-# {term}`resemblance`, which compares row by row, as with texts ({doc}`15_words`). A synthetic image takes the row of a real one of the same class, and
+# {term}`resemblance`, which compares row by row, as with texts ({doc}`16_words`). A synthetic image takes the row of a real one of the same class, and
 # the set has a resemblance of {glue:text}`resemblance_synthetic_1:.2f`. Test images, as real as any but in rows of other classes, have
 # {glue:text}`resemblance_held_out:.2f`. Of {glue:text}`tested` rank correlations with outcomes, {glue:text}`correlated` are significant after
 # correction; with so few sets only a nearly perfect order would be.
@@ -251,7 +251,7 @@ style.show(
 #
 # TrivialAugment makes the norms larger ({glue:text}`shift_trivial_augment_wide:.1f` units), and so does dropout ({glue:text}`shift_dropout:.1f`).
 # Augmented images are like dropout ({glue:text}`similarity_augmented_dp_log_norm:.2f`) and opposite to weight decay
-# ({glue:text}`similarity_augmented_wd_log_norm:.2f`), as in {doc}`14_fine_tuning`. Yet the calibration error is lower by about as much with half of the
+# ({glue:text}`similarity_augmented_wd_log_norm:.2f`), as in {doc}`15_fine_tuning`. Yet the calibration error is lower by about as much with half of the
 # images synthetic as under TrivialAugment. So what diversity does to the norms does not tell what it is good for.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the distances", "code_prompt_hide": "Hide the distances", "figure": {"name": "fig-synthetic-distance", "caption": "Left: distance to dropout, to weight decay and to the baseline. Right: squared distance to weight decay, and to the baseline, minus that to dropout; above 0, dropout is closer. Filled: different from 0 after correction."}}
@@ -324,6 +324,6 @@ style.show(
 #   The claim may hold for those, but then it is a claim about more data.
 
 # %% [markdown]
-# ```{glue} judged_16_synthetic_data
-# :doc: 20_claims.py
+# ```{glue} judged_17_synthetic_data
+# :doc: 21_claims.py
 # ```

@@ -265,9 +265,9 @@ style.table(tables.meeting.described(dual_spectra_facts.early_stopping(runs)), f
 # - *That dual weights are a weight decay whose strength is set by the errors:* squared L2 at the computed strength that lies farther from dual
 #   weights than gradient descent does in most places, or dropout that comes nearer than weight decay in any kind of layer.
 # - *About what is undecided now:* more seeds. The folded table of layers says how different two distances have to be for this design to see it.
-# - *About larger networks:* networks of today, which are judged separately ({doc}`20_claims`, C2 and C3).
+# - *About larger networks:* networks of today, which are judged separately ({doc}`21_claims`, C2 and C3).
 
 # %% [markdown]
-# ```{glue} judged_17_where_they_meet
-# :doc: 20_claims.py
+# ```{glue} judged_18_where_they_meet
+# :doc: 21_claims.py
 # ```

@@ -40,7 +40,7 @@ underfit_baseline = underfit_outcomes.query("setting == 'baseline' and arm == 'm
 both = diversity_outcomes.training_sets(underfit_outcomes, sets)
 correlations = diversity_outcomes.rank_correlations(both)
 everything = diversity_outcomes.rank_correlations(both, ("vendi", "weighted_vendi", "resemblance"), draws=1)
-judged = tables.common.judged(tables.claims.on_page("13_diversity_outcomes"))
+judged = tables.common.judged(tables.claims.on_page("14_diversity_outcomes"))
 
 # %% tags=["remove-cell"]
 quote = quotes.at(scale)
@@ -170,7 +170,7 @@ style.show(
 # %% [markdown]
 # Gain and delay go together (rank correlation {glue:text}`gain_delay:.2f` over the settings that learn), but one is not the other. Auto2 delays most, by
 # {glue:text}`delay_auto2:.0f` epochs, and gains {glue:text}`auto2:.1f` points; flip and crop delays by {glue:text}`delay_flip_crop:.0f` epochs and gains
-# {glue:text}`flip_crop:.1f`. Controls will ask which of the two marks the weights; their runs have not been computed yet ({doc}`../book/rules`).
+# {glue:text}`flip_crop:.1f`. Controls ask which of the two marks the weights ({doc}`13_why`).
 #
 # ## Under corruption
 #
@@ -283,6 +283,6 @@ style.show(
 # it matters. If none does, diversity as these scores measure it is not what makes augmentation good.
 
 # %% [markdown]
-# ```{glue} judged_13_diversity_outcomes
-# :doc: 20_claims.py
+# ```{glue} judged_14_diversity_outcomes
+# :doc: 21_claims.py
 # ```

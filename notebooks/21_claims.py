@@ -70,7 +70,7 @@ tables.claims.register(judged)
 # metrics show no direction that could be told from chance. Where there is a direction, it is in the log norm, and it differs between
 # families. From scratch, diversity goes along with dropout and with weight decay. In the network fine-tuned on images it goes along with
 # dropout and against weight decay. In the network fine-tuned on texts no direction was found. For synthetic images none was found either,
-# while augmented images in the same networks go along with dropout ({doc}`16_synthetic_data`).
+# while augmented images in the same networks go along with dropout ({doc}`17_synthetic_data`).
 #
 # **Does a diversity score explain the outcome (A3), and does the weighted score explain more (A3b)?** In networks from scratch, training sets
 # whose embeddings have a higher score come with higher accuracy, and the verdict there is mixed. No other score of our experiments is
@@ -93,7 +93,7 @@ quotes.glue(
     verdict_overfit_baseline=tables.common.verdict_words(judged, "A2co", unit="metrics"),
     lost_dual=tables.common.lost_settings(against_tuned, "dual", "tuned_l2_squared"),
     lost_stabilized=tables.common.lost_settings(against_tuned, "dual_stabilized", "tuned_l2_squared"),
-    in_short=tables.claims.in_short(judged, "../notebooks/20_claims.html"),
+    in_short=tables.claims.in_short(judged, "../notebooks/21_claims.html"),
     hero_dual=figures.landing.dual_weights(regression, classification),
     hero_densities=figures.landing.densities(runs),
     preview=Image(
@@ -169,8 +169,8 @@ quotes.glue(
 #
 # A card shows the verdict, the claim and its effect; where methods differ, it shows every verdict and the range of the effects. Open it to see
 # the numbers of each method, who made the claim, the rule, and when the rule was committed. For paper A, a letter at the end of a code names
-# the family: *f* stands for networks fine-tuned on images ({doc}`14_fine_tuning`), *w* for those fine-tuned on texts ({doc}`15_words`), *s* for
-# those with synthetic images ({doc}`16_synthetic_data`), and *o* for networks that overfit ({doc}`../book/rules`).
+# the family: *f* stands for networks fine-tuned on images ({doc}`15_fine_tuning`), *w* for those fine-tuned on texts ({doc}`16_words`), *s* for
+# those with synthetic images ({doc}`17_synthetic_data`), and *o* for networks that overfit ({doc}`../book/rules`).
 #
 # ### Paper B: dual weights
 
@@ -186,7 +186,7 @@ tables.claims.cards(judged, claims.CLAIMS, "A")
 # %% [markdown]
 # ### Our own: where the two papers meet
 #
-# Neither paper makes these claims. C1 looks at the networks of one paper with the tools of the other ({doc}`17_where_they_meet`), and C2 and C3
+# Neither paper makes these claims. C1 looks at the networks of one paper with the tools of the other ({doc}`18_where_they_meet`), and C2 and C3
 # ask whether dual weights improve networks of today. Their rules stand in {doc}`../book/rules`.
 
 # %% tags=["remove-input"]
@@ -211,7 +211,7 @@ style.table(
 # *mixed* means that it found fewer; for each of these methods the interval on the card of B5a reaches beyond that mark.
 #
 # **Orders that did not agree.** Paper A trained BERT once on each training set. The gains over the baseline do not have the same order there as
-# in our runs ({doc}`15_words`), but neither order can be told from chance.
+# in our runs ({doc}`16_words`), but neither order can be told from chance.
 #
 # **What was not tried.** We have not repeated paper A's own training of CLIP, BERT and a full ResNet-18. Our experiments are at a reduced scale
 # with other networks, so that their numbers cannot agree or disagree with the reported ones; only their signs and orders can. Accuracies out

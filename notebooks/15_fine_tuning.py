@@ -40,7 +40,7 @@ similarities, distances = fair_tests.similarities(cases), fair_tests.distances(c
 correlations = diversity_shifts.correlations(spectra)
 layers, seeds_used = tables.diversity.layers_used(spectra), int(differences["n"].min())
 plan = next(iter(experiments.planned("diversity_transfer", scale, seeds).values()))
-judged = tables.common.judged(tables.claims.on_page("14_fine_tuning"))
+judged = tables.common.judged(tables.claims.on_page("15_fine_tuning"))
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
@@ -310,6 +310,6 @@ style.table(
 # - *About the other metrics:* more seeds. With {glue:text}`seeds` of them, only the log norm shows a direction that can be told from chance.
 
 # %% [markdown]
-# ```{glue} judged_14_fine_tuning
-# :doc: 20_claims.py
+# ```{glue} judged_15_fine_tuning
+# :doc: 21_claims.py
 # ```

@@ -60,7 +60,7 @@ quotes.glue(**tables.common.on_record())
 #
 # Every chapter can be downloaded as its source or as a notebook, by the button at the top of its page. Below a figure, *How this figure was
 # made* has the lines that made it, the plotted values as CSV, and its record. The folder `.binder` describes an environment without PyTorch; all
-# chapters run in it but {doc}`01_dual_weight_update` and {doc}`18_use_it`, which train on the page.
+# chapters run in it but {doc}`01_dual_weight_update` and {doc}`19_use_it`, which train on the page.
 #
 # ## What is on record
 #

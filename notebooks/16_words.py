@@ -41,7 +41,7 @@ complaints, sst2 = tables.texts.tasks(outcomes)
 reported = text_outcomes.against_reported(complaints)
 similarities, distances = tables.texts.shift_tests(spectra)
 seeds_used = int(reported["n"].min())
-judged = tables.common.judged(tables.claims.on_page("15_words"))
+judged = tables.common.judged(tables.claims.on_page("16_words"))
 n = f"n = {seeds_used} seeds per setting."
 
 # %% tags=["remove-cell"]
@@ -301,6 +301,6 @@ style.table(
 # are fitted. And with more seeds, differences of a point or two between training sets, as the release has them, could be told from chance.
 
 # %% [markdown]
-# ```{glue} judged_15_words
-# :doc: 20_claims.py
+# ```{glue} judged_16_words
+# :doc: 21_claims.py
 # ```
