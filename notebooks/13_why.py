@@ -120,7 +120,7 @@ style.show(
 # - **Half of the learning rate.** Do effects follow the gain or the delay?
 # - **Kernels at their initial norm.** How much of an effect is the growth of the kernels?
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-controls", "caption": "What the controls say: one number each, for every measure and category. Dotted: the threshold of the rule; the words above a panel say which explanation a number on that side speaks for. Filled: decided."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-controls", "caption": "What the controls say: one number each, for every measure and category. Dotted: the threshold of the rule; the words above a panel say which explanation a number on that side speaks for. Filled: decided. Not drawn: where both explanations predict the same size."}}
 style.show(
     figures.controls.answers(answers),
     "controls",

@@ -31,8 +31,8 @@ _TITLES = CONTROL_LABELS | {
 def answers(table: pd.DataFrame) -> Figure:
     """The number of every control, a panel each: a row per measure, a marker per category, filled where decided.
 
-    The words above a panel say what a number on either side of the dotted threshold speaks for. Numbers beyond the
-    panel stand at its edge as arrows. table: ``regularizer_controls.answers``.
+    What is not judged is not drawn. The words above a panel say what a number on either side of the dotted threshold
+    speaks for. Numbers beyond the panel stand at its edge as arrows. table: ``regularizer_controls.answers``.
     """
     controls = list(dict.fromkeys(table["control"]))
     rows = -(-len(controls) // _COLUMNS)
@@ -43,11 +43,11 @@ def answers(table: pd.DataFrame) -> Figure:
     for axis in grid[1:, 0]:
         measure_rows(axis, table)
     for axis, control in zip(grid.flat, controls):
-        own, question = select(table, control=control), QUESTIONS[control]
+        question, own = QUESTIONS[control], _drawn(table, control)
         low, high = _limits(own, question.threshold)
         axis.axvline(question.threshold, color=MUTED, linewidth=1.1, linestyle=":")
         categories = [name for name in LOOKS if name in set(own["category"])]
-        for row in own[own["number"].notna()].itertuples():
+        for row in own.itertuples():
             look = LOOKS[row.category]
             at = place[row.set, row.measure] + 0.25 * (categories.index(row.category) - (len(categories) - 1) / 2)
             decided = row.outcome in ("for", "against")
@@ -73,17 +73,21 @@ def answers(table: pd.DataFrame) -> Figure:
         if name in set(table["category"])
     ]
     open_marker = plt.Line2D(
-        [], [], marker="o", linestyle="", color=MUTED, markerfacecolor="none", label="open: not decided, or not judged"
+        [], [], marker="o", linestyle="", color=MUTED, markerfacecolor="none", label="open: not decided"
     )
     figure.legend(handles=[*handles, open_marker], loc="outside lower center", ncols=4)
     return figure
 
 
+def _drawn(table: pd.DataFrame, control: str) -> pd.DataFrame:
+    own = select(table, control=control)
+    return own[own["number"].notna() & (own["outcome"] != "not judged")]
+
+
 def _limits(own: pd.DataFrame, threshold: float) -> tuple[float, float]:
     """From a little below 0 to a little beyond the numbers, without those that are far off."""
-    numbers = own["number"].dropna()
-    low, high = min(numbers.min(), 0.0), max(numbers.max(), 1.0)
-    return max(low, threshold - 2) - 0.15, min(high, threshold + 2) + 0.15
+    numbers = [0.0, 1.0, *own["number"]]
+    return max(min(numbers), threshold - 2) - 0.15, min(max(numbers), threshold + 2) + 0.15
 
 
 def sizes(table: pd.DataFrame, named: Iterable[str]) -> Figure:
