@@ -7,7 +7,7 @@
 #
 # **Answer.** By our rule that is {glue:text}`verdict_first`, because only one of the three controls that decide gave an answer. That one speaks for regularization: where every network is stopped at the same training loss, augmentation and dropout keep {glue:text}`stopped_augmentation:.0f` % and {glue:text}`stopped_dropout:.0f` % of their effect on what acts on an image. Wrong labels make the kernels larger just as augmentation does (similarity {glue:text}`wrong_raw:.2f`), and change what acts on an image in another direction ({glue:text}`wrong_folded:.2f`). With twice the epochs the effect on the kernels' norm grows, and that on the folded norm does not. So the norm of the kernels seems to tell how long gradients have acted, and the folded norm tells more than that.
 #
-# **How sure.** n = {glue:text}`n_seeds` seeds, with three baselines each, one network and one set of images. The numbers and thresholds came before any of these runs. They separate the two explanations less well than we had planned: stopping at equal loss takes away only a part of the delay.
+# **How sure.** n = {glue:text}`n_seeds` seeds, with {glue:text}`baselines` baselines each, one network and one set of images. The numbers and thresholds came before any of these runs. They separate the two explanations less well than we had planned: stopping at equal loss takes away only a part of the delay.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -18,7 +18,7 @@ recompute = False
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
 from weightspace import claims, experiments
-from weightspace.analysis import regularizer_controls, regularizer_tests
+from weightspace.analysis import frames, regularizer_controls, regularizer_tests
 from weightspace.analysis import regularizer_facts as facts
 from weightspace.analysis.regularizer_effects import MATRIX, MEASURES, SLICES, Measure
 from weightspace.display import figures, quotes, style, tables
@@ -36,14 +36,17 @@ gains = facts.gains_under_controls(spectra, controls)
 # %% tags=["remove-cell"]
 quote = quotes.at(scale)
 judged = tables.common.judged([claim for claim in claims.CLAIMS if claim.id == "A5o"])
-plan = next(iter(experiments.planned("diversity_from_scratch", scale, seeds).values()))
-n_seeds = controls["seed"].nunique()
-n = f"n = {n_seeds} seeds, with {runs[runs['setting'] == 'baseline']['replicate'].nunique()} baselines each."
+plans = {plan.control: plan for plan in experiments.planned("diversity_controls", scale, seeds).values()}
+n_seeds, baselines = controls["seed"].nunique(), frames.select(runs, setting="baseline")["replicate"].nunique()
+n = f"n = {n_seeds} seeds, with {baselines} baselines each."
 folded_norm = {"set": "folded", "measure": Measure("log_norm", "folded", MATRIX)}
 raw_norm = {"set": "raw", "measure": Measure("log_norm", "apart", SLICES)}
 stopped, fixed, longer = ({"control": name, **folded_norm} for name in ("equal_loss", "fixed_norm", "twice_the_epochs"))
 quotes.glue(
     n_seeds=n_seeds,
+    baselines=baselines,
+    wrong=100 * plans["label_noise"].label_noise,
+    stop_loss=plans["equal_loss"].stop_loss,
     verdict_first=quote(judged, "verdict", method=claims.regularizers.FIRST_TOGETHER),
     stopped_augmentation=100 * quote(answers, "number", category="augmentation", **stopped),
     stopped_dropout=100 * quote(answers, "number", category="dropout", **stopped),
@@ -98,8 +101,8 @@ style.show(
     "sizes",
     note=f"n = {spectra['seed'].nunique()} seeds. Sizes from products of different seeds, in standard deviations between baselines.",
     frame=spectra,
-    alt="Two scatter plots. Effects of augmentation and dropout grow with both gain and delay, from near 0 to about 9 standard deviations. Weight decay "
-    "lies far above them, up to 31, with hardly any gain or delay.",
+    alt="Two scatter plots. Effects of augmentation and dropout grow with both gain and delay, from near 0 to nearly 10 standard deviations. Strong weight "
+    "decay lies far above them, with hardly any gain or delay.",
 )
 
 # %% [markdown]
@@ -113,9 +116,9 @@ style.show(
 # So we ran a few settings again under *controls*, each of which changes one thing, and for which the two explanations predict different numbers
 # ({numref}`fig-controls`; {doc}`../book/rules` has the predictions).
 #
-# - **Wrong labels.** A fifth of the labels is wrong: harder to fit, and worse at the test. Does that mark the weights as augmentation does?
+# - **Wrong labels.** Of the training labels {glue:text}`wrong:.0f` % are wrong: harder to fit, and worse at the test. Does that mark the weights as augmentation does?
 # - **Noise of level 50.** It hardly gains anything. Is its effect as small as its gain, or as large as its delay?
-# - **Stopped at equal training loss.** Every network trains until its loss is 0.6. How much of an effect is left?
+# - **Stopped at equal training loss.** Every network trains until its loss is {glue:text}`stop_loss:.1f`. How much of an effect is left?
 # - **Twice the epochs.** The baseline rests while the others go on. Do effects grow?
 # - **Half of the learning rate.** Do effects follow the gain or the delay?
 # - **Kernels at their initial norm.** How much of an effect is the growth of the kernels?
@@ -132,17 +135,17 @@ style.show(
 )
 
 # %% [markdown]
-# **Stopped at equal training loss** is the only one of the first three controls that is decided. Nearly all numbers lie to the right: at equal loss the effects are still there, at
-# more than half of their size, and RandAugment still gains {glue:text}`gain_stopped:.0f` points (without the control {glue:text}`gain_main:.0f`). What marks the weights does not wait
+# **Stopped at equal training loss** is the only one of the first three controls that is decided. Nearly all numbers lie to the right of the threshold: at equal
+# loss more than half of each effect is still there, and RandAugment still gains {glue:text}`gain_stopped:.0f` points (without the control {glue:text}`gain_main:.0f`). What marks the weights does not wait
 # until the baseline has fitted everything.
 #
-# **Wrong labels** cost {glue:text}`gain_wrong_less:.0f` points. In the log norm of the raw kernels their effect is the same as that of augmentation (similarity
-# {glue:text}`wrong_raw:.2f`), and in the folded log norm it is not ({glue:text}`wrong_folded:.2f`). In the other measures the intervals are too wide to say. This is
-# what one would expect if kernels in front of a batch norm grow as long as gradients act, for any reason, and if the function of the network changes for a
-# reason of its own.
+# **Wrong labels** cost {glue:text}`gain_wrong_less:.0f` points. Their effect on the log norm of the raw kernels points in the same direction as that of augmentation
+# (similarity {glue:text}`wrong_raw:.2f`). On the folded log norm it does not ({glue:text}`wrong_folded:.2f`), nor on the folded log spectral norm. In the other measures the
+# intervals are too wide to say. This is what one would expect if kernels in front of a batch norm grow as long as gradients act, for any reason, and if
+# the function of the network changes for a reason of its own.
 #
-# **Noise of level 50** has effects larger than both explanations predict (the place in the folded log norm is {glue:text}`noise_folded:.1f`, where 1 is the delay), with intervals that
-# leave everything open: an effect divided by a gain close to zero is not a number to build on.
+# **Noise of level 50** seems to have larger effects than either explanation predicts: in the folded log norm its place is {glue:text}`noise_folded:.1f`, where 1 would be
+# the delay. But the intervals are wide and none is decided. Gain and delay of noise are so close to zero that a ratio to them says little.
 #
 # **Twice the epochs** divides the measures in the same way. The effect of augmentation on the raw log norm grows to {glue:text}`longer_raw:.1f` times its size, and its effects on
 # entropy grow too. Its effect on the folded log norm stays where it was ({glue:text}`longer_augmentation:.0f` %; dropout {glue:text}`longer_dropout:.0f` %, weight decay

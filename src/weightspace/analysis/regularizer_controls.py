@@ -150,6 +150,22 @@ class _Runs:
     def able(self) -> set[str]:
         return learned(self.frame)
 
+    @cached_property
+    def units(self) -> dict[Measure, pd.Series]:
+        """The standard deviation between baselines, by measure."""
+        return {measure: units_of(self.frame, measure) for members in MEASURES.values() for measure in members}
+
+    @cached_property
+    def _effects(self) -> dict[tuple[Measure, tuple[int, ...]], Effects]:
+        return {}
+
+    def effects(self, measure: Measure, units: pd.Series) -> Effects:
+        """In the units of the campaign, for the layers that have one here; those of a measure are always the same."""
+        key = measure, tuple(units.index)
+        if key not in self._effects:
+            self._effects[key] = effects(self.frame, measure, units=units)
+        return self._effects[key]
+
 
 def _numbers(
     control: str, question: Question, campaign: _Runs, own: _Runs, measure: Measure, draws: int
@@ -226,11 +242,11 @@ class _Pair:
 
     @classmethod
     def _of(cls, campaigns: list[tuple[_Runs, bool]], measure: Measure, draws: int) -> _Pair:
-        units = units_of(campaigns[0][0].frame, measure)
+        units = campaigns[0][0].units[measure]
         # The control first: layers without a value there are left out of both.
         parts: list[tuple[_Runs, bool, Effects]] = []
         for runs, control in reversed(campaigns):
-            part = effects(runs.frame, measure, units=units)
+            part = runs.effects(measure, units)
             units = units[part.layers]
             parts.insert(0, (runs, control, part))
         weights = seed_weights(parts[0][2].seeds, draws)

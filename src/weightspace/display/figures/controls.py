@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_controls import QUESTIONS
-from weightspace.display.figures.regularizers import LOOKS, measure_rows
-from weightspace.display.labels import setting_label
-from weightspace.display.style import INK, MUTED, name_points
+from weightspace.display.figures.regularizers import LOOKS, measure_rows, name_settings, setting_points, signed
+from weightspace.display.style import INK, MUTED
 from weightspace.names import CONTROL_LABELS
 
 NUMBERS = {
@@ -99,18 +98,13 @@ def sizes(table: pd.DataFrame, named: Iterable[str]) -> Figure:
     x_labels = {"gain": "gain of test accuracy (points)", "delay": "interpolation is put off by (epochs)"}
     for axis, (column, label) in zip(axes, x_labels.items(), strict=True):
         axis.axvline(0, color=MUTED, linewidth=0.8)
-        for category, own in table.groupby("category", sort=False):
-            look = LOOKS[str(category)]
-            axis.hlines(own["size"], own[f"{column}_low"], own[f"{column}_high"], color=look.colour, linewidth=0.9)
-            axis.plot(own[column], own["size"], look.marker, color=look.colour, linestyle="", label=look.label)
+        setting_points(axis, table, column, "size")
         axis.set_yscale("symlog", linthresh=1)
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.yaxis.set_major_formatter(signed)
         axis.set_xlabel(label)
         axis.margins(x=0.12)
     axes[0].set_ylabel("size of the effect\n(standard deviations between baselines)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    own = table[table["setting"].isin(list(named))]
     for axis, column in zip(axes, x_labels, strict=True):
-        words = zip(own["setting"].map(setting_label), own[column], own["size"], own["category"], strict=True)
-        name_points(axis, [(text, x, y, LOOKS[category].colour) for text, x, y, category in words])
+        name_settings(axis, table, column, "size", named)
     return figure

@@ -45,7 +45,7 @@ def _colour(category: str) -> str:
     return INK if look is None else look.colour
 
 
-def _signed(value: float, _: object = None) -> str:
+def signed(value: float, _: object = None) -> str:
     """A tick, with a minus sign and not a hyphen."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
@@ -80,20 +80,31 @@ def gains_and_delays(table: pd.DataFrame, named: Iterable[str]) -> Figure:
     figure, axis = plt.subplots(figsize=(7.0, 4.0))
     axis.axhline(0, color=MUTED, linewidth=0.8)
     axis.axvline(0, color=MUTED, linewidth=0.8)
-    named, words = set(named), []
-    for category, own in table[table["learns"]].groupby("category", sort=False):
-        look = LOOKS[str(category)]
-        axis.hlines(own["gain"], own["delay_low"], own["delay_high"], color=look.colour, linewidth=0.9, alpha=0.7)
-        axis.vlines(own["delay"], own["gain_low"], own["gain_high"], color=look.colour, linewidth=0.9, alpha=0.7)
-        axis.plot(own["delay"], own["gain"], look.marker, color=look.colour, linestyle="", label=look.label)
-        shown = own[own["setting"].isin(named)]
-        words += [(setting_label(row.setting), row.delay, row.gain, look.colour) for row in shown.itertuples()]
+    table = table[table["learns"]]
+    setting_points(axis, table, "delay", "gain")
     axis.plot(0, 0, "*", color=INK, markersize=10, linestyle="", label="no regularizer")
-    name_points(axis, words)
+    name_settings(axis, table, "delay", "gain", named)
     axis.set_xlabel("interpolation is put off by (epochs)")
     axis.set_ylabel("gain of test accuracy (points)")
     figure.legend(loc="outside lower center", ncols=5)
     return figure
+
+
+def setting_points(axis: Axes, table: pd.DataFrame, x: str, y: str) -> None:
+    """A point per setting in the look of its category, with the 95 % intervals that the table has of either column."""
+    for category, own in table.groupby("category", sort=False):
+        look = LOOKS[str(category)]
+        if f"{x}_low" in own:
+            axis.hlines(own[y], own[f"{x}_low"], own[f"{x}_high"], color=look.colour, linewidth=0.9, alpha=0.7)
+        if f"{y}_low" in own:
+            axis.vlines(own[x], own[f"{y}_low"], own[f"{y}_high"], color=look.colour, linewidth=0.9, alpha=0.7)
+        axis.plot(own[x], own[y], look.marker, color=look.colour, linestyle="", label=look.label)
+
+
+def name_settings(axis: Axes, table: pd.DataFrame, x: str, y: str, named: Iterable[str]) -> None:
+    """The names of some settings beside their points; see ``name_points``."""
+    rows = table[table["setting"].isin(list(named))].to_dict("records")
+    name_points(axis, [(setting_label(row["setting"]), row[x], row[y], _colour(row["category"])) for row in rows])
 
 
 def mean_effects(table: pd.DataFrame) -> Figure:
@@ -112,7 +123,7 @@ def mean_effects(table: pd.DataFrame) -> Figure:
             axis.plot(row.mean, at, look.marker, color=look.colour)
         axis.set_title(measure_label(measure).replace(", ", ",\n"), fontsize=8.5)
         axis.set_xscale("symlog", linthresh=1)
-        axis.xaxis.set_major_formatter(_signed)
+        axis.xaxis.set_major_formatter(signed)
         axis.xaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
         axis.grid(axis="y", visible=False)
     figure.supxlabel("mean effect over layers (standard deviations between baselines)", fontsize=9, color=INK)
@@ -147,7 +158,7 @@ def layer_effects(table: pd.DataFrame) -> Figure:
             axis.plot(own["layer"], own["mean"], look.marker, color=look.colour, linestyle=look.dash, label=look.label)
         axis.set_ylabel(measure_label(measure).replace(", ", "\n"))
         axis.set_yscale("symlog", linthresh=1)
-        axis.yaxis.set_major_formatter(_signed)
+        axis.yaxis.set_major_formatter(signed)
         axis.yaxis.set_major_locator(plt.FixedLocator(_ticks(select(table, measure=measure))))
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     axes[-1, 0].set_xlabel("layer, in the order of the network")
@@ -242,7 +253,7 @@ def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
             axis.plot(ratio, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(plt.LogLocator(10, (1, 2, 5)))
-        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.xaxis.set_major_formatter(signed)
         axis.xaxis.set_minor_formatter(plt.NullFormatter())
         axis.set_title(title)
         axis.set_xlabel("ratio of the distances")
@@ -272,7 +283,7 @@ def settings_map(table: pd.DataFrame, fractions: tuple[float, float], named: Ite
     axis.set_xscale("symlog", linthresh=1)
     axis.set_yscale("symlog", linthresh=1)
     for scale in (axis.xaxis, axis.yaxis):
-        scale.set_major_formatter(_signed)
+        scale.set_major_formatter(signed)
     name_points(axis, words)
     axis.set_xlabel(f"first direction ({fractions[0]:.0%} of the squared effects)")
     axis.set_ylabel(f"second direction ({fractions[1]:.0%})")
