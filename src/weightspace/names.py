@@ -77,11 +77,13 @@ CONTROL_LABELS = {
 """Controls of ``diversity_controls``, and the setting that is one, in words."""
 SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
 _FEATURE_LABELS = {"ngrams": "n-grams"}
+_PER_CLASS = "_per_class"
 
 
 def score_label(score: str, of: str) -> str:
-    """A score and its features in words: "weighted Vendi score, embeddings"."""
-    return f"{SCORE_LABELS[score]}, {_FEATURE_LABELS.get(of, of)}"
+    """A score and its features in words: "weighted Vendi score, embeddings", "Vendi score, pixels, per class"."""
+    per_class = ", per class" if score.endswith(_PER_CLASS) else ""
+    return f"{SCORE_LABELS[score.removesuffix(_PER_CLASS)]}, {_FEATURE_LABELS.get(of, of)}{per_class}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -38,8 +38,8 @@ AMOUNTS = [c.setting for c in amount_settings.set_configurations("laptop", 1)]
 
 def test_scores_that_rank_are_told_from_those_that_do_not(made_up):
     found = {finding.method: finding for finding in training_sets.rank(*made_up(LEVELS))}
-    assert found["Vendi score of pixels"].verdict == "supported"
-    assert found["weighted Vendi score of embeddings, per class"].verdict == "not supported"
+    assert found["Vendi score, pixels"].verdict == "supported"
+    assert found["weighted Vendi score, embeddings, per class"].verdict == "not supported"
     assert len(found) == len(score_ranks.SCORES)
     assert all(finding.n_seeds == 5 and finding.detectable >= 0.5 for finding in found.values())
 

@@ -26,6 +26,17 @@ from weightspace.measures.statistics import ALPHA, holm
 FOLDED = {"folded": MEASURES["folded"]}
 
 
+def by_size(sizes: pd.DataFrame, main: pd.DataFrame, main_size: int) -> dict[int, pd.DataFrame]:
+    """The records of the map by their number of training images, the smallest first, with those of the main campaign.
+
+    sizes: of ``diversity_map_spectra``; main: of ``diversity_from_scratch_spectra``, on ``main_size`` images, of which
+    the settings and seeds of the map are kept.
+    """
+    shared = main[main["setting"].isin(sizes["setting"].unique()) & main["seed"].isin(sizes["seed"].unique())]
+    frames = {int(size): own for size, own in sizes.groupby("train_size")}
+    return dict(sorted((frames | {main_size: shared}).items()))
+
+
 def cells(frames: Mapping[int, pd.DataFrame], draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The comparisons of every cell, and what is seen there.
 

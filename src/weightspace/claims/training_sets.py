@@ -7,6 +7,7 @@ import pandas as pd
 from weightspace.analysis import score_ranks
 from weightspace.claims.regularizers import findings_by
 from weightspace.claims.verdicts import Claim, Finding
+from weightspace.names import score_label
 
 RUNS, SETS = "diversity_from_scratch", "diversity_scratch_sets"
 AMOUNTS, AMOUNT_SETS = "diversity_amounts", "diversity_amount_sets"
@@ -20,12 +21,7 @@ def _augmented(sets: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def rank(sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
     """A3o: every score against every outcome."""
     table = score_ranks.ranks(_augmented(sets, runs))
-    names = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score"}
-
-    def label(score: str, of: str) -> str:
-        return f"{names[score.removesuffix('_per_class')]} of {of}{', per class' if 'per_class' in score else ''}"
-
-    return findings_by(table, ["score", "of"], "correlation", label)
+    return findings_by(table, ["score", "of"], "correlation", score_label)
 
 
 def better(amount_sets: pd.DataFrame, amounts: pd.DataFrame, sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:

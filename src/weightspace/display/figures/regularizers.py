@@ -187,7 +187,7 @@ def measure_rows(axis: Axes, table: pd.DataFrame) -> dict[tuple[str, Measure], f
     return place
 
 
-def _outcome_colour(outcome: str) -> str:
+def outcome_colour(outcome: str) -> str:
     return {"for": METHODS["div"].colour, "against": METHODS["gradient_descent"].colour, "undecided": INK}.get(
         outcome, MUTED
     )
@@ -197,14 +197,18 @@ def _shift(match: str, matches: Sequence[str]) -> float:
     return 0.24 * (matches.index(match) - (len(matches) - 1) / 2)
 
 
+def outcome_lines() -> list[plt.Line2D]:
+    """What the colours of decided and undecided comparisons mean, for a legend."""
+    words = {"for": "decided for", "against": "decided against", "undecided": "undecided", "not judged": "not judged"}
+    return [plt.Line2D([], [], color=outcome_colour(name), linewidth=2, label=label) for name, label in words.items()]
+
+
 def _legend_of_outcomes(figure: Figure, matches: Sequence[str]) -> None:
     marks = [
         plt.Line2D([], [], marker=_MATCH_MARKERS[match], linestyle="", color=MUTED, markerfacecolor="none", label=match)
         for match in matches
     ]
-    words = {"for": "decided for", "against": "decided against", "undecided": "undecided", "not judged": "not judged"}
-    lines = [plt.Line2D([], [], color=_outcome_colour(name), linewidth=2, label=label) for name, label in words.items()]
-    figure.legend(handles=[*marks, *lines], loc="outside lower center", ncols=4)
+    figure.legend(handles=[*marks, *outcome_lines()], loc="outside lower center", ncols=4)
 
 
 def similarities(table: pd.DataFrame) -> Figure:
@@ -219,7 +223,7 @@ def similarities(table: pd.DataFrame) -> Figure:
         axis.axvline(0, color=MUTED, linewidth=0.8)
         axis.axvline(LIKE, color=MUTED, linewidth=1.1, linestyle=":")
         for row in select(table, to=to).itertuples():
-            at, colour = place[row.set, row.measure] + _shift(row.match, matches), _outcome_colour(row.outcome)
+            at, colour = place[row.set, row.measure] + _shift(row.match, matches), outcome_colour(row.outcome)
             face = colour if row.outcome in ("for", "against") else "none"
             axis.plot([row.low, row.high], [at, at], color=colour, linewidth=1.1)
             axis.plot(row.similarity, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
@@ -247,7 +251,7 @@ def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
         for row in table.itertuples():
             if not min(row.distance_dropout, row.distance_other) > 0:
                 continue
-            at, colour = place[row.set, row.measure] + _shift(row.match, matches), _outcome_colour(row.outcome)
+            at, colour = place[row.set, row.measure] + _shift(row.match, matches), outcome_colour(row.outcome)
             face = colour if row.outcome in ("for", "against") else "none"
             ratio = row.distance_dropout / row.distance_other
             axis.plot(ratio, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)

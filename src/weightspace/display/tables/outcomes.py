@@ -80,3 +80,20 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
     }
     order = {"by": ["outcome", "levels"], "ascending": [True, False]}
     return shown(table, columns).sort_values(**order, kind="stable", ignore_index=True)
+
+
+def score_ranks(table: pd.DataFrame) -> pd.DataFrame:
+    """How scores rank training sets; table: ``score_ranks.ranks``."""
+    columns = {
+        "outcome": "measured",
+        "score": lambda table: map(score_label, table["score"], table["of"]),
+        "sets": "sets",
+        "rank correlation": "correlation",
+        "95 % interval": INTERVAL,
+        "without one set": between("low_set", "high_set"),
+        "p (Holm)": P_HOLM,
+        "judged": "outcome",
+        "detectable": named("detectable", lambda value: f"{value:.2f}" if value <= 1 else "none"),
+        "between seeds": "reliability",
+    }
+    return shown(table, columns)
