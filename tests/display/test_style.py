@@ -220,6 +220,18 @@ def test_colours_and_the_order_of_categories_are_said_once():
         assert not re.search(r'"dp", "wd", "div"|"div", "dp", "wd"|"wd", "dp"|"wd", "div"', text), source.name
 
 
+def test_a_negative_number_has_a_minus_sign_also_as_a_tick():
+    minus = "\N{MINUS SIGN}"
+    assert style.signed(-1.25, form=".1f") == f"{minus}1.2"
+    assert (style.signed(-2.0), style.signed(3)) == (f"{minus}2", "3")
+    figure, axis = plt.subplots()
+    axis.set_xlim(-1, 1)
+    axis.set_xticks([-1, 0, 1])
+    axis.xaxis.set_major_formatter(style.signed)
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == [f"{minus}1", "0", "1"]
+    plt.close(figure)
+
+
 def test_no_letter_of_a_wide_figure_is_too_small_to_read():
     for width in (5, 12):
         figure, axis = plt.subplots(figsize=(width, 3))

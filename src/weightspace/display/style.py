@@ -422,6 +422,11 @@ def interval(low: float, high: float, decimals: int = 2) -> str:
     return f"{low:.{decimals}f}\u00a0to\u00a0{high:.{decimals}f}"
 
 
+def signed(value: float, _: object = None, *, form: str = "g") -> str:
+    """A number with a minus sign and not a hyphen; it formats ticks too, which hand their place over."""
+    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+
+
 def at_end(axis: Axes, text: str, height: float, colour: str = INK) -> None:
     """A label beyond the right end of an axis, at a height of the data."""
     axis.annotate(

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_controls import QUESTIONS
-from weightspace.display.figures.regularizers import LOOKS, measure_rows, name_settings, setting_points, signed
-from weightspace.display.style import INK, MUTED
+from weightspace.display.figures.regularizers import LOOKS, measure_rows, name_settings, setting_points
+from weightspace.display.style import INK, MUTED, signed
 from weightspace.names import CONTROL_LABELS
 
 NUMBERS = {

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from weightspace import names
 from weightspace.analysis import frames
 from weightspace.analysis.frames import select
 from weightspace.display import style
-from weightspace.display.style import INK, METHODS, MUTED
+from weightspace.display.style import INK, METHODS, MUTED, signed
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import DATASETS, dataset_label
 
@@ -38,7 +38,7 @@ def plain_ticks(axis, ticks: Sequence[float]) -> None:
     """Ticks at round numbers, written out, as on a logarithmic axis."""
     axis.set_major_locator(FixedLocator(list(ticks)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(signed)
 
 
 def _spread_labels(positions: np.ndarray, gap: float) -> np.ndarray:

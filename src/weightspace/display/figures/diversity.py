@@ -15,7 +15,7 @@ from weightspace.analysis.frames import select
 from weightspace.analysis.shift_checks import ZERO
 from weightspace.analysis.spectral_shifts import PAIRS
 from weightspace.data import augmentations
-from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, at_end, pair_label, row_heading
+from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, at_end, pair_label, row_heading, signed
 from weightspace.experiments.diversity.released_measurements import METRICS
 from weightspace.measures.statistics import ALPHA
 from weightspace.names import METRIC_LABELS
@@ -118,7 +118,7 @@ def beside_theirs(ours: pd.DataFrame, theirs: Mapping[tuple[str, str], float]) -
                 else:
                     value = theirs[metric, category]
                 axis.barh(height, value, color=look.colour, height=0.62, alpha=0.65)
-                at_end(axis, f"{value:.2g}".replace("-", "\N{MINUS SIGN}"), height)
+                at_end(axis, signed(value, form=".2g"), height)
             axis.axvline(0, color=MUTED, linewidth=0.8)
             axis.xaxis.set_major_locator(plt.MaxNLocator(4))
             axis.margins(x=0.12)
@@ -199,7 +199,7 @@ def sizes(table: pd.DataFrame) -> Figure:
         axis.axhline(1, color=MUTED, linewidth=0.9)
         axis.set_yscale("log")
         axis.set_ylim(floor, 2 * seen.max())
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.yaxis.set_major_formatter(signed)
         axis.set_title(METRIC_LABELS[metric])
         _ticks(axis, place)
     figure.supylabel("shift / spread between baselines (rms over layers)", fontsize=9, color=INK)
@@ -270,7 +270,7 @@ def distances(table: pd.DataFrame) -> Figure:
         line[0].set_ylabel(match.replace(" ", "\n", 1), fontsize=8.5, fontweight="bold")
         line[0].set_xscale("symlog", linthresh=1)
         line[0].set_xlim(left=-0.05)
-        line[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        line[0].xaxis.set_major_formatter(signed)
     axes[0][0].set_title("distance of diversity to \N{HORIZONTAL ELLIPSIS}")
     axes[0][1].set_title("weight decay is farther by")
     axes[0][2].set_title("the baseline is farther by")

@@ -17,7 +17,7 @@ from weightspace.analysis.regularizer_effects import BASELINE, MEASURES, Measure
 from weightspace.analysis.regularizer_tests import CLOSER, LIKE, MATCHES
 from weightspace.display.figures.outcomes import setting_rows
 from weightspace.display.labels import setting_label
-from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, MethodStyle, name_points, row_heading
+from weightspace.display.style import BULK, EDGE, INK, METHODS, MUTED, MethodStyle, name_points, row_heading, signed
 from weightspace.names import METRIC_LABELS
 from weightspace.spectra import marchenko_pastur
 
@@ -43,11 +43,6 @@ def _look(category: str) -> MethodStyle | None:
 def _colour(category: str) -> str:
     look = _look(category)
     return INK if look is None else look.colour
-
-
-def signed(value: float, _: object = None) -> str:
-    """A tick, with a minus sign and not a hyphen."""
-    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def learning_curves(table: pd.DataFrame, settings: Mapping[str, str]) -> Figure:

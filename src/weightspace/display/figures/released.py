@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.display.figures.curves import plain_ticks
-from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, pair_label, row_heading
+from weightspace.display.style import CATEGORY_ORDER, INK, METHODS, MUTED, pair_label, row_heading, signed
 from weightspace.experiments.diversity.released_measurements import BASELINE, METRICS, MODELS, TASKS
 from weightspace.names import METRIC_LABELS
 
@@ -27,7 +27,7 @@ def category_bars(means: pd.DataFrame) -> Figure:
                 if np.isfinite(row["low"]):
                     axis.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1.2)
                 axis.annotate(
-                    f"{row['mean']:.2g}".replace("-", "\N{MINUS SIGN}"),
+                    signed(row["mean"], form=".2g"),
                     (0.99, place + 0.42),
                     xycoords=("axes fraction", "data"),
                     fontsize=7,
@@ -92,7 +92,7 @@ def level_curves(levels: pd.DataFrame, metric: str, linear: float) -> Figure:
         for tick, (_, look) in zip(axis.get_xticklabels(), middles):
             tick.set_color(look.colour)
         axis.yaxis.set_minor_locator(plt.NullLocator())
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.yaxis.set_major_formatter(signed)
         axis.set_title(MODELS[model])
     axes[0, 0].set_ylabel(f"mean shift of {METRIC_LABELS[metric]}")
     return figure
@@ -157,7 +157,7 @@ def baseline_among_runs(changes: pd.DataFrame, model: str, metric: str, linear: 
     axis.plot(line["layer"].map(place), line["value"], "o-", color=INK, linewidth=1.8, label="the baseline run")
     axis.set_yscale("symlog", linthresh=linear)
     axis.yaxis.set_minor_locator(plt.NullLocator())
-    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.yaxis.set_major_formatter(signed)
     axis.axhline(0, color=MUTED, linewidth=0.8)
     axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     axis.set_xlabel("layer, in order")
