@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_effects import BASELINE, last_epoch, learned
@@ -67,15 +66,15 @@ def that_learn(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_correlations(table: pd.DataFrame, a: object, b: object) -> NDArray[np.float64]:
-    """r_s between two columns of ``training_sets``, a value per seed."""
-    return np.array([stats.spearmanr(own[a], own[b]).statistic for _, own in table.groupby("seed")])
+    """r_s between two columns of ``training_sets``, a value per seed; NaN where one of them does not vary."""
+    ranks = [table[name].unstack("seed").rank() for name in (a, b)]
+    return ranks[0].corrwith(ranks[1]).to_numpy()
 
 
 def reliability(table: pd.DataFrame, outcome: str) -> float:
     """Mean rank correlation of an outcome between two seeds: what the best score could reach about."""
-    wide = table[outcome].unstack("seed")
-    ranks = np.corrcoef(wide.rank().to_numpy(), rowvar=False)
-    return float(ranks[np.triu_indices_from(ranks, 1)].mean())
+    between = table[outcome].unstack("seed").rank().corr().to_numpy()
+    return float(between[np.triu_indices_from(between, 1)].mean())
 
 
 def ranks(table: pd.DataFrame, scores: Sequence[Score] = SCORES) -> pd.DataFrame:

@@ -85,7 +85,7 @@ EXPERIMENTS = [
     Experiment(
         EXPERIMENT,
         "Diversity and resemblance of the training sets of networks that overfit",
-        {"quick": 1, "laptop": 10},
+        {"quick": 2, "laptop": 10},
         configurations,
         ("seed",),
         compute,
