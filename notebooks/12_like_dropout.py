@@ -160,7 +160,7 @@ style.show(
     note=f"{n} No marker: one of the distances is estimated as none.",
     frame=spectra,
     alt="Two panels with a row per measure. On the left nearly all ratios lie far below 0.9, except two folded norms of the means as they are. On the right "
-    "the circles and squares lie above 1 and the diamonds near 0.7.",
+    "nearly all circles and squares lie above 1 and the diamonds near 0.7.",
 )
 
 # %% [markdown]

@@ -163,7 +163,7 @@ def test_the_map_tells_what_augmentation_is_like():
         acts = [float(c.setting != "baseline") for c in plan]
         values = [run(rng, effect, 5 * a, a) for effect, a in zip(effects_of, acts, strict=True)]
         frames[size] = records(plan, values)
-    table = regularizers.kinds(frames)
+    table = regularizers.kinds(*regularizer_map.cells(frames))
     assert table["kind"].tolist() == ["like dropout", "like weight decay", "like neither", "like nothing"]
     assert table["train_size"].tolist() == list(shapes) and set(table["epoch"]) == {EPOCHS}
     assert table["train_accuracy"].between(98, 99).all()

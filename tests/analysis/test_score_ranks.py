@@ -74,6 +74,15 @@ def test_correlations_and_intervals_of_one_score_by_hand():
     assert row["sets"] == 10 and row["n"] == 6
 
 
+def test_sets_that_gain_are_those_above_the_baseline_by_more():
+    found = score_ranks.that_gain(table(0.1), 5.0)
+    assert set(found.index.unique("setting")) == {f"level_{k}" for k in range(4, 9)}
+    means = score_ranks.mean_correlations(found, "test accuracy")
+    by_hand = score_ranks.rank_correlations(found, SCORES[2], "test accuracy").mean()
+    assert list(means.index) == list(SCORES) and means[SCORES[2]] == pytest.approx(by_hand)
+    assert score_ranks.mean_correlations(found[:0], "test accuracy").isna().all()
+
+
 def test_where_accuracies_of_seeds_disagree_no_score_is_judged():
     found = score_ranks.ranks(table(200.0, follows=3.0), SCORES[:1])
     assert set(found["outcome"]) == {"not judged"} and (found["reliability"] < RANKS).all()

@@ -65,10 +65,21 @@ def that_learn(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return table[table.index.get_level_values("setting").isin(learned(runs.assign(layer=0)) | {BASELINE})]
 
 
+def that_gain(table: pd.DataFrame, points: float) -> pd.DataFrame:
+    """The rows of sets whose mean test accuracy over seeds lies more than so many points above the baseline's."""
+    means = table["test accuracy"].groupby("setting").mean()
+    return table[table.index.get_level_values("setting").isin(means.index[means - means[BASELINE] > points])]
+
+
 def rank_correlations(table: pd.DataFrame, a: object, b: object) -> NDArray[np.float64]:
     """r_s between two columns of ``training_sets``, a value per seed; NaN where one of them does not vary."""
     ranks = [table[name].unstack("seed").rank() for name in (a, b)]
     return ranks[0].corrwith(ranks[1]).to_numpy()
+
+
+def mean_correlations(table: pd.DataFrame, outcome: str) -> pd.Series:
+    """r_s of every score with an outcome, mean over seeds; NaN where there are no sets."""
+    return pd.Series({score: pd.Series(rank_correlations(table, score, outcome)).mean() for score in SCORES})
 
 
 def reliability(table: pd.DataFrame, outcome: str) -> float:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from weightspace.analysis import regularizer_controls, regularizer_map
+from weightspace.analysis import regularizer_controls
 from weightspace.analysis.regularizer_controls import FIRST, QUESTIONS
 from weightspace.analysis.regularizer_effects import Measure, measures_of
 from weightspace.analysis.regularizer_tests import MATCHES, Case, cases, closeness, controls, passed, similarities
@@ -119,13 +119,12 @@ def explained(verdicts: Mapping[str, str]) -> str:
     return "undecided"
 
 
-def kinds(frames: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """The map: a row per number of training images and epoch, with kind and what ``regularizer_map.cells`` saw there.
+def kinds(compared: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The map: the rows of ``cells`` with what augmentation is like there; both tables of ``regularizer_map.cells``.
 
     kind: ``like dropout``, ``like weight decay`` or ``like both``, by the rule of the verdict over the folded metrics;
     ``like neither`` if it says no to both; ``like nothing`` if no folded metric sees augmentation; else ``undecided``.
     """
-    compared, seen = regularizer_map.cells(frames)
     judged = compared.groupby(["train_size", "epoch", "to"])["outcome"]
     verdicts = judged.agg(
         lambda own: decided((own == "for").sum(), (own == "against").sum(), (own == "undecided").sum())
@@ -140,7 +139,7 @@ def kinds(frames: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
             return "like both" if len(like) == 2 else f"like {like[0].replace('_', ' ')}"
         return "like neither" if set(cell) == {"not supported"} else "undecided"
 
-    return seen.assign(kind=seen.apply(kind, axis=1))
+    return cells.assign(kind=cells.apply(kind, axis=1))
 
 
 CLAIMS = (

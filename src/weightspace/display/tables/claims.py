@@ -26,12 +26,12 @@ CHAPTERS = {
     "10_released_measurements": ("What the released measurements say", "A1a A2a A2b A3a"),
     "12_like_dropout": ("Is diversity like dropout?", "A1o A2o A2co A1 A2 A2c"),
     "13_why": ("Why do regularizers mark the weights?", "A5o"),
-    "14_diversity_outcomes": ("Diversity, accuracy, calibration, shift", "A3 A3b"),
+    "14_diversity_outcomes": ("Diversity, accuracy, calibration, shift", "A3o A3 A3b"),
     "15_fine_tuning": ("Fine-tuning", "A1f A2f A2cf"),
     "16_words": ("Words", "A1w A2w A2cw A3w A3bw"),
     "17_synthetic_data": ("Synthetic data", "A1s A2s A2cs A3s A3bs A4 A4b"),
     "18_where_they_meet": ("Where the two papers meet", "C1"),
-    "../book/rules": ("Rules before results", "A3o A3d A4o A4h C2 C3"),
+    "../book/rules": ("Rules before results", "A3d A4o A4h C2 C3"),
 }
 """The page on which each claim is judged, what its link says, and the claims."""
 _PAGE = {code: page for page, (_, codes) in CHAPTERS.items() for code in codes.split()}

@@ -34,6 +34,22 @@ def similarities(table: pd.DataFrame) -> pd.DataFrame:
     return shown(table, columns)
 
 
+def mapped(table: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons of the map, cell by cell; table: the first one of ``regularizer_map.cells``."""
+    columns = {
+        "images": named("train_size", "{:,}".format),
+        "epoch": "epoch",
+        "metric": _METRIC,
+        "augmentation and": named("to", _TO),
+        "similarity": "similarity",
+        "95 % interval": INTERVAL,
+        "p (Holm)": P_HOLM,
+        "outcome": "outcome",
+        "detectable": _REACH,
+    }
+    return shown(table, columns)
+
+
 def closeness(table: pd.DataFrame) -> pd.DataFrame:
     """Every pair of distances with the test of which is the smaller, and the largest ratio that would be found."""
     columns = {
