@@ -276,11 +276,11 @@ style.show(
 )
 
 # %% [markdown]
-# **By the rule, {glue:text}`scores_for` of {glue:text}`scores` scores rank the sets and {glue:text}`scores_against` do not** (A3). Pixels do, whether
+# **By the rule, {glue:text}`scores_for` of {glue:text}`scores` scores rank the sets and {glue:text}`scores_against` do not** (A3o). Pixels do, whether
 # weighted or not. Embeddings do within a class ({glue:text}`rank_per_class:.2f`; weighted {glue:text}`rank_weighted_per_class:.2f`). Over the whole set
-# they rank the sets almost perfectly the wrong way round ({glue:text}`rank_embeddings:.2f`; weighted {glue:text}`rank_weighted:.2f`). We think that
+# they rank the sets the wrong way round ({glue:text}`rank_embeddings:.2f`; weighted {glue:text}`rank_weighted:.2f`). We think that
 # this is because a network that has fitted its images turns each class into a tight cluster. In its embeddings the images as they are consist of
-# {glue:text}`effective_classes:.1f` different images in effect, out of ten classes, and each class of {glue:text}`effective_within:.1f`.
+# {glue:text}`effective_classes:.1f` different images in effect, about as many as there are classes, and each class of {glue:text}`effective_within:.1f`.
 # Augmentation blurs the clusters: a class gets wider, up to {glue:text}`widest_within:.1f`, and the clusters grow together. So the same change of
 # the images makes one score larger and the other smaller.
 #

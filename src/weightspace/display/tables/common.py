@@ -336,7 +336,8 @@ def verdict_words(judged_claims: pd.DataFrame, claim: str, beginning: str = "", 
         (verdict,) = found
         return f"{verdict} for all sets of {unit}" if unit else verdict
     if not unit:
-        return listed([f"{verdict} ({', '.join(alike)})" for verdict, alike in found.items()])
+        between = "; " if names.str.contains(",").any() else ", "
+        return listed([f"{verdict} ({between.join(alike)})" for verdict, alike in found.items()])
     units = [unit, *["ones"] * len(found)]
     return listed([f"{verdict} for {listed(alike)} {what}" for (verdict, alike), what in zip(found.items(), units)])
 
