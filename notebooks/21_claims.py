@@ -109,7 +109,7 @@ quotes.glue(
     **designs.map_design(),
     **designs.dual_spectra_design(),
     **designs.dual_today_design(),
-    **designs.designs("diversity_cifar10", training_sets.AMOUNTS, *others),
+    **designs.designs("diversity_cifar10", training_sets.IMAGENET_SETS, training_sets.AMOUNTS, *others),
 )
 
 # %% [markdown]

@@ -76,7 +76,7 @@ CONTROL_LABELS = {
 }
 """Controls of ``diversity_controls``, and the setting that is one, in words."""
 SCORE_LABELS = {"vendi": "Vendi score", "weighted_vendi": "weighted Vendi score", "resemblance": "resemblance"}
-_FEATURE_LABELS = {"ngrams": "n-grams"}
+_FEATURE_LABELS = {"ngrams": "n-grams", "imagenet": "ImageNet embeddings"}
 _PER_CLASS = "_per_class"
 
 

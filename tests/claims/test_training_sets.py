@@ -44,6 +44,17 @@ def test_scores_that_rank_are_told_from_those_that_do_not(made_up):
     assert all(finding.n_seeds == 5 and finding.detectable >= 0.5 for finding in found.values())
 
 
+def test_scores_in_the_eyes_of_another_network_are_judged_by_themselves(made_up):
+    sets, runs = made_up(LEVELS)
+    found = training_sets.rank_by_imagenet(sets[sets["of"] == "embeddings"].assign(of="imagenet"), runs)
+    assert {finding.method: finding.verdict for finding in found} == {
+        "Vendi score, ImageNet embeddings": "supported",
+        "weighted Vendi score, ImageNet embeddings": "not supported",
+        "Vendi score, ImageNet embeddings, per class": "supported",
+        "weighted Vendi score, ImageNet embeddings, per class": "not supported",
+    }
+
+
 def test_the_candidate_is_held_against_the_weighted_score_where_it_was_not_chosen(made_up):
     (finding,) = training_sets.better(*made_up(AMOUNTS), *made_up(LEVELS))
     assert finding.method == "coverage x vendi" and finding.verdict == "supported" and finding.mean > 0.5

@@ -91,6 +91,10 @@ REFUSED = {
         ({"reference_size": 1_170}, "reference_size: behind the training images digits has 1,169"),
         ({"neighbours": 64}, "neighbours must be below reference_size, 64, got 64"),
     ],
+    "diversity_imagenet_sets": [
+        ({"augmentation": "mixup"}, "augmentation: input should be '', 'auto_augment'"),
+        ({"resolution": 16}, "resolution: input should be greater than or equal to 32"),
+    ],
     "diversity_transfer": [({"model": "clip_rn50"}, "resolution: clip_rn50 takes 224 only, got 32")],
     "diversity_text": [
         ({"every": 5}, "batch_size: of made_up there are 26 training texts with every 5, got 32"),

@@ -8,12 +8,12 @@ from typing import Any
 from weightspace import experiments, names
 
 _MAIN = "diversity_from_scratch"
-_SHARED = ("train_size", "epochs", "lr", "batch_size", "width")
+_SHARED = ("train_size", "epochs", "lr", "batch_size", "width", "resolution")
 
 
 def design(experiment: str, scale: str = "laptop") -> dict[str, object]:
     """``EXPERIMENT_settings``, ``_seeds`` and ``_baselines`` (of a seed): how many; ``_train_size``, ``_epochs``,
-    ``_lr``, ``_batch_size`` and ``_width``, where the runs have such a setting: that of the first."""
+    ``_lr``, ``_batch_size``, ``_width`` and ``_resolution``, where the runs have such a setting: that of the first."""
     plan = _plan(experiment, scale)
     first = plan[0]
     found = {

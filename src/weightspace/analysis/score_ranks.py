@@ -30,6 +30,8 @@ SCORES = tuple(
     for of in ("pixels", "embeddings")
 )
 """Diversity scores, plain and in paper A's weighted form, over all images and class by class."""
+IMAGENET_SCORES = tuple((metric, "imagenet") for metric, of in SCORES if of == "embeddings")
+"""The same scores of what a network sees in the images that was trained on ImageNet."""
 CANDIDATES = tuple((f"{name} x vendi", "embeddings") for name in RESEMBLANCES)
 """Ours: resemblance to images not trained on, times diversity. No row is paired with another."""
 OUTCOMES = ("test accuracy", "corruption accuracy", "calibration")
@@ -56,7 +58,8 @@ def training_sets(runs: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     scores = sets.pivot_table(index=["setting", "seed"], columns=["metric", "of"], values="value")
     scores.columns = list(scores.columns)
     for name, score in zip(RESEMBLANCES, CANDIDATES, strict=True):
-        scores[score] = scores[name, "embeddings"] * scores["vendi", "embeddings"]
+        if (name, "embeddings") in scores:  # ImageNet's network has plain scores only
+            scores[score] = scores[name, "embeddings"] * scores["vendi", "embeddings"]
     return table.join(scores, how="inner")
 
 

@@ -45,6 +45,7 @@ _MEETING = Commit("95f8d90", "2026-11-26 20:23:12")
 _LOOSE_ENDS = Commit("cbfd753", "2026-11-26 23:03:44")
 _TRAINING_SETS = Commit("7a09116", "2026-11-26 23:13:46")
 _TODAY = Commit("109abd2", "2026-11-26 23:58:49")
+_IMAGENET = Commit("0000000", "2026-11-27 22:20:00")
 
 # First records.
 _REGRESSION_RUNS = Commit("e3c15dc", "2026-11-22 00:29:41")
@@ -83,6 +84,7 @@ _OF_SCORES = f"{_ONE_SEED}. Their accuracies had been seen, and no diversity sco
 _TUNING = "Runs of the tuning had been seen."
 _ACCURACIES = "Accuracies of some of the runs had been seen, and none of their spectra."
 _ACCURACIES_ALONE = "Accuracies of some of the runs had been seen, and no score of a training set."
+_SCORES_READ = "The scores of pixels and of embeddings of our own networks had been read."
 _CONTROLS = (
     "The predictions were given one number and one threshold each afterwards, with no run of a control on record."
 )
@@ -107,6 +109,7 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A1o", "A2o", "A2co"), Order(_OVERFITTING, _OVERFITTING_RUNS, _ACCURACIES)),
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
     "A3o": Order(_TRAINING_SETS, _OVERFITTING_RUNS, _ACCURACIES_ALONE),
+    "A3e": Order(_IMAGENET, None, _SCORES_READ),
     **dict.fromkeys(("A3d", "A4o", "A4h"), Order(_TRAINING_SETS, None)),
     **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, _DEEP_RUNS, _OTHERS_READ)),
     **dict.fromkeys(("B4c", "B4d"), Order(_LOOSE_ENDS, _BALANCED_RUNS, _OTHERS_READ)),

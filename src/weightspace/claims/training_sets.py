@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from weightspace.analysis import score_ranks
@@ -10,6 +12,7 @@ from weightspace.claims.verdicts import Claim, Finding
 from weightspace.names import score_label
 
 RUNS, SETS = "diversity_from_scratch", "diversity_scratch_sets"
+IMAGENET_SETS = "diversity_imagenet_sets"
 AMOUNTS, AMOUNT_SETS = "diversity_amounts", "diversity_amount_sets"
 
 
@@ -20,7 +23,16 @@ def _augmented(sets: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def rank(sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
     """A3o: every score against every outcome."""
-    table = score_ranks.ranks(_augmented(sets, runs))
+    return _ranks(sets, runs, score_ranks.SCORES)
+
+
+def rank_by_imagenet(sets: pd.DataFrame, runs: pd.DataFrame) -> list[Finding]:
+    """A3e: the same, of the features of a network that was trained on other images."""
+    return _ranks(sets, runs, score_ranks.IMAGENET_SCORES)
+
+
+def _ranks(sets: pd.DataFrame, runs: pd.DataFrame, scores: Sequence[score_ranks.Score]) -> list[Finding]:
+    table = score_ranks.ranks(_augmented(sets, runs), scores)
     return findings_by(table, ["score", "of"], "correlation", score_label)
 
 
@@ -57,6 +69,18 @@ CLAIMS = (
         "above 0.5, against where below.",
         SETS,
         rank,
+        (RUNS,),
+        spread="range",
+    ),
+    Claim(
+        "A3e",
+        "paper A, abstract",
+        "A diversity metric explains and compares the benefit of augmented data, in the eyes of a network that was "
+        "trained on other images (where a ResNet-18 from scratch overfits).",
+        "As A3o, with embeddings of EfficientNet-Lite0, trained on ImageNet, in the place of pixels and of embeddings "
+        "of a network that has fitted the images.",
+        IMAGENET_SETS,
+        rank_by_imagenet,
         (RUNS,),
         spread="range",
     ),

@@ -127,9 +127,6 @@ class Trainer:
         """Entropy of a random stream of this run. Replicate 0 has the streams that runs had before there were any."""
         return [self.seed, *stream, *([self.replicate] if self.replicate else [])]
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self._kind, torch.bfloat16, enabled=self.precision != "float32")
-
     def train_epoch(self, samples: NDArray, labels: NDArray[np.int64], epoch: int) -> tuple[float, float]:
         """One pass over whole batches in an order of its own; mean loss and share of right answers as it trained.
 
@@ -152,7 +149,7 @@ class Trainer:
                 for group in self.optimizer.param_groups:
                     group["lr"] = self.recipe.lr_after(epoch - 1 + step / len(batches))
                 self.optimizer.zero_grad(set_to_none=True)
-                with self._autocast():
+                with autocast(self.device, self.precision):
                     logits = self._run(self.prepare(x[rows]))
                 loss = F.cross_entropy(logits.float(), y[rows])
                 loss.backward()
@@ -175,20 +172,34 @@ class Trainer:
 
     def logits(self, samples: NDArray) -> NDArray[np.float32]:
         """``[n, classes]`` in evaluation mode: no dropout, running means in batch norm."""
-        return self._evaluated(self.model, samples)
+        self.model.eval()
+        return evaluated(self.model, self.prepare, self.device, self.precision, samples)
 
     def features(self, samples: NDArray) -> NDArray[np.float32]:
         """What the last layer sees, in evaluation mode."""
-        return self._evaluated(self.model.features, samples)
-
-    @torch.no_grad()
-    def _evaluated(self, function: Callable[[Tensor], Tensor], samples: NDArray) -> NDArray[np.float32]:
         self.model.eval()
-        parts = []
-        for part in torch.from_numpy(samples).to(self.device).split(_PREDICT_BATCH):
-            with self._autocast():
-                parts.append(function(self.prepare(part)).float())
-        return torch.cat(parts).cpu().numpy()
+        return evaluated(self.model.features, self.prepare, self.device, self.precision, samples)
+
+
+@torch.no_grad()
+def evaluated(
+    function: Callable[[Tensor], Tensor],
+    prepare: Callable[[Tensor], Tensor],
+    device: str,
+    precision: str,
+    samples: NDArray,
+) -> NDArray[np.float32]:
+    """``function(prepare(samples))`` batch by batch; the model that the function belongs to is in evaluation mode."""
+    parts = []
+    for part in torch.from_numpy(samples).to(device).split(_PREDICT_BATCH):
+        with autocast(device, precision):
+            parts.append(function(prepare(part)).float())
+    return torch.cat(parts).cpu().numpy()
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """Where a network computes in one of ``PRECISIONS``."""
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision != "float32")
 
 
 def reset_batch_norm(run: Trainer, samples: NDArray) -> None:
@@ -199,7 +210,7 @@ def reset_batch_norm(run: Trainer, samples: NDArray) -> None:
     """
     parts = torch.from_numpy(samples).to(run.device).split(_PREDICT_BATCH)
     run.model.eval()  # as it is left
-    with torch.random.fork_rng(), run._autocast():
+    with torch.random.fork_rng(), autocast(run.device, run.precision):
         torch.manual_seed(derived_seed(run.seed, STATISTICS_STREAM))
         update_bn((run.prepare(part) for part in parts), run.model)
 

@@ -5,7 +5,8 @@ import pytest
 
 from weightspace import experiments
 from weightspace.data import augmentations
-from weightspace.experiments.diversity import scratch_sets, scratch_settings
+from weightspace.experiments.diversity import imagenet_sets, scratch_sets, scratch_settings
+from weightspace.experiments.diversity.compute import image_runs
 from weightspace.measures.vendi import vendi_score
 
 
@@ -18,6 +19,9 @@ def test_every_level_of_the_campaign_has_its_set():
         assert {getattr(c, field) for c in plan} == {getattr(c, field) for c in campaign}
     extra = experiments.get(scratch_sets.EXPERIMENT).extra
     assert {extra(c) for c in plan} - {""} == set(augmentations.OURS)
+    others = list(experiments.planned(imagenet_sets.EXPERIMENT, "laptop").values())
+    assert {(c.setting, c.seed) for c in others} == sets and len(others) == len(sets)
+    assert {(c.dataset, c.train_size) for c in others} == {(c.dataset, c.train_size) for c in plan}
 
 
 def test_scores_in_closed_form():
@@ -56,3 +60,17 @@ def test_a_run_has_every_score_of_pixels_and_embeddings():
         assert table["baseline", of, "weighted_vendi"] == pytest.approx(table["baseline", of, "vendi"])
         assert table["rand_augment", of, "weighted_vendi"] < table["rand_augment", of, "vendi"]
     assert table["rand_augment", "pixels", "precision"] < table["baseline", "pixels", "precision"]
+
+
+def test_a_network_from_imagenet_sees_the_images_of_the_first_epoch():
+    plan = list(experiments.planned(imagenet_sets.EXPERIMENT, "quick", 2).values())
+    own = [c for c in plan if c.seed == 1]
+    table = imagenet_sets.compute(own, "cpu").set_index(["setting", "metric"])["value"]
+    assert len(table) == 3 * 4 and np.isfinite(table).all()
+    assert table["baseline", "weighted_vendi"] == pytest.approx(table["baseline", "vendi"])
+    assert table["rand_augment", "weighted_vendi"] < table["rand_augment", "vendi"]
+    images = scratch_sets.load_images("digits").x[:128]
+    features = image_runs.pretrained_features("efficientnet_lite0", 32, "cpu", "float32")
+    assert table["baseline", "vendi"] == pytest.approx(vendi_score(features(images)))
+    changed = augmentations.augment(images, "noise50", 1, 1)
+    assert table["noise50", "vendi"] == pytest.approx(vendi_score(features(changed)))

@@ -23,13 +23,16 @@ from weightspace.measures.resemblance import coverage, precision
 from weightspace.measures.vendi import vendi_score, weighted_vendi_score
 
 EXPERIMENT = "diversity_scratch_sets"
+SCORED_LEVELS = {"quick": ("", "noise50", "rand_augment"), "laptop": ("", *augmentations.ALL)}
+"""Augmentation levels whose training sets are scored; ``""`` for the images as they are."""
 
 
 def configurations(scale: str, seeds: int) -> list[DescribedConfiguration]:
     shared = described_settings(EXPERIMENT, scale)
-    levels = ("", "noise50", "rand_augment") if scale == "quick" else ("", *augmentations.ALL)
     return [
-        DescribedConfiguration(**shared, seed=seed, augmentation=level) for seed in range(seeds) for level in levels
+        DescribedConfiguration(**shared, seed=seed, augmentation=level)
+        for seed in range(seeds)
+        for level in SCORED_LEVELS[scale]
     ]
 
 
@@ -69,6 +72,12 @@ def set_scores(
     them, each is held against the same originals. references: features of real samples that nothing was made from.
     The per-class scores are means over classes, each with the rows of its label.
     """
+    near = {"precision": precision(X, references, k), "coverage": coverage(X, references, k)}
+    return diversity_scores(X, originals, labels) | near
+
+
+def diversity_scores(X: NDArray, originals: NDArray, labels: NDArray[np.int64]) -> dict[str, float]:
+    """The Vendi score and the weighted one, over all rows and as means over classes; arguments as above."""
     pairs = np.tile(originals, (len(X) // len(originals), 1))
     classes = [labels == label for label in np.unique(labels)]
     return {
@@ -76,8 +85,6 @@ def set_scores(
         "weighted_vendi": weighted_vendi_score(X, pairs),
         "vendi_per_class": float(np.mean([vendi_score(X[own]) for own in classes])),
         "weighted_vendi_per_class": float(np.mean([weighted_vendi_score(X[own], pairs[own]) for own in classes])),
-        "precision": precision(X, references, k),
-        "coverage": coverage(X, references, k),
     }
 
 

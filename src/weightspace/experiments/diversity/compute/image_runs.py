@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,15 @@ from weightspace.measures.hessian import hutchinson_trace
 from weightspace.models import ResNet18, image_inputs, pretrained
 from weightspace.spectra import eigenvalues_of
 from weightspace.spectra.report import LayerSpectrum
-from weightspace.training.trainer import PROBE_STREAM, Recipe, Trainer, derived_seed, initialized, to_inputs
+from weightspace.training.trainer import (
+    PROBE_STREAM,
+    Recipe,
+    Trainer,
+    derived_seed,
+    evaluated,
+    initialized,
+    to_inputs,
+)
 
 _FEW_IMAGES = 10_000
 """Up to so many are augmented in this process: others take seconds to start."""
@@ -241,3 +249,11 @@ def vectors(run: Trainer, x: NDArray[np.uint8]) -> dict[str, NDArray]:
     Half a grey level is added to the pixels: translations can leave an image black, which had no direction without it.
     """
     return {"pixels": x.reshape(len(x), -1) + 0.5, "embeddings": run.features(x)}
+
+
+def pretrained_features(
+    model: str, resolution: int, device: str, precision: str
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A function of images to what the last layer of a network sees that others trained, ``[n, d]``."""
+    network: Any = pretrained(model, 1, 0.0).to(device).eval()
+    return partial(evaluated, network.features, image_inputs(model, resolution), device, precision)
