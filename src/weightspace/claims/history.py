@@ -45,7 +45,7 @@ _MEETING = Commit("95f8d90", "2026-11-26 20:23:12")
 _LOOSE_ENDS = Commit("cbfd753", "2026-11-26 23:03:44")
 _TRAINING_SETS = Commit("7a09116", "2026-11-26 23:13:46")
 _TODAY = Commit("109abd2", "2026-11-26 23:58:49")
-_IMAGENET = Commit("0000000", "2026-11-27 22:20:00")
+_IMAGENET = Commit("424c32b", "2026-11-27 22:09:30")
 
 # First records.
 _REGRESSION_RUNS = Commit("e3c15dc", "2026-11-22 00:29:41")
