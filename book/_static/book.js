@@ -122,10 +122,18 @@ function addExcerpts(results) {
   }).observe(results, { childList: true, subtree: true });
 }
 
-// What scrolls sideways can be reached by keyboard.
+// What scrolls can be reached by keyboard, and says so where it is wider than the page. A fold has no size until it opens.
 function reachScrollers() {
+  const check = (box) => {
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    box.classList.toggle("ws-wide", wide);
+    if (wide || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  };
+  // In the next frame, because what a check changes may be seen by the observer.
+  const sizes = new ResizeObserver((boxes) => requestAnimationFrame(() => boxes.forEach(({ target }) => check(target))));
   for (const box of document.querySelectorAll(".bd-article .ws-scroll, .bd-article pre, .pst-scrollable-table-container")) {
-    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    check(box);
+    sizes.observe(box);
   }
 }
 

@@ -241,6 +241,8 @@ def test_no_letter_of_a_wide_figure_is_too_small_to_read():
         shown = min(1, style._COLUMN / (96 * width)) * 96 / 72
         sizes = [float(size) * shown for size in re.findall(r"font-size: ([\d.]+)px", html)]
         assert sizes and min(sizes) >= 9 - 1e-3
+        least = float(re.search(r"--ws-least: (\d+)px", html)[1])  # a narrow page makes it no smaller than this
+        assert min(sizes) / shown * least / (72 * width) == pytest.approx(9, rel=0.01)
 
 
 def key_of(figure) -> list[tuple[str, str]]:

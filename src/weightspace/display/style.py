@@ -176,7 +176,7 @@ class Live:
     def around(self, drawing: str) -> str:
         """The drawing, with the numbers beside it. Without a script, and on paper, the drawing is all there is."""
         numbers = json.dumps(self.numbers, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-        still = f'<div class="ws-still">{drawing}</div><script type="application/json">{numbers}</script>'
+        still = f'<div class="ws-still">{_scrolling(drawing)}</div><script type="application/json">{numbers}</script>'
         return f'<div class="ws-touch{" ws-beside" * self.beside}" data-kind="{self.kind}">{still}</div>'
 
 
@@ -198,7 +198,7 @@ def show(
     drawing = _drawing(figure, name, alt)
     if live:
         return _figure(live.around(drawing), note, frame, plotted)
-    return _figure(drawing, note, frame, plotted, key)
+    return _figure(_scrolling(drawing), note, frame, plotted, key)
 
 
 _LAST_SLOTS = 5
@@ -240,34 +240,43 @@ def show_animated(
         motion += f"@keyframes {name}-{rest} {{ {turn} }} "
     switch = '<label class="ws-pause"><input type="checkbox"> stop at the last picture</label>'
     moving = f'<div class="ws-moving" style="--ws-seconds: {slots * seconds:g}s">{switch}{drawing}</div>'
-    return _figure(f"<style>{motion}</style>{moving}", note, frame, plotted)
+    return _figure(f"<style>{motion}</style>{_scrolling(moving)}", note, frame, plotted)
 
 
 def _drawing(figure: Figure, name: str, alt: str) -> str:
     if not alt.strip():
         raise ValueError(f"figure {name!r} needs an alternative text")
-    _enlarge_text(figure)
+    width = _enlarge_text(figure)
     drawing = _page_colours(_svg(figure))
     plt.close(figure)
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", drawing)  # identifiers must differ on one page
-    return drawing.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
+    text = f'role="img" aria-label="{html.escape(alt, quote=True)}" style="--ws-least: {width:.0f}px"'
+    return drawing.replace("<svg ", f"<svg {text} ", 1)
 
 
 _COLUMN, _SMALLEST = 660, 9
 """Pixels: how wide the column is in a window of 1280, and how high the smallest letters of a figure are there."""
 
 
-def _enlarge_text(figure: Figure) -> None:
-    """No text is too small to read: a wide figure is made smaller by the page, and its letters with it."""
+def _enlarge_text(figure: Figure) -> float:
+    """No text is too small to read: a wide figure is made smaller by the page, and its letters with it.
+
+    Returns the width, in pixels, to which the page may shrink the figure: there its smallest letters are as high as
+    they have to be.
+    """
     shrunk = max(1.0, figure.get_figwidth() * 96 / _COLUMN)
     least = _SMALLEST * 0.75 * shrunk  # in points, of which 72 are an inch and 96 pixels too
+    sizes = []
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             for which in ("major", "minor"):
                 size = axis.get_tick_params(which).get("labelsize", plt.rcParams["xtick.labelsize"])
-                axis.set_tick_params(which, labelsize=max(FontProperties(size=size).get_size_in_points(), least))
+                sizes.append(max(FontProperties(size=size).get_size_in_points(), least))
+                axis.set_tick_params(which, labelsize=sizes[-1])
     for text in _texts(figure):
         text.set_fontsize(max(text.get_fontsize(), least))
+        sizes += [text.get_fontsize()] * bool(text.get_text())
+    return figure.get_figwidth() * 96 * _SMALLEST * 0.75 / min(sizes, default=least)
 
 
 def _texts(artist: Artist) -> Iterator[Text]:
@@ -295,10 +304,13 @@ def _svg(figure: Figure) -> str:
 
 
 def _figure(drawing: str, note: str, frame: pd.DataFrame | None, plotted: str, key: str = "") -> HTML:
-    return HTML(
-        f'<div class="ws-figure">{key}<div class="ws-scroll">{drawing}</div>'
-        f"{_below(note, _source(frame, 'figure', plotted))}</div>"
-    )
+    below = _below(note, _source(frame, "figure", plotted))
+    return HTML(f'<div class="ws-figure">{key}{drawing}{below}</div>')
+
+
+def _scrolling(content: str) -> str:
+    """What is too wide for a narrow page scrolls in a box of its own."""
+    return f'<div class="ws-scroll">{content}</div>'
 
 
 def _key(figure: Figure) -> str:
@@ -402,9 +414,8 @@ def table(
     rows = "".join(f"<tr>{row}</tr>" for row in body)
     source = "" if frame_of is None else _source(frame_of, "table")
     return HTML(
-        '<div class="ws-scroll"><table class="ws-table">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f"{_below(note, source)}"
+        _scrolling(f'<table class="ws-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+        + _below(note, source)
     )
 
 

@@ -25,6 +25,8 @@ CLASSIFICATION = {"dataset": "fashion_mnist", "layers": 3, "train_size": 100}
 LAYER = "layer4.1.conv2"
 LEVELS = ("dropout_0.3", "rand_augment", "weight_decay_0.005")
 """A level of each regularizer; the chapter shows the others."""
+SIZE = (4.4, 2.1)
+"""Inches. The letters can be read where a telephone shows the whole drawing."""
 
 
 def _curves(axis: Axes, frame: pd.DataFrame, title: str) -> None:
@@ -77,7 +79,7 @@ def draw_densities(axis: Axes, runs: pd.DataFrame) -> None:
 
 def dual_weights(regression: pd.DataFrame, classification: pd.DataFrame) -> HTML:
     """The figure under the question on dual weights."""
-    figure, axes = plt.subplots(1, 2, figsize=(5.2, 2.1))
+    figure, axes = plt.subplots(1, 2, figsize=SIZE)
     draw_dual(*axes, regression, classification)
     return show(
         figure,
@@ -90,7 +92,7 @@ def dual_weights(regression: pd.DataFrame, classification: pd.DataFrame) -> HTML
 
 def densities(runs: pd.DataFrame) -> HTML:
     """The figure under the question on data diversity."""
-    figure, axis = plt.subplots(figsize=(5.2, 2.1))
+    figure, axis = plt.subplots(figsize=SIZE)
     draw_densities(axis, runs)
     return show(
         figure,
