@@ -8,7 +8,7 @@
 # **Answer.** No advantage over a tuned {term}`weight decay` was found. In six settings with two layers, dual weights end with
 # {glue:text}`tally_dual` against it, and the mean {term}`error ratio` is {glue:text}`ratio_dual:.2f` (95 % interval
 # {glue:text}`ratio_dual_low:.2f` to {glue:text}`ratio_dual_high:.2f`). With three layers the ratio is {glue:text}`deep_ratio:.2f`
-# ({glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`). Against all tuned baselines together the outcome is {glue:text}`all_dual` with two
+# ({glue:text}`deep_ratio_low:.2f` to {glue:text}`deep_ratio_high:.2f`). Against all tuned baselines together the outcome is {glue:text}`all_dual` with two
 # layers and {glue:text}`deep_dual` with three. With the {term}`stabilizer` the results are much the same.
 #
 # **How sure.** There are *n* = {glue:text}`n_seeds` seeds, each with a {term}`training subset` of its own, at the paper scale. A single
@@ -28,7 +28,6 @@ import pandas as pd
 
 from weightspace import claims, experiments
 from weightspace.analysis import frames
-from weightspace.claims import verdicts
 from weightspace.display import figures, quotes, style, tables
 from weightspace.experiments.dual_weights import classification_tuned, tuning
 
@@ -46,12 +45,9 @@ note = (
 )
 
 # %% tags=["remove-cell"]
-ratio, low, high = frames.overall_ratio(final, "dual", [RIVAL], "error")
 quotes.glue(
     n_seeds=n_seeds,
-    ratio_dual=ratio,
-    ratio_dual_low=low,
-    ratio_dual_high=high,
+    **quotes.with_interval("ratio_dual", frames.overall_ratio(final, "dual", [RIVAL], "error")),
     ratio_dual_stabilized=frames.overall_ratio(final, "dual_stabilized", [RIVAL], "error")[0],
     ratio_both=frames.overall_ratio(final, "tuned_dual", [RIVAL], "error")[0],
     ratio_both_stabilized=frames.overall_ratio(final, "tuned_dual_stabilized", [RIVAL], "error")[0],
@@ -73,7 +69,7 @@ quotes.glue(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair", "caption": "Test error of the two dual methods, as the paper sets them, relative to seven tuned baselines, a panel for each. Left of the grey band the dual method is better by 5 % or more."}}
 style.show(
-    figures.curves.ratio_forest(tests, verdicts.MARGIN, "error ratio, dual (untuned) / tuned baseline"),
+    figures.curves.ratio_forest(tests, "error ratio, dual (untuned) / tuned baseline"),
     "fair",
     note=note,
     frame=runs,
@@ -112,7 +108,7 @@ style.show(
 #
 # The grids are coarse, and no baseline combines two regularizers. The radii of SAM for CIFAR-10 were set after a first pass, in which
 # networks trained with those of the other two sets fell to chance; no other grid was looked at twice. With 100 samples the choice rests
-# on about two dozen, which is noisy for every method alike.
+# on about two dozen held-out samples, which is noisy for every method alike.
 # :::
 #
 # ## The same budget for all
@@ -125,7 +121,7 @@ style.show(
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the dual methods with tuned rates", "code_prompt_hide": "Hide the figure", "figure": {"name": "fig-fair-both", "caption": "Test error of the two dual methods with tuned learning rates relative to seven tuned baselines."}}
 style.show(
-    figures.curves.ratio_forest(both, verdicts.MARGIN, "error ratio, dual (tuned) / tuned baseline"),
+    figures.curves.ratio_forest(both, "error ratio, dual (tuned) / tuned baseline"),
     "fair-both",
     note=note,
     frame=runs,
@@ -156,12 +152,9 @@ deep = experiments.ensure("dual_classification_deep", scale, seeds, device, reco
 deep_final = frames.with_error(frames.last_turn(frames.select(deep, label_noise=0.0)))
 DEEP = claims.dual_weights.DEEP_BASELINES
 deep_tests, deep_both = (frames.paired_tests(deep_final, methods, DEEP, "error") for methods in (DUAL, TUNED))
-ratio, low, high = frames.overall_ratio(deep_final, "dual", [RIVAL], "error")
 quotes.glue(
     deep_seeds=deep["seed"].nunique(),
-    deep_ratio=ratio,
-    deep_low=low,
-    deep_high=high,
+    **quotes.with_interval("deep_ratio", frames.overall_ratio(deep_final, "dual", [RIVAL], "error")),
     deep_ratio_stabilized=frames.overall_ratio(deep_final, "dual_stabilized", [RIVAL], "error")[0],
     deep_dual=tables.common.tally(deep_tests, "dual"),
     deep_stabilized=tables.common.tally(deep_tests, "dual_stabilized"),
@@ -176,12 +169,12 @@ quotes.glue(
 # four baselines that are trained on one sample at a time. The points lie around 1 again. As published, dual weights end with
 # {glue:text}`deep_dual`, and the stabilized method ends with {glue:text}`deep_stabilized`. With tuned learning rates the outcomes are
 # {glue:text}`deep_both` and {glue:text}`deep_both_stabilized`. A gain of a few percent without the stabilizer is possible: the mean error ratio
-# to weight decay is {glue:text}`deep_ratio:.2f` (95 % interval {glue:text}`deep_low:.2f` to {glue:text}`deep_high:.2f`). With the stabilizer it
+# to weight decay is {glue:text}`deep_ratio:.2f` (95 % interval {glue:text}`deep_ratio_low:.2f` to {glue:text}`deep_ratio_high:.2f`). With the stabilizer it
 # is {glue:text}`deep_ratio_stabilized:.2f`.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-fair-deep", "caption": "Test error of the two dual methods, as the paper sets them, relative to four tuned baselines in the network with three layers. Left of the grey band the dual method is better by 5 % or more; open markers: not significant after correction."}}
 style.show(
-    figures.curves.ratio_forest(deep_tests, verdicts.MARGIN, "error ratio, dual (untuned) / tuned baseline"),
+    figures.curves.ratio_forest(deep_tests, "error ratio, dual (untuned) / tuned baseline"),
     "fair-deep",
     note=f"n = {deep['seed'].nunique()} seeds, each with a training subset of its own; lines: 95 % intervals of the geometric "
     "mean ratio.",

@@ -24,8 +24,7 @@ recompute = False
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show how the records are loaded", "code_prompt_hide": "Hide the code"}
 from weightspace import claims, experiments
 from weightspace.analysis import frames
-from weightspace.claims import verdicts
-from weightspace.display import figures, style, tables
+from weightspace.display import figures, quotes, style, tables
 
 runs = experiments.ensure("dual_contrastive", scale, seeds, device, recompute)
 
@@ -38,7 +37,7 @@ others = ("tuned_contrastive", "tuned_minibatch")
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-contrastive", "caption": "Test error of the two dual methods relative to contrastive learning and to cross entropy in mini-batches. Left of the grey band the dual method is better by 5 % or more; open markers: not significant after correction."}}
 tests = frames.paired_tests(final, claims.dual_weights.DUAL, others, "error")
 style.show(
-    figures.curves.ratio_forest(tests, verdicts.MARGIN, "error ratio, dual / other"),
+    figures.curves.ratio_forest(tests, "error ratio, dual / other"),
     "contrastive",
     note=f"n = {n_seeds} paired seeds per point; lines: 95 % intervals of the geometric mean ratio.",
     frame=runs,
@@ -97,12 +96,12 @@ style.table(
 )
 
 # %% tags=["remove-cell"]
-from myst_nb import glue
-
-glue("n_seeds", n_seeds, display=False)
-for method in claims.dual_weights.DUAL:
-    glue(f"tally_{method}", tables.common.tally(tests, method, "tuned_contrastive"), display=False)
-    glue(f"ratio_{method}", frames.overall_ratio(final, method, ["tuned_contrastive"], "error")[0], display=False)
+dual, rival = claims.dual_weights.DUAL, "tuned_contrastive"
+quotes.glue(
+    n_seeds=n_seeds,
+    **{f"tally_{method}": tables.common.tally(tests, method, rival) for method in dual},
+    **{f"ratio_{method}": frames.overall_ratio(final, method, [rival], "error")[0] for method in dual},
+)
 
 # %% [markdown]
 # ## What would change our mind

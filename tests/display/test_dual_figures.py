@@ -24,7 +24,7 @@ def tests():
 
 
 def test_a_forest_has_a_panel_per_baseline_and_a_mark_per_comparison(tests):
-    figure = figures.curves.ratio_forest(tests, 0.95, "error ratio")
+    figure = figures.curves.ratio_forest(tests, "error ratio")
     panels = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title(loc="left") for axis in panels] == [style.METHODS[name].label for name in BASELINES]
     settings = [label.get_text() for label in panels[0].get_yticklabels()]
@@ -40,7 +40,7 @@ def test_a_forest_has_a_panel_per_baseline_and_a_mark_per_comparison(tests):
 
 def test_panels_of_a_forest_share_their_axes_if_not_told_otherwise(tests):
     for shared, axes in ((True, 1), (False, len(BASELINES))):
-        figure = figures.curves.ratio_forest(tests, 0.95, "error ratio", shared=shared)
+        figure = figures.curves.ratio_forest(tests, "error ratio", shared=shared)
         panels = [axis for axis in figure.axes if axis.get_visible()]
         assert len({axis.get_xlim() for axis in panels}) == axes
         assert len({axis.get_ylim() for axis in panels}) == 1

@@ -49,6 +49,10 @@ def test_anything_but_one_row_is_an_error_that_says_what_was_asked(quote, where,
         quote(TABLE, "mean", **where)
 
 
+def test_an_interval_is_named_by_its_mean():
+    assert quotes.with_interval("gain", (6.0, 5.0, 7.0)) == {"gain": 6.0, "gain_low": 5.0, "gain_high": 7.0}
+
+
 def test_records_are_named_by_their_experiment():
     records = TABLE.copy()
     records.attrs["experiment"] = "diversity_cifar10"

@@ -99,6 +99,14 @@ def against_reported(ours: pd.DataFrame) -> pd.DataFrame:
     return table[[*by, "metric", "run", "reported", "n", "mean", "low", "high", "run_low", "run_high", "inside"]]
 
 
+def count_inside(table: pd.DataFrame) -> dict[str, int]:
+    """How many reported values lie ``inside``, how many are ``reported``, and how many of them are ``expected`` inside.
+
+    table: from ``against_reported``.
+    """
+    return {"inside": int(table["inside"].sum()), "reported": len(table), "expected": round(0.95 * len(table))}
+
+
 def paired(
     frame: pd.DataFrame, ours: str, baseline: str, value: str = "value", by: Sequence[str] = CONFIGURATION
 ) -> pd.DataFrame:
@@ -159,3 +167,15 @@ def overall_ratio(
     per_seed = pd.concat(logs).groupby("seed")["log"].mean()
     mean, low, high = np.exp(mean_interval(per_seed))
     return float(mean), float(low), float(high)
+
+
+def overall_gain(
+    frame: pd.DataFrame,
+    method: str,
+    baselines: Sequence[str],
+    value: str = "value",
+    by: Sequence[str] = CONFIGURATION,
+) -> tuple[float, float, float]:
+    """By how many percent a method lies below its baselines, with the interval: ``overall_ratio`` in other words."""
+    mean, low, high = overall_ratio(frame, method, baselines, value, by)
+    return 100 * (1 - mean), 100 * (1 - high), 100 * (1 - low)

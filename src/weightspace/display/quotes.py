@@ -36,6 +36,11 @@ def at(scale: str) -> Callable[..., object]:
     return quote_at_scale
 
 
+def with_interval(name: str, values: tuple[float, float, float]) -> dict[str, float]:
+    """A mean and the ends of its interval, named for the page: ``name``, ``name_low`` and ``name_high``."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
 def glue(**values: object) -> None:
     """Hand numbers to the sentences of the page by name, as numbers of Python: a page formats nothing else."""
     from myst_nb import glue as hand_over  # only the book needs it

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis import frames
 from weightspace.analysis.frames import select
+from weightspace.claims import verdicts
 from weightspace.display.figures.curves import label_lines, plain_ticks
 from weightspace.display.style import INK, METHODS, MUTED, method_label
 from weightspace.names import dataset_label, in_order
@@ -71,7 +72,7 @@ def value_curves(
     return figure
 
 
-def gain_curves(gains: pd.DataFrame, x: str, xlabel: str, margin: float) -> Figure:
+def gain_curves(gains: pd.DataFrame, x: str, xlabel: str, margin: float = verdicts.MARGIN) -> Figure:
     """Error ratio of the dual methods to a baseline over a varied setting, from ``frames.paired_tests``."""
     datasets = in_order(gains["dataset"].unique())
     figure, axes = _panels(datasets, xlabel, "error ratio to gradient descent", 3.0, sharey=True)

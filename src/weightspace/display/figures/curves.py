@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from weightspace import names
 from weightspace.analysis import frames
 from weightspace.analysis.frames import select
+from weightspace.claims import verdicts
 from weightspace.display import style
 from weightspace.display.style import INK, METHODS, MUTED, signed
 from weightspace.measures.statistics import mean_interval
@@ -207,10 +208,10 @@ def setting_label(setting: Mapping[str, object]) -> str:
 
 def ratio_forest(
     tests: pd.DataFrame,
-    margin: float,
     xlabel: str,
     by: Sequence[str] = frames.CONFIGURATION,
     *,
+    margin: float = verdicts.MARGIN,
     shared: bool = True,
 ) -> Figure:
     """Error ratios of one or two methods to each baseline, a panel per baseline, with 95 % intervals; left is better.
