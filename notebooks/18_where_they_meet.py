@@ -4,7 +4,7 @@
 # :::{admonition} In short
 # :class: answer
 # **Question.** Paper B {cite:p}`wang2025` gives every neuron two weight vectors and a new update. Paper A {cite:p}`ba2024` asks how
-# regularizers show in the spectra of the weights. Seen through these spectra, are dual weights dropout, weight decay, or something else?
+# regularizers show in the spectra of the weights. Seen through these spectra, do dual weights act like dropout, like weight decay, or like something else?
 #
 # **Answer.** For the method with the {term}`stabilizer` the rule answers *{glue:text}`answer_stabilized_scale`* (decided in
 # {glue:text}`decided_stabilized_scale` of {glue:text}`places_stabilized_scale` comparisons), and for the plain method
@@ -92,7 +92,7 @@ style.show(
 
 # %% [markdown]
 # {numref}`fig-between` is read like a map. A point near the left edge has the spectrum that weight decay gives, and a point near the lower edge
-# that of dropout. Beyond a line at 1, dual weights are nearer to plain gradient descent. Most points lie near the horizontal
+# that of dropout. Beyond the line at 1 of an axis, dual weights are nearer to plain gradient descent than to that regularizer. Most points lie near the horizontal
 # line: dropout is nearer to dual weights than gradient descent is in only {glue:text}`dropout_dual` comparisons, and nearer to the
 # stabilized method in {glue:text}`dropout_dual_stabilized`. Horizontally the points spread from close to weight decay to far from it. So dual
 # weights rarely look like dropout here, and how much they resemble weight decay depends on layer and data.
@@ -104,7 +104,7 @@ style.show(
 # is one layer of one such network. Dual weights are compared with a regularizer at its tuned strength, at the strength of equal training
 # loss, and at the strength of equal test loss. An effect is the change of all singular values of a layer against gradient descent, either as it is
 # (*scale*) or without the part that a single factor on all weights would make (*shape*). In {glue:text}`left_out` of
-# {glue:text}`compared` seeds a network diverged, and the seed was left out.
+# {glue:text}`compared` pairs of a kind of network and a seed, training diverged, and the pair was left out.
 #
 # Does the answer depend on where one looks? The places can be split by data set, depth, layer, training size and wrong labels. The rule lists
 # those splits in which two parts have different answers and both are decided: {glue:text}`changes`. As a control, one more run of gradient

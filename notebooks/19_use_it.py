@@ -106,8 +106,8 @@ print(report[["name", "N", "M", "stable_rank", "effective_rank"]])
 # %% [markdown]
 # ### Standardise the inputs
 #
-# A dual layer draws its weights towards its inputs. If the inputs are much smaller or larger than the weights that the task needs, they draw
-# the weights away from them. The columns of the diabetes data come with a standard deviation of 0.05. Without standardising, the dual network
+# A dual layer draws its weights towards its inputs. If the inputs are much smaller or larger than the weights that the task needs, the
+# layer cannot keep such weights. The columns of the diabetes data come with a standard deviation of 0.05. Without standardising, the dual network
 # has a mean squared error of {glue:text}`raw:.2f`, where predicting the mean of the training targets has {glue:text}`constant:.2f`. With
 # standardised inputs its error is {glue:text}`standardised:.2f`. A network of `nn.Linear` has {glue:text}`linear_raw:.2f` without and
 # {glue:text}`linear:.2f` with standardising. Nothing warns you at run time, because a layer cannot know the scale of the weights that a task needs.
@@ -286,7 +286,7 @@ print(summary(spectral_report(network)).T.to_string())
 # `weightspace spectra model.safetensors --out report.csv --plot` writes the table and the figures, and `--json` prints the table for
 # programs. `spectral_report(model, intervals=200, goodness=200)` adds intervals of alpha and a test of the power law, and
 # `convention="weightwatcher"` gives the numbers of WeightWatcher 0.7.7. The columns are explained below and by
-# `weightspace spectra --help`; None stands for NaN.
+# `weightspace spectra --help`; what they call None is NaN in the table.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Show the report of MiniLM", "code_prompt_hide": "Hide the report"}
 shown = minilm[["name", "N", "M", "alpha", "n_tail", "stable_rank", "effective_rank", "num_spikes"]].head(9)
@@ -342,7 +342,7 @@ style.table(pd.Series(COLUMNS, name="says").rename_axis("column").reset_index())
 # - **You need second derivatives** (gradient penalties, Hessians) or forward-mode derivatives: the layers refuse them.
 # - **Weights are tied or computed** (an embedding that is also the output layer, weight norm, pruning): `dualize` refuses such layers by
 #   name. Leave them out with `include`.
-# - **Memory for weights is what you lack.**
+# - **Memory is short.** During training a dual layer holds two weights and two gradients where an ordinary layer holds one of each.
 #
 # ## What would change our mind
 #

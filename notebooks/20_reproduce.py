@@ -36,8 +36,8 @@ quotes.glue(**tables.common.on_record())
 # $ make reproduce   # compute every run that is not on record, at the scale of the papers
 # ```
 #
-# `make reproduce` can be interrupted: finished groups of runs are on record, and the same command goes on from there. Single experiments take a
-# command of their own:
+# `make reproduce` can be interrupted: finished groups of runs are on record, and the same command goes on from there. A single experiment has
+# a command of its own:
 #
 # ```console
 # $ python -m weightspace run dual_regression                  # what is missing, at the scale of the paper
