@@ -92,6 +92,10 @@ def test_of_scores():
     whole = (ranks["of"] == "embeddings") & ~ranks["score"].str.endswith("per_class")
     assert set(ranks[~whole]["outcome"]) == {"for"} and ranks[~whole]["correlation"].between(0.6, 0.9).all()
     assert set(ranks[whole]["outcome"]) == {"against"} and ranks[whole]["correlation"].between(-0.9, -0.7).all()
+    sets = score_ranks.training_sets(runs, records.load("diversity_imagenet_sets", "laptop"))
+    other = score_ranks.ranks(score_ranks.that_learn(sets, runs), score_ranks.IMAGENET_SCORES)
+    assert set(other["outcome"]) == {"against"}
+    assert (other[other["score"].str.startswith("weighted")]["correlation"] < -0.4).all()
     means = table.groupby("setting").mean()
     weak = means.index.isin(["baseline", "noise10", "noise30", "noise50", "aug_mix"])
     low, high = means[weak], means[~weak]

@@ -62,6 +62,7 @@ _SYNTHETIC_RUNS = Commit("d6d04c4", "2026-11-22 16:55:54")
 _BALANCED_RUNS = Commit("3d13716", "2026-11-26 23:29:59")
 _DEEP_RUNS = Commit("6f9d567", "2026-11-27 00:49:27")
 _MEETING_RUNS = Commit("8bc6ca2", "2026-11-27 00:52:33")
+_IMAGENET_RUNS = Commit("9af0333", "2026-11-27 22:24:20")
 _OVERFITTING_RUNS = Commit("c185c46", "2026-11-26 11:05:46")
 
 _TRIALS = (
@@ -109,7 +110,7 @@ HISTORY: dict[str, Order] = {
     **dict.fromkeys(("A1o", "A2o", "A2co"), Order(_OVERFITTING, _OVERFITTING_RUNS, _ACCURACIES)),
     "A5o": Order(_OVERFITTING, _OVERFITTING_RUNS, f"{_ACCURACIES} {_CONTROLS}"),
     "A3o": Order(_TRAINING_SETS, _OVERFITTING_RUNS, _ACCURACIES_ALONE),
-    "A3e": Order(_IMAGENET, None, _SCORES_READ),
+    "A3e": Order(_IMAGENET, _IMAGENET_RUNS, _SCORES_READ),
     **dict.fromkeys(("A3d", "A4o", "A4h"), Order(_TRAINING_SETS, None)),
     **dict.fromkeys(("B1i", "B1j", "B3d"), Order(_LOOSE_ENDS, _DEEP_RUNS, _OTHERS_READ)),
     **dict.fromkeys(("B4c", "B4d"), Order(_LOOSE_ENDS, _BALANCED_RUNS, _OTHERS_READ)),
