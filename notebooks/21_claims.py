@@ -72,9 +72,11 @@ tables.claims.register(judged)
 # dropout and against weight decay. In the network fine-tuned on texts no direction was found. For synthetic images none was found either,
 # while augmented images in the same networks go along with dropout ({doc}`17_synthetic_data`).
 #
-# **Does a diversity score explain the outcome (A3), and does the weighted score explain more (A3b)?** In networks from scratch, training sets
-# whose embeddings have a higher score come with higher accuracy, and the verdict there is mixed. No other score of our experiments is
-# supported or mixed. No comparison showed the weighted score to be better or worse than the plain one, and the intervals are wide.
+# **Does a diversity score explain the outcome (A3)?** Where networks overfit, {glue:text}`scores_supported:d` of {glue:text}`scores_judged:d` scores rank
+# the training sets: those of pixels, and those of embeddings within a class. Embeddings of the whole set rank them the wrong way round, and none of
+# {glue:text}`imagenet_judged:d` scores of embeddings from ImageNet ranks them ({doc}`14_diversity_outcomes`). In underfit networks from scratch the verdict
+# on embeddings is mixed. No score of the other campaigns is supported or mixed. Nor did any of these comparisons show the weighted score to be better or
+# worse than the plain one (A3b); the intervals are wide.
 #
 # **Do synthetic images help (A4, A4b)?** They were not found to bring diversity, and not found to improve accuracy out of distribution, alone
 # or in comparison with augmentation. The diversity of their pixels is lower than that of real images.
@@ -84,7 +86,11 @@ records = ("dual_regression", "dual_classification", "diversity_from_scratch")
 regression, classification, runs = (experiments.load(name, experiments.committed_scale(name)) for name in records)
 errors = frames.with_error(frames.last_turn(experiments.load("dual_regression_tuned")))
 against_tuned = frames.paired_tests(errors, claims.dual_weights.DUAL, claims.dual_weights.TUNED_BASELINES, "error")
+scores, imagenet_scores = (frames.select(judged, claim=claim)["verdict"] for claim in ("A3o", "A3e"))
 quotes.glue(
+    scores_judged=len(scores),
+    scores_supported=int((scores == "supported").sum()),
+    imagenet_judged=len(imagenet_scores),
     **tables.claims.count(judged),
     **tables.claims.judged_here(judged),
     verdict_overfit=tables.common.verdict_words(judged, "A1o", "like dropout, ", "metrics"),

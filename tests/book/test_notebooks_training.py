@@ -6,7 +6,7 @@ FIGURES = {
     "11_regularizers_in_weight_space": 7,
     "12_like_dropout": 6,
     "13_why": 2,
-    "14_diversity_outcomes": 8,
+    "14_diversity_outcomes": 9,
     "15_fine_tuning": 5,
     "16_words": 7,
     "17_synthetic_data": 8,

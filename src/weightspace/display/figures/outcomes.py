@@ -21,7 +21,7 @@ from weightspace.analysis.diversity_shifts import LEVELS as SETTINGS
 from weightspace.analysis.frames import select
 from weightspace.data.corruptions import CORRUPTIONS
 from weightspace.display.labels import setting_label
-from weightspace.display.style import BETTER, INK, METHODS, MUTED, WORSE
+from weightspace.display.style import BETTER, INK, METHODS, MUTED, WORSE, signed
 from weightspace.measures.statistics import mean_interval
 from weightspace.names import DESIGN_LABELS, OUTCOME_LABELS, SCORE_LABELS, score_label
 
@@ -90,7 +90,7 @@ def effects(
             face = "none" if cumulative else look.colour
             axis.plot(row.mean, at, look.marker, color=look.colour, markerfacecolor=face, markersize=4)
         label = "\n".join(OUTCOME_LABELS[name].split(" ", 1))
-        axis.set_title(f"{label}\nbaseline {baseline[name]:.1f}".replace("-", "\N{MINUS SIGN}"), fontsize=8.5)
+        axis.set_title(f"{label}\nbaseline {signed(baseline[name], form='.1f')}", fontsize=8.5)
         axis.set_xlim(*_reach(select(differences, outcome=name)))
         axis.xaxis.set_major_locator(plt.MaxNLocator(3, integer=True))
     figure.supxlabel("difference to the baseline (points)", fontsize=9, color=INK)
@@ -124,7 +124,7 @@ def corruption_map(differences: pd.DataFrame, limit: float = 20) -> Figure:
         axis.text(
             x + 0.5,
             y + 0.53,
-            f"{round(row.mean)}".replace("-", "\N{MINUS SIGN}"),
+            signed(round(row.mean)),
             ha="center",
             va="center",
             fontsize=7,
