@@ -258,6 +258,7 @@ def test_a_key_says_what_the_legend_and_words_in_colour_say():
     axis.text(1, 1, "gradient\ndescent", color=other.colour)
     axis.text(0, 1, "0.3", color=other.colour)  # a number
     axis.text(0, 0, "a remark")  # in the colour of all text
+    style.name_points(axis, [("a point", 0.5, 0.5, dual.colour)])
     assert key_of(figure) == [
         (f"var({dual.variable}, {dual.colour})", "dual &amp; more"),
         (f"var({other.variable}, {other.colour})", "gradient descent"),

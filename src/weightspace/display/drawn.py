@@ -50,6 +50,10 @@ class Sign:
 _LINES = {"-": "solid", "--": "dashed", "-.": "dashed", ":": "dotted"}
 
 
+NAME = "_name of one point"
+"""The label of a text that names its point and says nothing of what a colour means. Legends pass over it."""
+
+
 def key(figure: Figure, colours: Collection[str]) -> dict[str, Sign]:
     """What signs mean in a figure, by its legend or by words in one of ``colours`` beside the marks: word -> sign.
 
@@ -67,7 +71,7 @@ def key(figure: Figure, colours: Collection[str]) -> dict[str, Sign]:
     for axes in figure.axes:
         for text in axes.texts:
             word, colour = " ".join(text.get_text().split()), to_hex(text.get_color())
-            if colour in colours and word[:1].isalpha():
+            if colour in colours and word[:1].isalpha() and text.get_label() != NAME:
                 found.setdefault(word, _together(colour, [sign for sign in drawn if sign.colour == colour]))
     return found
 

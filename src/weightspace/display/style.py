@@ -472,7 +472,8 @@ def name_points(axis: Axes, named: Sequence[tuple[str, float, float, str]], size
     )
     taken += [Bbox([*to_pixels(line)]) for line in intervals]
     for text, x, y, colour in named:
-        label = axis.annotate(text, (x, y), (0, 0), textcoords="offset points", fontsize=size, color=colour)
+        look = {"fontsize": size, "color": colour, "label": drawn.NAME}
+        label = axis.annotate(text, (x, y), (0, 0), textcoords="offset points", **look)
         own, (left, low) = label.get_window_extent(), to_pixels((x, y))
         places = []
         for right, up in _AROUND:
