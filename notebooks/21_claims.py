@@ -75,7 +75,7 @@ tables.claims.register(judged)
 # **Does a diversity score explain the outcome (A3)?** Where networks overfit, {glue:text}`scores_supported:d` of {glue:text}`scores_judged:d` scores rank
 # the training sets: those of pixels, and those of embeddings within a class. Embeddings of the whole set rank them the wrong way round, and none of
 # {glue:text}`imagenet_judged:d` scores of embeddings from ImageNet ranks them ({doc}`14_diversity_outcomes`). In underfit networks from scratch the verdict
-# on embeddings is mixed. No score of the other campaigns is supported or mixed. Nor did any of these comparisons show the weighted score to be better or
+# on embeddings is mixed. No score of our other campaigns is supported or mixed. Nor did any of these comparisons show the weighted score to be better or
 # worse than the plain one (A3b); the intervals are wide.
 #
 # **Do synthetic images help (A4, A4b)?** They were not found to bring diversity, and not found to improve accuracy out of distribution, alone

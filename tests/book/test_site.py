@@ -244,8 +244,9 @@ UNREADABLE = """() => {
   }
   for (const part of document.querySelectorAll("article :is(table, svg, img)")) {
     if (!seen(part)) continue;
+    const scrolls = ({ display, overflowX }) => display !== "contents" && /auto|scroll/.test(overflowX);
     let box = part.parentElement;
-    while (box.tagName !== "ARTICLE" && !/auto|scroll/.test(getComputedStyle(box).overflowX)) box = box.parentElement;
+    while (box.tagName !== "ARTICLE" && !scrolls(getComputedStyle(box))) box = box.parentElement;
     const own = part.getBoundingClientRect();
     const cut = box.tagName === "ARTICLE" ? own.right > innerWidth + 1 : own.width > box.clientWidth + 1;
     const shadow = getComputedStyle(box).backgroundImage.includes("gradient");
@@ -496,7 +497,12 @@ STILL = """async () => {
     const moving = document.getAnimations().filter(motion => motion instanceof CSSAnimation);
     await Promise.all(moving.map(motion => { motion.pause(); return motion.ready; }));
 }"""
-"""Figures that move stop, else two looks at them would differ; what passes from colour to colour goes on."""
+"""Figures that move stop, else two looks at them would differ."""
+
+SETTLED = """() => {
+    for (const motion of document.getAnimations()) if (motion instanceof CSSTransition) motion.finish();
+}"""
+"""What passes from the colours of one mode to those of the other has arrived."""
 
 
 def violations(axe, page, *left_out: str, **options: dict) -> list[tuple[str, list[str]]]:
@@ -526,6 +532,7 @@ def wrong(browser, address, site, pages) -> dict[str, dict[str, object]]:
             before = page.evaluate(SHOWN).splitlines()
             page.emulate_media(color_scheme="dark")
             page.evaluate(FOLLOWED, "dark")
+            page.evaluate(SETTLED)
             after = page.evaluate(SHOWN).splitlines()
             found["moved"][name] = [new for old, new in zip_longest(before, after) if old != new][:3]
             # Axe never decides on letters within a figure: what is behind them may be drawn.

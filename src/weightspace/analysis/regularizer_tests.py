@@ -37,6 +37,7 @@ from weightspace.analysis.regularizer_effects import (
     PAPER_SETTINGS,
     Measure,
     acting,
+    after,
     effects,
     learned,
     measures_of,
@@ -196,9 +197,9 @@ def controls(frame: pd.DataFrame, measures: Iterable[Measure], epoch: int | None
     """
     acts = acting(frame).groupby("setting")["acts"].any()
     able = learned(frame)
-    rows = []
+    rows, spectra = [], after(frame, epoch)
     for measure in measures:
-        found = effects(frame, measure, epoch)
+        found = effects(spectra, measure)
         for position, (category, setting) in enumerate(found.settings[["category", "setting"]].itertuples(index=False)):
             if setting in able:
                 z = found.values[position]
@@ -343,7 +344,8 @@ def cases(
         for name, members in (measures_of(frame) if measures is None else measures).items()
         for one in members
     ]
-    every = [effects(frame, measure, epoch) for _, measure in wanted]
+    spectra = after(frame, epoch)
+    every = [effects(spectra, measure) for _, measure in wanted]
     weights = seed_weights(every[0].seeds, draws)
     profiles = {match: matched(every[0].settings, frame, match, weights, able, averaged) for match in matches}
     found = []
