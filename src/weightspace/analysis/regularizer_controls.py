@@ -30,7 +30,6 @@ from weightspace.analysis.regularizer_effects import (
     PAPER_SETTINGS,
     Effects,
     Measure,
-    after,
     delays,
     effects,
     learned,
@@ -152,13 +151,9 @@ class _Runs:
         return learned(self.frame)
 
     @cached_property
-    def spectra(self) -> pd.DataFrame:
-        return after(self.frame, None)
-
-    @cached_property
     def units(self) -> dict[Measure, pd.Series]:
         """The standard deviation between baselines, by measure."""
-        return {measure: units_of(self.spectra, measure) for members in MEASURES.values() for measure in members}
+        return {measure: units_of(self.frame, measure) for members in MEASURES.values() for measure in members}
 
     @cached_property
     def _effects(self) -> dict[tuple[Measure, tuple[int, ...]], Effects]:
@@ -168,7 +163,7 @@ class _Runs:
         """In the units of the campaign, for the layers that have one here; those of a measure are always the same."""
         key = measure, tuple(units.index)
         if key not in self._effects:
-            self._effects[key] = effects(self.spectra, measure, units=units)
+            self._effects[key] = effects(self.frame, measure, units=units)
         return self._effects[key]
 
 

@@ -148,19 +148,13 @@ _RUN = ["category", "setting", "seed", "replicate"]
 _PLACE = [*_RUN, "metric", "batch_norm", "unfolding", "layer", "epoch"]
 
 
-def after(frame: pd.DataFrame, epoch: int | None) -> pd.DataFrame:
-    """The rows of spectra after an epoch (None: the last of every run), and what ``effects`` reads of them.
-
-    Who takes the effects of many measures takes these rows first: they are a small part of the records.
-    """
-    own = frame.loc[(frame["layer"] > 0) & (frame["epoch"] > 0), [*_PLACE, "value"]]
-    return last_epoch(own) if epoch is None else select(own, epoch=epoch)
-
-
 def _by_layer(frame: pd.DataFrame, measure: Measure, epoch: int | None) -> pd.DataFrame:
     """A measure after an epoch (None: the last) in every run, a column for every layer that has it in all of them."""
+    last = frame["layer"].max()
+    frame = frame[[*_PLACE, "value"]]  # the rest would be copied with every choice of rows
     own = select(frame, metric=measure.metric, batch_norm=measure.batch_norm, unfolding=measure.unfolding)
-    own = after(own[own["layer"] < frame["layer"].max()], epoch)
+    own = own[(own["layer"] > 0) & (own["layer"] < last) & (own["epoch"] > 0)]
+    own = last_epoch(own) if epoch is None else select(own, epoch=epoch)
     table = own.pivot(index=_RUN, columns="layer", values="value")
     return table.loc[:, table.notna().all()]
 

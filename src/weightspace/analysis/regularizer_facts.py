@@ -22,7 +22,6 @@ from weightspace.analysis.regularizer_effects import (
     PAPER_SETTINGS,
     Measure,
     acting,
-    after,
     delays,
     effects,
     learned,
@@ -108,8 +107,7 @@ def sizes(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
     size: sqrt(<z, z>) with the sign of <z, z>, which is 0 on average where there is no effect; per layer, in standard
     deviations between baselines, mean over the measures.
     """
-    spectra = after(frame, None)
-    found = [effects(spectra, measure) for measure in measures]
+    found = [effects(frame, measure) for measure in measures]
     once = np.ones((1, found[0].seeds))
     squared = [np.diagonal(between_seeds(products(one.values), once)[0]) for one in found]
     size = pd.Series(np.mean(signed_root(np.array(squared)), axis=0), found[0].settings["setting"], name="size")
@@ -122,9 +120,9 @@ def mean_effects(frame: pd.DataFrame, measures: Iterable[Measure]) -> pd.DataFra
 
     Columns: measure, category, setting, n (seeds), mean, low, high (95 % t interval over seeds).
     """
-    rows, spectra = [], after(frame, None)
+    rows = []
     for measure in measures:
-        found = effects(spectra, measure)
+        found = effects(frame, measure)
         for (category, setting), own in zip(found.settings.itertuples(index=False), found.values.mean(axis=2)):
             rows.append((measure, category, setting, len(own), *mean_interval(own)))
     return pd.DataFrame(rows, columns=["measure", "category", "setting", "n", "mean", "low", "high"])
@@ -135,9 +133,9 @@ def layer_effects(frame: pd.DataFrame, measures: Iterable[Measure]) -> pd.DataFr
 
     Columns: measure, category, layer, n (seeds), mean, low, high (95 % t interval over seeds). Over paper A's settings.
     """
-    able, rows, spectra = learned(frame) & PAPER_SETTINGS, [], after(frame, None)
+    able, rows = learned(frame) & PAPER_SETTINGS, []
     for measure in measures:
-        found = effects(spectra, measure)
+        found = effects(frame, measure)
         for category in CATEGORIES:
             chosen = positions(found.settings, category, able)
             if not len(chosen):
@@ -175,8 +173,7 @@ def settings_map(frame: pd.DataFrame, measures: Sequence[Measure]) -> tuple[pd.D
     category, setting, x, y (per layer and measure, in standard deviations between baselines). And the fractions of the
     squared effects that lie along x and along y.
     """
-    spectra = after(frame, None)
-    every = [effects(spectra, measure) for measure in measures]
+    every = [effects(frame, measure) for measure in measures]
     settings = every[0].settings
     kept = np.flatnonzero(settings["setting"].isin(learned(frame)))
     once = np.ones((1, every[0].seeds))

@@ -37,7 +37,6 @@ from weightspace.analysis.regularizer_effects import (
     PAPER_SETTINGS,
     Measure,
     acting,
-    after,
     effects,
     learned,
     measures_of,
@@ -197,9 +196,9 @@ def controls(frame: pd.DataFrame, measures: Iterable[Measure], epoch: int | None
     """
     acts = acting(frame).groupby("setting")["acts"].any()
     able = learned(frame)
-    rows, spectra = [], after(frame, epoch)
+    rows = []
     for measure in measures:
-        found = effects(spectra, measure)
+        found = effects(frame, measure, epoch)
         for position, (category, setting) in enumerate(found.settings[["category", "setting"]].itertuples(index=False)):
             if setting in able:
                 z = found.values[position]
@@ -344,8 +343,7 @@ def cases(
         for name, members in (measures_of(frame) if measures is None else measures).items()
         for one in members
     ]
-    spectra = after(frame, epoch)
-    every = [effects(spectra, measure) for _, measure in wanted]
+    every = [effects(frame, measure, epoch) for _, measure in wanted]
     weights = seed_weights(every[0].seeds, draws)
     profiles = {match: matched(every[0].settings, frame, match, weights, able, averaged) for match in matches}
     found = []
