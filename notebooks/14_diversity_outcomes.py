@@ -285,7 +285,7 @@ style.show(
 style.show(
     figures.score_ranks.ranks(pd.concat([ranks, imagenet_ranks])),
     "score-ranks",
-    note=f"n = {ranks['n'].max()} seeds, {ranks['sets'].max()} training sets.",
+    note=f"n = {ranks['n'].max()} seeds, {ranks['sets'].max()} training sets. Records of the last four rows: diversity_imagenet_sets.",
     frame=scores,
     alt="Three panels with a row per score. Six scores lie to the right of the threshold 0.5 in every panel, at 0.6 to 0.9. The two scores of "
     "embeddings of the whole set lie near minus 0.8. Of ImageNet embeddings the weighted scores lie near minus 0.5, the plain ones between "
