@@ -90,8 +90,8 @@ quotes.glue(
 # 2. **They put off interpolation.** Once a network is right on all of its training images, its gradients vanish and its weights come to rest. Dropout and
 #    augmentation both make the images harder to fit. They keep gradients alive for longer, and any longer training would leave the same marks.
 #
-# If the second explanation is enough, "diversity acts like dropout" is true and says little. {numref}`fig-sizes` holds how large the effect of each setting is
-# against what it gains in accuracy (left) and against the {term}`delay <interpolation>`, the number of epochs by which it puts off interpolation (right).
+# If the second explanation is enough, "diversity acts like dropout" is true and says little. {numref}`fig-sizes` shows the size of each setting's effect
+# against its gain in accuracy (left) and against the {term}`delay <interpolation>`, the number of epochs by which it puts off interpolation (right).
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sizes", "caption": "Size of the effect of every setting that learns, mean over layers and the four folded measures, against its gain in test accuracy (left) and the delay of interpolation (right). Lines: 95 % t intervals of gain and delay over seeds. The vertical axis is linear up to 1 and logarithmic beyond."}}
 style.show(
@@ -107,9 +107,9 @@ style.show(
 
 # %% [markdown]
 # Among augmentation and dropout, what gains more or delays more also changes the weights more, and the figure alone cannot tell gain from delay.
-# Weight decay fits neither: the strongest one changes the weights most, by {glue:text}`size_decay:.0f` standard deviations where RandAugment changes them by
-# {glue:text}`size_rand_augment:.1f`, with a gain of {glue:text}`gain_decay:.1f` points and a delay of {glue:text}`delay_decay:.1f` epochs. It pulls at the weights directly,
-# whatever that does to the answers.
+# Weight decay fits neither. The strongest one gains {glue:text}`gain_decay:.1f` points and delays by {glue:text}`delay_decay:.1f` epochs only, and it changes the weights most:
+# by {glue:text}`size_decay:.0f` standard deviations, where RandAugment changes them by {glue:text}`size_rand_augment:.1f`. It pulls at the weights directly, whatever that does
+# to the answers.
 #
 # ## One thing changed at a time
 #
