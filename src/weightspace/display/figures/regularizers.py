@@ -284,8 +284,8 @@ def settings_map(table: pd.DataFrame, fractions: tuple[float, float], named: Ite
     for scale in (axis.xaxis, axis.yaxis):
         scale.set_major_formatter(signed)
     name_points(axis, words)
-    axis.set_xlabel(f"first direction ({fractions[0]:.0%} of the squared effects)")
-    axis.set_ylabel(f"second direction ({fractions[1]:.0%})")
+    axis.set_xlabel(f"first direction ({100 * fractions[0]:.0f} % of the squared effects)")
+    axis.set_ylabel(f"second direction ({100 * fractions[1]:.0f} %)")
     figure.legend(loc="outside lower center", ncols=5)
     return figure
 
