@@ -172,13 +172,15 @@ class Trainer:
 
     def logits(self, samples: NDArray) -> NDArray[np.float32]:
         """``[n, classes]`` in evaluation mode: no dropout, running means in batch norm."""
-        self.model.eval()
-        return evaluated(self.model, self.prepare, self.device, self.precision, samples)
+        return self._evaluated(self.model, samples)
 
     def features(self, samples: NDArray) -> NDArray[np.float32]:
         """What the last layer sees, in evaluation mode."""
+        return self._evaluated(self.model.features, samples)
+
+    def _evaluated(self, function: Callable[[Tensor], Tensor], samples: NDArray) -> NDArray[np.float32]:
         self.model.eval()
-        return evaluated(self.model.features, self.prepare, self.device, self.precision, samples)
+        return evaluated(function, self.prepare, self.device, self.precision, samples)
 
 
 @torch.no_grad()

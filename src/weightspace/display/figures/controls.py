@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_controls import QUESTIONS
-from weightspace.display.figures.regularizers import LOOKS, measure_rows, name_settings, setting_points
+from weightspace.display.figures.regularizers import LOOKS, measure_rows, name_settings, outcome_face, setting_points
 from weightspace.display.style import INK, MUTED, signed
 from weightspace.names import CONTROL_LABELS
 
@@ -49,12 +49,11 @@ def answers(table: pd.DataFrame) -> Figure:
         for row in own.itertuples():
             look = LOOKS[row.category]
             at = place[row.set, row.measure] + 0.25 * (categories.index(row.category) - (len(categories) - 1) / 2)
-            decided = row.outcome in ("for", "against")
             axis.plot(np.clip([row.low, row.high], low, high), [at, at], color=look.colour, linewidth=1.1)
             marker = "<" if row.number < low else ">" if row.number > high else look.marker
             axis.plot(
                 np.clip(row.number, low, high), at, marker, color=look.colour,
-                markerfacecolor=look.colour if decided else "none", clip_on=False,
+                markerfacecolor=outcome_face(row.outcome, look.colour), clip_on=False,
             )  # fmt: skip
         axis.set_xlim(low, high)
         axis.set_title(_TITLES[control], pad=18)

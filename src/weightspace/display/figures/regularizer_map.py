@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_tests import LIKE
-from weightspace.display.figures.regularizers import LOOKS, measure_label
+from weightspace.display.figures.regularizers import LOOKS, measure_label, outcome_face
 from weightspace.display.style import INK, MUTED, at_end
 
 KINDS = {
@@ -66,18 +66,15 @@ def along_the_fit(similarities: pd.DataFrame, cells: pd.DataFrame) -> Figure:
     for axis, to in zip(axes, ("dropout", "weight_decay"), strict=True):
         axis.axhline(0, color=MUTED, linewidth=0.8)
         axis.axhline(LIKE, color=MUTED, linewidth=1.1, linestyle=":")
-        for measure, marker in zip(measures, _MARKERS, strict=False):
-            own = select(table, to=to, measure=measure).dropna(subset=["similarity"])
-            colour = LOOKS[to].colour
-            for filled, some in own.groupby(own["outcome"].isin({"for", "against"})):
-                face = colour if filled else "none"
-                axis.plot(
-                    some["train_accuracy"], some["similarity"], marker, color=colour, markerfacecolor=face, markersize=5
-                )
+        colour = LOOKS[to].colour
+        for (measure, outcome), own in select(table, to=to).groupby(["measure", "outcome"]):
+            look = {"color": colour, "markerfacecolor": outcome_face(outcome, colour), "markersize": 5}
+            axis.plot(own["train_accuracy"], own["similarity"], _MARKERS[measures.index(measure)], **look)
         axis.set_title(f"augmentation and {LOOKS[to].label}")
         axis.set_xlabel("training images that the baseline has fitted (%)")
     axes[0].set_ylabel("similarity (cosine over layers)")
-    axes[0].set_ylim(-1.1, 1.1)
+    # Estimates of a cosine can lie beyond 1, and none may be out of view.
+    axes[0].set_ylim(min(-1.1, table["similarity"].min() - 0.1), max(1.1, table["similarity"].max() + 0.1))
     at_end(axes[1], "alike", LIKE)
     marks = [
         plt.Line2D([], [], marker=marker, linestyle="", color=INK, markerfacecolor="none", label=measure_label(measure))

@@ -188,6 +188,11 @@ def outcome_colour(outcome: str) -> str:
     )
 
 
+def outcome_face(outcome: str, colour: str) -> str:
+    """The inside of a marker: filled where decided."""
+    return colour if outcome in ("for", "against") else "none"
+
+
 def _shift(match: str, matches: Sequence[str]) -> float:
     return 0.24 * (matches.index(match) - (len(matches) - 1) / 2)
 
@@ -219,7 +224,7 @@ def similarities(table: pd.DataFrame) -> Figure:
         axis.axvline(LIKE, color=MUTED, linewidth=1.1, linestyle=":")
         for row in select(table, to=to).itertuples():
             at, colour = place[row.set, row.measure] + _shift(row.match, matches), outcome_colour(row.outcome)
-            face = colour if row.outcome in ("for", "against") else "none"
+            face = outcome_face(row.outcome, colour)
             axis.plot([row.low, row.high], [at, at], color=colour, linewidth=1.1)
             axis.plot(row.similarity, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
         axis.set_title(f"augmentation and {LOOKS[to].label}")
@@ -247,7 +252,7 @@ def closeness(tables: Mapping[str, pd.DataFrame]) -> Figure:
             if not min(row.distance_dropout, row.distance_other) > 0:
                 continue
             at, colour = place[row.set, row.measure] + _shift(row.match, matches), outcome_colour(row.outcome)
-            face = colour if row.outcome in ("for", "against") else "none"
+            face = outcome_face(row.outcome, colour)
             ratio = row.distance_dropout / row.distance_other
             axis.plot(ratio, at, _MATCH_MARKERS[row.match], color=colour, markerfacecolor=face)
         axis.set_xscale("log")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from weightspace.analysis.frames import select
 from weightspace.analysis.regularizer_effects import BASELINE
 from weightspace.analysis.score_ranks import OUTCOMES, RANKS, Score
-from weightspace.display.figures.regularizers import outcome_colour, outcome_lines
+from weightspace.display.figures.regularizers import outcome_colour, outcome_face, outcome_lines
 from weightspace.display.labels import setting_label
 from weightspace.display.style import INK, METHODS, MUTED, name_points
 from weightspace.names import score_label
@@ -34,7 +34,7 @@ def against(table: pd.DataFrame, scores: Sequence[Score], named: Iterable[str]) 
         len(outcomes), len(scores), figsize=(8.8, 2.3 * len(outcomes)), sharex="col", sharey="row", squeeze=False
     )
     colour = METHODS["div"].colour
-    levels = own.drop(index=BASELINE, errors="ignore")
+    levels = own.drop(index=BASELINE)
     for line, outcome in zip(axes, outcomes, strict=True):
         for axis, score in zip(line, scores, strict=True):
             axis.plot(levels[score], levels[outcome], "o", color=colour)
@@ -73,8 +73,7 @@ def ranks(table: pd.DataFrame) -> Figure:
             at, colour = rows.index((row.score, row.of)), outcome_colour(row.outcome)
             axis.plot([row.low_set, row.high_set], [at, at], color=MUTED, linewidth=5, alpha=0.3, solid_capstyle="butt")
             axis.plot([row.low, row.high], [at, at], color=colour, linewidth=1.3)
-            face = colour if row.outcome in ("for", "against") else "none"
-            axis.plot(row.correlation, at, "o", color=colour, markerfacecolor=face)
+            axis.plot(row.correlation, at, "o", color=colour, markerfacecolor=outcome_face(row.outcome, colour))
         axis.set_title(outcome)
         axis.grid(axis="y", visible=False)
     axes[0].set_xlim(-1.08, 1.08)

@@ -15,6 +15,13 @@ from weightspace.names import CONTROL_LABELS, METRIC_LABELS
 _TO = {"dropout": "dropout", "weight_decay": "weight decay", "baseline": "no regularizer"}
 _METRIC = named("measure", lambda measure: METRIC_LABELS[measure.metric])
 _REACH = named("detectable", lambda value: f"{value:.2f}" if math.isfinite(value) else "none")
+_SIMILARITY = {
+    "similarity": "similarity",
+    "95 % interval": INTERVAL,
+    "p (Holm)": P_HOLM,
+    "outcome": "outcome",
+    "detectable": _REACH,
+}
 
 
 def similarities(table: pd.DataFrame) -> pd.DataFrame:
@@ -25,13 +32,8 @@ def similarities(table: pd.DataFrame) -> pd.DataFrame:
         "compared": "match",
         "augmentation and": named("to", _TO),
         "levels": "levels",
-        "similarity": "similarity",
-        "95 % interval": INTERVAL,
-        "p (Holm)": P_HOLM,
-        "outcome": "outcome",
-        "detectable": _REACH,
     }
-    return shown(table, columns)
+    return shown(table, columns | _SIMILARITY)
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
@@ -41,13 +43,8 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
         "epoch": "epoch",
         "metric": _METRIC,
         "augmentation and": named("to", _TO),
-        "similarity": "similarity",
-        "95 % interval": INTERVAL,
-        "p (Holm)": P_HOLM,
-        "outcome": "outcome",
-        "detectable": _REACH,
     }
-    return shown(table, columns)
+    return shown(table, columns | _SIMILARITY)
 
 
 def closeness(table: pd.DataFrame) -> pd.DataFrame:

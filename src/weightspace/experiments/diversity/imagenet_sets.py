@@ -14,30 +14,24 @@ from pydantic import Field
 from weightspace.campaigns.configuration import STRICT, common, dataclass
 from weightspace.campaigns.registry import Experiment
 from weightspace.data import augmentations
-from weightspace.experiments.diversity.protocol import ImageConfiguration, load_images
+from weightspace.experiments.diversity.protocol import load_images
 from weightspace.experiments.diversity.scratch_sets import SCORED_LEVELS, diversity_scores
 from weightspace.experiments.diversity.scratch_settings import SCALES, added_level
+from weightspace.experiments.diversity.set_settings import SetConfiguration, score_rows
 
 EXPERIMENT = "diversity_imagenet_sets"
 RESOLUTIONS = {"quick": 32, "laptop": 64}
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class ImagenetSetConfiguration(ImageConfiguration):
+class ImagenetSetConfiguration(SetConfiguration):
     """A training set, and the network whose features describe it.
 
-    augmentation: a level of ``augmentations.ALL``, or ``""`` for the images as they are. model: the network, with the
-    weights that others trained; resolution: side in pixels that images are resized to.
+    model: the network, with the weights that others trained; resolution: side in pixels that images are resized to.
     """
 
-    augmentation: Literal[("", *augmentations.ALL)]  # type: ignore[valid-type]
     model: Literal["efficientnet_lite0"]
     resolution: Annotated[int, Field(ge=32)]
-
-    @property
-    def setting(self) -> str:
-        """As in ``diversity_from_scratch``: the level, ``baseline`` for the images as they are."""
-        return self.augmentation or "baseline"
 
 
 def configurations(scale: str, seeds: int) -> list[ImagenetSetConfiguration]:
@@ -69,9 +63,7 @@ def compute(group: list[ImagenetSetConfiguration], device: str) -> pd.DataFrame:
     rows = []
     for c in group:
         X = features(augmentations.augment(clean, c.augmentation, c.seed, 1)) if c.augmentation else originals
-        identity = {"dataset": c.dataset, "setting": c.setting, "seed": c.seed, "run_key": c.run_key, "of": "imagenet"}
-        found = diversity_scores(X, originals, labels)
-        rows += [identity | {"metric": metric, "value": value} for metric, value in found.items()]
+        rows += score_rows(c, "imagenet", diversity_scores(X, originals, labels))
     return pd.DataFrame(rows).assign(**images.origin)
 
 

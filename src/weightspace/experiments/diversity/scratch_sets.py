@@ -18,7 +18,7 @@ from weightspace.experiments.diversity import amount_settings
 from weightspace.experiments.diversity.amount_settings import AmountSetsConfiguration
 from weightspace.experiments.diversity.protocol import load_images
 from weightspace.experiments.diversity.scratch_settings import added_level
-from weightspace.experiments.diversity.set_settings import DescribedConfiguration, described_settings
+from weightspace.experiments.diversity.set_settings import DescribedConfiguration, described_settings, score_rows
 from weightspace.measures.resemblance import coverage, precision
 from weightspace.measures.vendi import vendi_score, weighted_vendi_score
 
@@ -56,10 +56,9 @@ def compute(group: list[DescribedConfiguration], device: str) -> pd.DataFrame:
             x, y = synthetic_set(c, device)
         elif c.augmentation:
             x = augmentations.augment(clean, c.augmentation, c.seed, 1)
-        identity = {"dataset": c.dataset, "setting": c.setting, "seed": c.seed, "run_key": c.run_key}
         for of, X in vectors(run, x).items():
             found = set_scores(X, originals[of], references[of], y, c.neighbours)
-            rows += [identity | {"of": of, "metric": metric, "value": value} for metric, value in found.items()]
+            rows += score_rows(c, of, found)
     return pd.DataFrame(rows).assign(**images.origin)
 
 
